@@ -1,0 +1,9 @@
+"""The one error that is the user's to mend."""
+
+
+class UserError(ValueError):
+    """Bad input, a bad option or a bad model.
+
+    The message is one line that names the thing, what was found, what was expected and what to do.
+    Jobs print it and exit with 2; library users catch it (it is a ValueError).
+    """
