@@ -1,0 +1,133 @@
+"""From a frozen dataclass of options to flags and a TOML file."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import tomllib
+import types
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from elmo_udf.errors import UserError
+
+Options = TypeVar("Options")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def parse(options_class: type[Options], argv: Sequence[str], description: str = "") -> Options:
+    """Flags over the TOML file of ``--config`` over defaults. Raises UserError for any mistake in them."""
+    parser = _Parser(description=description, allow_abbrev=False)
+    parser.add_argument("--config", metavar="FILE.toml", help="options from a file; flags win", default=None)
+    for item in fields(options_class):  # type: ignore[arg-type]
+        _add_argument(parser, item, _kind(options_class, item))
+    given = vars(parser.parse_args(list(argv)))
+    config = given.pop("config")
+    values = {**(read_toml(options_class, config) if config else {}), **given}
+    missing = [f.name for f in fields(options_class) if f.default is MISSING and f.name not in values]  # type: ignore[arg-type]
+    if missing:
+        flags = ", ".join("--" + name.replace("_", "-") for name in missing)
+        raise UserError(f"missing {flags}; give it as a flag or in the file of --config")
+    return options_class(**values)
+
+
+def read_toml(options_class: type[Options], path: str) -> dict[str, Any]:
+    """Options from a TOML file, checked against the dataclass: unknown names and wrong types are refused."""
+    try:
+        values = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"config file {path!r} can't be read: {error.strerror}; expected a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"config file {path!r} is not TOML: {str(error).splitlines()[0]}") from None
+    known = {f.name: f for f in fields(options_class)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise UserError(f"config file {path!r}: unknown option {name!r}; {hint}")
+        values[name] = _checked(_kind(options_class, known[name]), value, f"config file {path!r}: option {name!r}")
+    return values
+
+
+def template(options_class: type, title: str) -> str:
+    """The commented TOML file with every option at its default; options without one are commented out."""
+    lines = [f"# {title}", "# Flags on the command line win over this file. Commented lines have no default.", ""]
+    for item in fields(options_class):
+        kind = _kind(options_class, item)
+        lines.append(f"# {item.metadata['help']}")
+        if kind.choices:
+            lines.append(f"# one of: {', '.join(kind.choices)}")
+        if item.default is MISSING or item.default is None:
+            lines.append(f"# {item.name} = {_toml(kind.example)}")
+        else:
+            lines.append(f"{item.name} = {_toml(item.default)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+class _Kind:
+    """How one option is parsed: its scalar type, whether it is a list, its choices."""
+
+    def __init__(self, hint: Any) -> None:
+        if get_origin(hint) in (Union, types.UnionType):
+            hint = next(part for part in get_args(hint) if part is not type(None))
+        self.choices: tuple[str, ...] = get_args(hint) if get_origin(hint) is Literal else ()
+        self.many = get_origin(hint) is tuple
+        self.scalar: type = str if self.choices or self.many else hint
+
+    @property
+    def example(self) -> Any:
+        return self.choices[0] if self.choices else {str: "...", int: 1, float: 0.5}.get(self.scalar, "...")
+
+
+def _kind(options_class: type, item: Field[Any]) -> _Kind:
+    return _Kind(get_type_hints(options_class)[item.name])
+
+
+def _add_argument(parser: argparse.ArgumentParser, item: Field[Any], kind: _Kind) -> None:
+    default = "" if item.default is MISSING or item.default in (None, ()) else f" (default: {item.default})"
+    settings: dict[str, Any] = {
+        "help": item.metadata["help"].replace("%", "%%") + default,
+        "default": argparse.SUPPRESS,
+    }
+    if kind.scalar is bool:
+        settings["action"] = argparse.BooleanOptionalAction
+    elif kind.many:
+        settings |= {
+            "type": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+            "metavar": "a,b",
+        }
+    else:
+        settings |= {"type": kind.scalar, "choices": kind.choices or None}
+    if item.metadata["positional"]:
+        parser.add_argument(item.name, nargs="?", **settings)
+    else:
+        parser.add_argument("--" + item.name.replace("_", "-"), **settings)
+
+
+def _checked(kind: _Kind, value: Any, where: str) -> Any:
+    if kind.many and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    if kind.scalar is float and type(value) is int:
+        return float(value)
+    if kind.many or type(value) is not kind.scalar:
+        expected = "a list of strings" if kind.many else f"a {kind.scalar.__name__}"
+        raise UserError(f"{where} is {value!r}, expected {expected}")
+    if kind.choices and value not in kind.choices:
+        raise UserError(f"{where} is {value!r}, expected one of {', '.join(kind.choices)}")
+    return value
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)

@@ -1,0 +1,122 @@
+"""The options of every job: the only source of flags, of conf/*.toml and of their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Literal
+
+from elmo_udf.errors import UserError
+
+
+def option(help: str, default: Any = MISSING, positional: bool = False) -> Any:
+    """A dataclass field with the sentence that documents it in ``--help`` and in the TOML file."""
+    metadata = {"help": help, "positional": positional}
+    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """What every job takes."""
+
+    report: str | None = option("write one JSON object about the run to this path", None)
+    dry_run: bool = option("resolve, check and explain; write nothing", False)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = option("of Python's logging, on stderr", "INFO")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Which network, and what of it: enough to make the vectors again."""
+
+    model: str = option(
+        "model handle: builtin:mini, a TF-Hub address, a folder, an archive, or any of these behind a Hadoop URI",
+        "builtin:mini",
+    )
+    model_sha256: str | None = option("refuse the model unless what was fetched has this SHA-256", None)
+    layer: str = option("elmo (the mix of all layers), word_emb, lstm_outputs1, lstm_outputs2, ...", "elmo")
+    pooling: Literal["mean", "max"] = option("how a document's (or sentence's) tokens become one vector", "mean")
+    level: Literal["document", "sentence", "token"] = option("what gets a row of its own", "document")
+    tokenizer: Literal["words", "whitespace"] = option(
+        "words: sentences, punctuation apart, as the published models' training text; whitespace: as TF-Hub", "words"
+    )
+    language: str = option("language code of the text, for sentence and word boundaries (tokenizer words)", "en")
+    max_sentence_tokens: int = option("longer sentences are cut into pieces (tokenizer words)", 400)
+    normalize: bool = option("scale every vector to unit length", False)
+    precision: Literal["float32", "bfloat16"] = option("of weights and matrix products", "float32")
+
+    def __post_init__(self) -> None:
+        if self.max_sentence_tokens < 1:
+            raise UserError(f"max_sentence_tokens is {self.max_sentence_tokens}, expected at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedOptions(ModelOptions, JobOptions):
+    """Options of jobs/embed.py."""
+
+    input: str = option("path or URI of the documents: a file, a folder or a glob")
+    output: str = option("path or URI of the embedding table (Parquet)")
+    input_format: Literal["parquet", "csv", "json", "text"] | None = option(
+        "format of the input; by default told from its file names", None
+    )
+    whole_files: bool = option("with text input: a file is a document, not a line", False)
+    id_column: str = option("column that identifies a document", "id")
+    text_column: str = option("column with the text, or with its tokens", "text")
+    rejects: str | None = option("path of the table of rejected rows (default: OUTPUT-rejects)", None)
+    keep_columns: tuple[str, ...] = option("input columns to carry along", ())
+    mode: Literal["error", "overwrite", "append"] = option("what to do when the output exists", "error")
+    partitions: int | None = option("number of embedding tasks; by default from the estimated work", None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.partitions is not None and self.partitions < 1:
+            raise UserError(f"partitions is {self.partitions}, expected at least 1")
+        if self.rejects is not None and self.rejects.rstrip("/") == self.output.rstrip("/"):
+            raise UserError(f"rejects and output are both {self.output!r}; expected two different paths")
+
+    @property
+    def rejects_path(self) -> str:
+        """Where rejected rows go."""
+        return self.rejects or self.output.rstrip("/") + "-rejects"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarityOptions(JobOptions):
+    """Options of jobs/similarity.py."""
+
+    kind: Literal["topk", "pairs", "matrix"] = option(
+        "topk: each document's k nearest; pairs: all above a threshold; matrix: all against all", positional=True
+    )
+    embeddings: str = option("path or URI of an embedding table, ours or any Parquet with an id and an array of floats")
+    output: str = option("path or URI of the result (Parquet)")
+    against: str | None = option("compare with this table instead of with itself", None)
+    k: int = option("neighbors of a document (topk)", 10)
+    threshold: float = option("least cosine of a pair (pairs)", 0.9)
+    id_column: str = option("column that identifies a document", "id")
+    embedding_column: str = option("column with the vector", "embedding")
+    block_rows: int | None = option("rows of a block; by default from the width of the vectors", None)
+    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UserError(f"k is {self.k}, expected at least 1")
+        if not -1 <= self.threshold <= 1:
+            raise UserError(f"threshold is {self.threshold}, expected a cosine between -1 and 1")
+        if self.block_rows is not None and self.block_rows < 1:
+            raise UserError(f"block_rows is {self.block_rows}, expected at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryOptions(JobOptions):
+    """Options of jobs/query.py."""
+
+    embeddings: str = option("path or URI of an embedding table made by embed.py")
+    text: str = option("the text to look for; with --level token, the sentence that holds the word")
+    k: int = option("number of answers", 10)
+    model: str | None = option("model handle; by default the one that the table names", None)
+    level: Literal["document", "token"] = option("look for documents, or for words in their sentences", "document")
+    word: str | None = option("the word of the text to look for (level token)", None)
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UserError(f"k is {self.k}, expected at least 1")
+        if (self.level == "token") != (self.word is not None):
+            raise UserError("--word and --level token go together: give both, or neither")

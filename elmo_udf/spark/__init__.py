@@ -1,0 +1,1 @@
+"""The Spark side: session, files, tables, inputs; no network and no text."""

@@ -1,0 +1,79 @@
+"""Files of any Hadoop file system, from the driver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from elmo_udf.errors import UserError
+
+
+def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
+    """Hadoop's FileSystem and Path (qualified) of ``path``. Raises UserError where no file system answers to it."""
+    jvm = spark.sparkContext._jvm
+    try:
+        raw = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
+        file_system = raw.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
+        return file_system, file_system.makeQualified(raw)
+    except Exception as error:
+        cause = getattr(error, "java_exception", error)
+        raise UserError(f"path {path!r} can't be reached: {str(cause).splitlines()[0]}; check the address") from None
+
+
+def exists(spark: SparkSession, path: str) -> bool:
+    """Whether there is a file or folder at ``path``."""
+    file_system, where = hadoop_path(spark, path)
+    return bool(file_system.exists(where))
+
+
+def same_file_system(spark: SparkSession, left: str, right: str) -> bool:
+    """Whether a rename from one path to the other can work."""
+    return bool(hadoop_path(spark, left)[0].getUri().equals(hadoop_path(spark, right)[0].getUri()))
+
+
+def delete(spark: SparkSession, path: str) -> None:
+    """Remove a file or a folder with all it holds; nothing happens where there is none."""
+    file_system, where = hadoop_path(spark, path)
+    file_system.delete(where, True)
+
+
+def make_folder(spark: SparkSession, path: str) -> None:
+    """Make a folder and those above it."""
+    file_system, where = hadoop_path(spark, path)
+    file_system.mkdirs(where)
+
+
+def rename(spark: SparkSession, source: str, target: str) -> None:
+    """Rename a file or folder within a file system; OSError where it is refused."""
+    file_system, where = hadoop_path(spark, source)
+    if not file_system.rename(where, hadoop_path(spark, target)[1]):
+        raise OSError(f"{source} could not be renamed to {target}")
+
+
+def list_names(spark: SparkSession, path: str) -> list[str]:
+    """Names in a folder, sorted; none where there is no such folder."""
+    file_system, where = hadoop_path(spark, path)
+    if not file_system.exists(where):
+        return []
+    return sorted(status.getPath().getName() for status in file_system.listStatus(where))
+
+
+def write_text(spark: SparkSession, path: str, text: str) -> None:
+    """Write a small UTF-8 file, replacing what was there."""
+    file_system, where = hadoop_path(spark, path)
+    stream = file_system.create(where, True)
+    try:
+        stream.write(bytearray(text.encode("utf-8")))
+    finally:
+        stream.close()
+
+
+def read_text(spark: SparkSession, path: str) -> str:
+    """Read a small UTF-8 file."""
+    file_system, where = hadoop_path(spark, path)
+    stream = file_system.open(where)
+    try:
+        return bytes(stream.readAllBytes()).decode("utf-8")
+    finally:
+        stream.close()

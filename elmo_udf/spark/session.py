@@ -1,0 +1,72 @@
+"""The session a job runs in, and how many tasks fit where."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from elmo_udf.errors import UserError
+
+
+def job_session(name: str) -> tuple[SparkSession, bool]:
+    """A session for a job, and whether this call created it (then, and only then, the job stops it).
+
+    Nothing that the user has set is touched: master, properties and Python are Spark's own business.
+    What is added where it is unset: workers use the driver's interpreter; in local mode a task takes all cores,
+    so that one Python worker, and one model, serves them (profiles are refused there).
+    """
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active, False
+    SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
+    conf = SparkConf()
+    if "PYSPARK_PYTHON" not in os.environ and not conf.contains("spark.pyspark.python"):
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.appName(conf.get("spark.app.name", None) or name)
+    cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
+    if cores and not conf.contains("spark.task.cpus"):
+        builder = builder.config("spark.task.cpus", str(cores))
+    if not conf.contains("spark.ui.showConsoleProgress"):
+        builder = builder.config("spark.ui.showConsoleProgress", "false")  # the job has a progress line of its own
+    return builder.getOrCreate(), True
+
+
+def local_cores(master: str) -> int | None:
+    """Cores of a ``local`` master, None for any other."""
+    found = re.fullmatch(r"local(?:\[(\*|\d+)(?:,\s*\d+)?\])?", master)
+    if not found:
+        return None
+    if found[1] == "*":
+        return os.cpu_count() or 1
+    return int(found[1] or 1)
+
+
+def executor_cores(spark: SparkSession) -> int:
+    """Cores of the smallest executor (in local mode: of the driver, which is the executor)."""
+    conf = spark.sparkContext.getConf()
+    if (cores := local_cores(spark.sparkContext.master)) is not None:
+        return cores
+    if (set_by_user := conf.get("spark.executor.cores", None)) is not None:
+        return int(set_by_user)
+    # Standalone without spark.executor.cores: an executor takes all cores of its worker, so ask those that run.
+    summaries = spark.sparkContext._jsc.sc().statusStore().executorList(True)  # type: ignore[union-attr]
+    cores_seen = [
+        summaries.apply(i).totalCores() for i in range(summaries.size()) if summaries.apply(i).id() != "driver"
+    ]
+    if not cores_seen:
+        raise UserError("no executor is registered and spark.executor.cores is not set; set spark.executor.cores")
+    return min(cores_seen)
+
+
+def task_cpus(spark: SparkSession) -> int:
+    """Cores that Spark gives a task where no profile says otherwise."""
+    return int(spark.sparkContext.getConf().get("spark.task.cpus", "1"))
+
+
+def task_slots(spark: SparkSession) -> int:
+    """Tasks that run at once on the executors there are now (at least 1)."""
+    return max(1, spark.sparkContext.defaultParallelism // task_cpus(spark))

@@ -1,0 +1,86 @@
+"""Embedding tables: their metadata, reading them, and which of them can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.spark import files
+
+SIDECAR = "_elmo.json"
+"""Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
+
+
+@dataclass(frozen=True)
+class TableMetadata:
+    """How the vectors of a table were made: metadata of its ``embedding`` column, and part of ``_elmo.json``."""
+
+    model: str
+    fingerprint: str
+    layer: str
+    pooling: str
+    level: str
+    tokenizer: str
+    language: str
+    max_sentence_tokens: int
+    precision: str
+    normalize: bool
+    width: int
+    elmo_udf_version: str
+
+    @staticmethod
+    def of_column(column: T.StructField) -> TableMetadata | None:
+        """What the column says, or None for a column that is not ours."""
+        names = {f.name for f in fields(TableMetadata)}
+        if not names <= column.metadata.keys():
+            return None
+        return TableMetadata(**{name: column.metadata[name] for name in names})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for Spark's column metadata and for JSON."""
+        return asdict(self)
+
+
+def read_table(spark: SparkSession, path: str) -> DataFrame:
+    """The Parquet table at ``path``. Raises UserError where there is none."""
+    if not any(character in path for character in "*?{[") and not files.exists(spark, path):
+        raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
+    try:
+        return spark.read.parquet(path)
+    except AnalysisException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"table {path!r} can't be read as Parquet: {reason}; check the path") from None
+
+
+def read_embeddings(spark: SparkSession, path: str) -> DataFrame:
+    """An embedding table of ours, with the metadata of its ``embedding`` column. Raises UserError for another table."""
+    table = read_table(spark, path)
+    if metadata_of(table, "embedding") is None:
+        raise UserError(
+            f"table {path!r} has no embedding column made by embed.py; found columns {table.columns}; "
+            "make the table with jobs/embed.py"
+        )
+    return table
+
+
+def metadata_of(table: DataFrame, column: str) -> TableMetadata | None:
+    """How the vectors of ``column`` were made, or None for a column that is not ours or is not there."""
+    return TableMetadata.of_column(table.schema[column]) if column in table.columns else None
+
+
+def check_comparable(left: TableMetadata | None, right: TableMetadata | None, what: str) -> None:
+    """Refuse two tables whose vectors mean different things; of a foreign table (None) nothing is known here."""
+    if left is None or right is None:
+        return
+    for name in ("fingerprint", "layer", "pooling", "width"):
+        ours, theirs = getattr(left, name), getattr(right, name)
+        if ours != theirs:
+            raise UserError(
+                f"{what}: {name} is {ours!r} on one side and {theirs!r} on the other; expected equal values; "
+                "embed both with the same model and options"
+            )
