@@ -1,0 +1,58 @@
+"""Packaging of elmo-udf; tool settings are in pyproject.toml."""
+
+import runpy
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+README = HERE / "README.md"
+
+setup(
+    name="elmo-udf",
+    version=runpy.run_path(str(HERE / "elmo_udf" / "version.py"))["__version__"],
+    description="ELMo vectors for large corpora on Spark, and exact cosine similarity between documents",
+    long_description=README.read_text("utf-8") if README.is_file() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    # The jobs are scripts for spark-submit, run from the checkout or shipped beside the package: no part of it.
+    packages=find_packages(include=["elmo_udf", "elmo_udf.*"]),
+    package_data={"elmo_udf": ["py.typed", "**/*.json", "**/*.hdf5", "**/*.npz"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "pyspark>=4.1,<5",
+        # What pyspark calls its "sql" extra: pandas UDFs need all three.
+        "numpy>=1.26,<3",
+        "pandas>=2.2,<4",
+        "pyarrow>=18",
+        "tensorflow>=2.18,<3",
+        "tensorflow-hub>=0.16.1,<1",
+        "setuptools>=68,<81",  # tensorflow-hub 0.16 imports pkg_resources, which later ones lack
+        "h5py>=3.11,<4",
+        "sacremoses>=0.1.1",
+        "sentencex>=1.0,<2",
+        "scipy>=1.11,<2",
+        "matplotlib>=3.8,<4",
+        "threadpoolctl>=3.2,<4",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.18,<3"],
+        "test": [
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "hypothesis>=6.100",
+            "ruff>=0.8",
+            "mypy>=1.13",
+            "duckdb>=1.1",
+            "polars>=1.15",
+            "scikit-learn>=1.4",
+        ],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
