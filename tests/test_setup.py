@@ -1,0 +1,194 @@
+"""Packaging and the set-up scripts."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import runpy
+import shutil
+import site
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import elmo_udf
+
+SCRIPTS = ("setup", "test", "java_home", "apt_install")
+
+
+@pytest.fixture(scope="module")
+def metadata(root: Path) -> dict[str, object]:
+    """What setup.py says, as it is now, whatever was installed when."""
+    with patch("setuptools.setup") as setup:
+        runpy.run_path(str(root / "setup.py"))
+    return setup.call_args.kwargs
+
+
+def requirements(metadata: dict[str, object], extra: str | None = None) -> dict[str, Requirement]:
+    listed = metadata["install_requires"] if extra is None else metadata["extras_require"][extra]  # type: ignore[index]
+    return {parsed.name: parsed for parsed in map(Requirement, listed)}  # type: ignore[call-overload]
+
+
+def test_version_has_one_source(metadata: dict[str, object]) -> None:
+    assert metadata["name"] == "elmo-udf"
+    assert metadata["version"] == elmo_udf.__version__
+
+
+@pytest.mark.parametrize(
+    ("package", "inside", "outside"),
+    [
+        ("pyspark", ("4.1.0", "4.3.0"), ("3.5.7", "4.0.1", "5.0.0")),
+        ("tensorflow", ("2.18.0", "2.21.0"), ("2.17.1", "3.0.0")),
+        ("tensorflow-hub", ("0.16.1",), ("0.16.0",)),
+        ("setuptools", ("80.9.0",), ("81.0.0",)),
+        ("pandas", ("2.2.0", "3.1.1"), ("2.1.4",)),
+        ("pyarrow", ("18.0.0", "26.0.1"), ("17.0.0",)),
+    ],
+)
+def test_ranges(metadata: dict[str, object], package: str, inside: tuple[str, ...], outside: tuple[str, ...]) -> None:
+    accepted = requirements(metadata)[package].specifier
+    assert all(candidate in accepted for candidate in inside)
+    assert not any(candidate in accepted for candidate in outside)
+
+
+def test_python_range(metadata: dict[str, object]) -> None:
+    accepted = SpecifierSet(str(metadata["python_requires"]))
+    assert [minor for minor in range(8, 17) if f"3.{minor}.1" in accepted] == [11, 12, 13]
+
+
+@pytest.mark.parametrize("extra", [None, "test"])
+def test_what_is_installed_here_fits(metadata: dict[str, object], extra: str | None) -> None:
+    wanted = requirements(metadata, extra).values()
+    assert {r.name: version(r.name) for r in wanted if version(r.name) not in r.specifier} == {}
+
+
+def test_every_import_is_declared(metadata: dict[str, object], root: Path) -> None:
+    files = [path for folder in ("elmo_udf", "jobs") for path in (root / folder).rglob("*.py")]
+    files += (root / "scripts").glob("*.py")
+    assert len(files) > 10
+    imported = {name for path in files for name in top_level_imports(path)}
+    own = {"elmo_udf", *(path.stem for path in files)}
+    distributions = packages_distributions()
+    foreign = imported - sys.stdlib_module_names - own
+    declared = {name.replace("_", "-") for name in requirements(metadata)}
+    undeclared = {name for name in foreign if not {d.replace("_", "-") for d in distributions.get(name, [])} & declared}
+    assert undeclared <= {"py4j", "packaging"}  # pyspark's and tensorflow's own requirements
+
+
+def top_level_imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_wheel_holds_the_whole_package_and_nothing_else(root: Path, tmp_path: Path) -> None:
+    checkout = copy_of_package(root, tmp_path / "checkout")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(checkout)], check=True, stdin=subprocess.DEVNULL)
+    (wheel,) = tmp_path.glob("elmo_udf-*.whl")
+    names = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
+    source = {p.relative_to(checkout).as_posix() for p in (checkout / "elmo_udf").rglob("*") if p.is_file()}
+    assert names == {name for name in source if "__pycache__" not in name}
+    assert any(n.endswith("LICENSE") for n in zipfile.ZipFile(wheel).namelist())
+
+
+def copy_of_package(root: Path, target: Path) -> Path:
+    """What set-up and packaging read, without the repository's own .venv."""
+    (target / "scripts").mkdir(parents=True)
+    for name in SCRIPTS:
+        shutil.copy(root / "scripts" / name, target / "scripts")
+    for name in ("setup.py", "pyproject.toml", "LICENSE"):
+        shutil.copy(root / name, target)
+    shutil.copytree(root / "elmo_udf", target / "elmo_udf", ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def test_setup_installs_once_and_then_never_calls_pip(root: Path, tmp_path: Path) -> None:
+    checkout = copy_of_package(root, tmp_path / "a checkout")
+    stamp = checkout / ".venv" / ".elmo-udf-installed"
+
+    first, called_pip = run_setup(checkout)  # makes .venv; pip has no index to get anything from
+    assert (first.returncode, called_pip) == (1, True), first.stderr
+    assert not stamp.exists()
+
+    (packages,) = (checkout / ".venv" / "lib").glob("python3.*/site-packages")
+    packages_here = f"import sys; sys.path.insert(0, {site.getsitepackages()[0]!r})\n"
+    (packages / "packages_here.pth").write_text(packages_here, "utf-8")
+    second, called_pip = run_setup(checkout)
+    assert (second.returncode, called_pip) == (0, True), second.stderr
+    assert (packages / "elmo_udf-0.1.0.dist-info").is_dir()
+
+    third, called_pip = run_setup(checkout)
+    assert (third.returncode, third.stderr, called_pip) == (0, "", False)
+
+    with_extra, called_pip = run_setup(checkout, "test")
+    assert (with_extra.returncode, called_pip) == (0, True), with_extra.stderr
+    assert stamp.read_text("utf-8").split()[1:] == ["test"]
+    assert run_setup(checkout)[1] is False
+
+    (checkout / "setup.py").write_text((checkout / "setup.py").read_text("utf-8") + "# changed\n", "utf-8")
+    changed, called_pip = run_setup(checkout)
+    assert (changed.returncode, called_pip) == (0, True), changed.stderr
+    assert stamp.read_text("utf-8").split()[1:] == ["test"]  # an extra stays
+
+
+def run_setup(checkout: Path, *extras: str) -> tuple[subprocess.CompletedProcess[str], bool]:
+    """Run scripts/setup where pip can reach nothing; also whether it called pip (which then keeps a log)."""
+    log = checkout / "pip.log"
+    log.unlink(missing_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    environment |= {"PIP_LOG": str(log), "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    environment |= {"PIP_CONFIG_FILE": os.devnull, "PATH": f"{Path(sys._base_executable).parent}:{environment['PATH']}"}  # type: ignore[attr-defined]
+    result = subprocess.run(
+        [str(checkout / "scripts" / "setup"), *extras],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    return result, log.exists()
+
+
+def test_old_java_is_passed_over(root: Path, tmp_path: Path) -> None:
+    old = tmp_path / "bin" / "java"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho '    java.home = /old\n    java.specification.version = 1.8' >&2\n", "utf-8")
+    old.chmod(0o755)
+    home = java_home(root, str(tmp_path))
+    assert home != "/old"
+    stated = subprocess.run([f"{home}/bin/java", "-version"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r'version "(\d+)', stated)
+    assert found and int(found[1]) >= 17
+
+    old.write_text("#!/bin/sh\necho '    java.home = /new\n    java.specification.version = 21' >&2\n", "utf-8")
+    assert java_home(root, str(tmp_path)) == "/new"
+
+
+def java_home(root: Path, setting: str) -> str:
+    script = str(root / "scripts" / "java_home")
+    environment = os.environ | {"JAVA_HOME": setting}
+    return subprocess.run([script], env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("name", [*(f"scripts/{name}" for name in SCRIPTS), "scripts/demo", ".ci/run"])
+def test_scripts_can_be_run(root: Path, name: str) -> None:
+    assert os.access(root / name, os.X_OK)
+    subprocess.run(["bash", "-n", str(root / name)], check=True)
+
+
+def test_licence_is_apache_2(root: Path) -> None:
+    text = (root / "LICENSE").read_text("utf-8")
+    assert "Apache License\n                           Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
