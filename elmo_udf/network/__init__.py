@@ -1,0 +1,1 @@
+"""The network: tokenized sentences in, vectors of named layers out."""

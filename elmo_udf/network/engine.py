@@ -1,0 +1,105 @@
+"""A model, ready to run: tokenized sentences in, vectors of named layers out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from elmo_udf.errors import UserError
+from elmo_udf.models.form import Model, NetworkOptions
+from elmo_udf.network.batches import Batch, batches
+from elmo_udf.network.bilm import DIRECTIONS, BiLM
+from elmo_udf.network.forest import plant
+from elmo_udf.network.runtime import start_tensorflow
+from elmo_udf.network.words import WordVectors
+from elmo_udf.text.characters import BEGIN_OF_SENTENCE_IDS, END_OF_SENTENCE_IDS
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+class Network:
+    """A model in TensorFlow: make it in the process that uses it."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        precision: str = "float32",
+        threads: int | None = None,
+        max_tokens: int = 8192,
+        max_words: int = 65536,
+        share: bool = True,
+    ) -> None:
+        """Copy the weights to the device, and compute what never changes.
+
+        ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and sums are float32.
+        ``threads``: TensorFlow's, within an operation; None leaves the choice to it.
+        ``max_tokens``: of a batch, which bounds memory (about 80 KiB a token at the published size).
+        ``max_words``: whose vectors are kept from batch to batch.
+        ``share``: whether sentences that begin (end) alike share the forward (backward) states of that part.
+        Raises UserError for an unknown precision.
+        """
+        if precision not in PRECISIONS:
+            raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
+        start_tensorflow(threads)
+        options = model.options
+        self._options, self._max_tokens, self._share = options, max_tokens, share
+        self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
+        self._bilm = BiLM(model, precision)
+        widest_filter = max(width for width, _ in options.filters)
+        self._words = WordVectors(self._bilm.word_vectors, options.projection_dim, widest_filter, max_words)
+        # A sentence starts from the state after its boundary, a constant of the model; what would be read last,
+        # the other boundary, is never looked at.
+        self._boundary = {
+            "forward": self._state_after("forward", BEGIN_OF_SENTENCE_IDS),
+            "backward": self._state_after("backward", END_OF_SENTENCE_IDS),
+        }
+
+    def _state_after(self, direction: str, ids: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Cell (1, C) and state (1, P) of each LSTM layer after reading one token, ids (50,), from zeros."""
+        c, p = self._options.cell_dim, self._options.projection_dim
+        zeros = [(np.zeros((1, c), np.float32), np.zeros((1, p), np.float32))] * self._options.n_layers
+        zero, one = np.zeros(1, np.int32), np.ones(1, np.int32)
+        _, after = self._bilm.reader(direction, ())(self._words.of_ids(ids[np.newaxis]), zero, zero, one, zeros)
+        return after
+
+    @property
+    def options(self) -> NetworkOptions:
+        """Sizes and names of the layers."""
+        return self._options
+
+    def width(self, layer: str) -> int:
+        """Number of values a token has in ``layer``. Raises UserError for a layer that the model does not have."""
+        if layer not in self._widths:
+            known = ", ".join(self._widths)
+            raise UserError(f"layer {layer!r} is not in the model; expected one of {known}")
+        return self._widths[layer]
+
+    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Vectors of all tokens: {name: (N, width) float32}, rows in reading order, sentence after sentence.
+
+        ``sentences``: of any number and length; ``names``: layers, of ``elmo`` and ``options.layer_names``.
+        A sentence's vectors depend on the sentence alone (within 1e-5), whatever others are given with it.
+        Raises UserError for a layer that the model does not have.
+        """
+        n_tokens = sum(map(len, sentences))
+        layers = {name: np.empty((n_tokens, self.width(name)), dtype=np.float32) for name in names}
+        for batch in batches(sentences, self._max_tokens):
+            self._fill(layers, batch)
+        return layers
+
+    def _fill(self, layers: dict[str, np.ndarray], batch: Batch) -> None:
+        """Compute the rows of ``layers`` that belong to the tokens of ``batch``."""
+        words = self._words.of_tokens(batch.vocabulary)  # (V, P)
+        if "word_emb" in layers:
+            layers["word_emb"][batch.positions] = words[batch.ids]
+        names = [name for name in layers if name != "word_emb"]
+        for i, direction in enumerate(DIRECTIONS if names else ()):
+            forest = plant(batch.ids, batch.lengths, backward=direction == "backward", share=self._share)
+            boundary = self._boundary[direction][: self._bilm.depth(names)]
+            read = self._bilm.reader(direction, names)
+            halves, _ = read(words, forest.tokens, forest.parents, forest.sizes, boundary)
+            half = slice(i * self._options.projection_dim, (i + 1) * self._options.projection_dim)
+            for name in names:
+                layers[name][batch.positions, half] = halves[name].numpy()[forest.nodes]  # (N, P) -> (n, P)

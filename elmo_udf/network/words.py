@@ -1,0 +1,69 @@
+"""Vectors of tokens out of context: computed once for each distinct token, on as few positions as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from elmo_udf.text.characters import N_POSITIONS, PADDING, character_ids
+
+MAX_POSITIONS = 16384
+"""Character positions of one batch of tokens; the widest published filter takes 4 KiB for each."""
+
+
+class WordVectors:
+    """A bounded memory of the vectors of the tokens seen so far.
+
+    Text repeats its words: of two million tokens one in forty is new. A full memory forgets everything and starts
+    again, which costs one more computation of each word still in use.
+    """
+
+    def __init__(
+        self, compute: Callable[[np.ndarray], np.ndarray], width: int, widest_filter: int, max_words: int
+    ) -> None:
+        """``compute``: character ids (V, S) int32 -> vectors (V, ``width``), for any S the filters fit in."""
+        self._compute, self._widest_filter = compute, widest_filter
+        self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written
+        self._rows: dict[str, int] = {}
+
+    def of_tokens(self, tokens: Sequence[str]) -> np.ndarray:
+        """Vectors of distinct ``tokens``: (V,) str -> (V, width) float32."""
+        if len(tokens) > len(self._vectors):
+            return self.of_ids(character_ids(tokens))
+        new = [token for token in tokens if token not in self._rows]
+        if len(self._rows) + len(new) > len(self._vectors):
+            self._rows, new = {}, list(tokens)
+        first, last = len(self._rows), len(self._rows) + len(new)
+        self._vectors[first:last] = self.of_ids(character_ids(new))
+        self._rows.update(zip(new, range(first, last), strict=True))
+        return self._vectors[[self._rows[token] for token in tokens]]
+
+    def of_ids(self, ids: np.ndarray) -> np.ndarray:
+        """Vectors of tokens given by their character ids: (V, 50) int32 -> (V, width) float32."""
+        vectors = np.empty((len(ids), self._vectors.shape[1]), dtype=np.float32)
+        n_positions = needed_positions(ids, self._widest_filter)
+        for rows in _batches(n_positions):
+            vectors[rows] = self._compute(ids[rows, : n_positions[rows[-1]]])
+        return vectors
+
+
+def needed_positions(ids: np.ndarray, widest_filter: int) -> np.ndarray:
+    """How many of its 50 positions decide a token's vector: (V, 50) int32 -> (V,) int64.
+
+    The maximum over windows needs only one of those that see nothing but padding: the one that starts right after
+    the end-of-word mark.
+    """
+    return np.minimum((ids != PADDING).sum(axis=1) + widest_filter, N_POSITIONS)
+
+
+def _batches(n_positions: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of tokens of about equal length, shortest first, at most MAX_POSITIONS positions at a time."""
+    order = np.argsort(n_positions, kind="stable")
+    start = 0
+    while start < len(order):
+        # A batch is as wide as its last token; the first whose width times rank is too much begins the next one.
+        cost = n_positions[order[start:]] * np.arange(1, len(order) - start + 1)
+        n = max(1, int(np.searchsorted(cost, MAX_POSITIONS, side="right")))
+        yield order[start : start + n]
+        start += n
