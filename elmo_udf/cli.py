@@ -1,4 +1,4 @@
-"""Runs a job as a command: options in, exit code and report out."""
+"""Runs a job as a command: options in; exit code, summary and report out."""
 
 from __future__ import annotations
 
@@ -17,43 +17,90 @@ from elmo_udf.version import __version__
 
 log = logging.getLogger(__name__)
 
+Work = Callable[[Any, Any], dict[str, Any]]
+"""A job of the library: (Spark session, options) to report."""
 
-def run_job(job: Callable[[Any], dict[str, Any]], options_class: type, argv: Sequence[str] | None = None) -> int:
-    """Parse, run, report; the exit code: 0 done, 2 a mistake of the user's (one line on stderr), 1 anything else."""
+
+def run_job(work: Work, options_class: type, description: str | None, argv: Sequence[str] | None = None) -> int:
+    """Parse, run, summarize, report. The exit code: 0 done, 2 a mistake of the user's (one line), 1 anything else."""
     started = time.time()
-    report: dict[str, Any] = {"job": Path(sys.argv[0]).stem, "run_id": uuid.uuid4().hex[:12], "version": __version__}
-    options = None
+    run_id = uuid.uuid4().hex[:12]
+    report: dict[str, Any] = {"job": Path(sys.argv[0]).stem, "run_id": run_id, "version": __version__}
+    options: Any = None
     try:
-        options = parse(options_class, sys.argv[1:] if argv is None else argv, job.__doc__ or "")
-        logging.basicConfig(
-            level=options.log_level,
-            stream=sys.stderr,
-            format=f"%(asctime)s {report['run_id']} %(levelname)s %(message)s",
-        )
-        logging.getLogger("py4j").setLevel(logging.WARNING)
-        report |= {"status": "ok", "options": vars(options)} | job(options)
+        options = parse(options_class, sys.argv[1:] if argv is None else argv, description or "")
+        _start_logging(options.log_level, run_id)
+        report |= {"status": "ok", "dry_run": options.dry_run} | _in_session(work, options, str(report["job"]))
         code = 0
     except UserError as error:
-        line = " ".join(str(error).split())
-        print(f"error: {line}", file=sys.stderr)
-        report |= {"status": "refused", "error": line}
+        print(f"error: {error}", file=sys.stderr)
+        report |= {"status": "refused", "error": str(error)}
         code = 2
     except Exception as error:
         log.exception("the job failed")
         report |= {"status": "failed", "error": str(error).split("\n", 1)[0]}
         code = 1
     report["seconds"] = round(time.time() - started, 3)
-    return code if _write_report(options, report) else code or 2
-
-
-def _write_report(options: Any, report: dict[str, Any]) -> bool:
+    if code == 0:
+        print(summary(report))
     if options is None or options.report is None:
-        return True
+        return code
+    return code if _write_report(options.report, report | {"options": vars(options)}) else code or 2
+
+
+def summary(report: dict[str, Any]) -> str:
+    """The report as a table to read: names and values, then lists of rows with their headings."""
+    rows = {name: value for name, value in report.items() if value not in ("", None, {}) and not _is_rows(value)}
+    width = max(map(len, rows))
+    lines = [f"{name:<{width}}  {_shown(value)}" for name, value in rows.items()]
+    for name, value in report.items():
+        if _is_rows(value):
+            lines += ["", name, *_table(value)]
+    return "\n".join(lines)
+
+
+def _in_session(work: Work, options: Any, name: str) -> dict[str, Any]:
+    """Run in the session there is, or in one of our own that is stopped afterwards."""
+    from elmo_udf.spark.session import job_session  # after the flags are known to be good: starting Spark takes seconds
+
+    spark, is_ours = job_session(name)
     try:
-        path = Path(options.report)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report, indent=2, default=str) + "\n", "utf-8")
+        return work(spark, options)
+    finally:
+        if is_ours:
+            spark.stop()
+
+
+def _start_logging(level: str, run_id: str) -> None:
+    line_format = f"%(asctime)s {run_id} %(levelname)s %(message)s"
+    logging.basicConfig(level="WARNING", stream=sys.stderr, format=line_format, force=True)
+    logging.getLogger("elmo_udf").setLevel(level)
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
+    if isinstance(value, bool) or not isinstance(value, int):
+        return str(value)
+    return f"{value:,}"
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    names = list(rows[0])
+    cells = [[str(row[name]) for name in names] for row in rows]
+    widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in [names, *cells]]
+
+
+def _write_report(path: str, report: dict[str, Any]) -> bool:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(report, indent=2, default=str) + "\n", "utf-8")
     except OSError as error:
-        print(f"error: report {options.report!r} can't be written: {error.strerror}", file=sys.stderr)
+        print(f"error: report {path!r} can't be written: {error.strerror}; give another path", file=sys.stderr)
         return False
     return True

@@ -46,14 +46,21 @@ def read_toml(options_class: type[Options], path: str) -> dict[str, Any]:
         raise UserError(f"config file {path!r} can't be read: {error.strerror}; expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"config file {path!r} is not TOML: {str(error).splitlines()[0]}") from None
-    known = {f.name: f for f in fields(options_class)}  # type: ignore[arg-type]
+    return check_values(options_class, values, f"config file {path!r}")
+
+
+def check_values(options_class: type, values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The values, with lists made tuples. Raises UserError for unknown names and wrong types; names ``where``."""
+    known = {f.name: f for f in fields(options_class)}
+    checked = {}
     for name, value in values.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise UserError(f"config file {path!r}: unknown option {name!r}; {hint}")
-        values[name] = _checked(_kind(options_class, known[name]), value, f"config file {path!r}: option {name!r}")
-    return values
+            raise UserError(f"{where}: unknown option {name!r}; {hint}")
+        optional = value is None and known[name].default is None
+        checked[name] = None if optional else _checked(_kind(options_class, known[name]), value, f"{where}: {name}")
+    return checked
 
 
 def template(options_class: type, title: str) -> str:

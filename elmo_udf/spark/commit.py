@@ -21,6 +21,20 @@ def check_output(spark: SparkSession, path: str, mode: str) -> None:
         raise UserError(f"output {path!r} exists already; give another path, or --mode overwrite")
 
 
+def check_same_file_system(spark: SparkSession, output: str, rejects: str) -> None:
+    """Tables are put in place by renaming, which works within one file system."""
+    if not files.same_file_system(spark, output, rejects):
+        raise UserError(
+            f"output {output!r} and rejects {rejects!r} are on different file systems, expected one; "
+            "give a --rejects path beside the output"
+        )
+
+
+def is_table(spark: SparkSession, path: str) -> bool:
+    """Whether there is a table of ours at ``path``."""
+    return SIDECAR in files.list_names(spark, path)
+
+
 @contextmanager
 def staging(spark: SparkSession, output: str) -> Iterator[str]:
     """A folder beside ``output`` (same file system, a name that readers skip), gone when the block ends."""

@@ -35,9 +35,9 @@ def job_session(name: str) -> tuple[SparkSession, bool]:
     return builder.getOrCreate(), True
 
 
-def local_cores(master: str) -> int | None:
+def local_cores(master: str | None) -> int | None:
     """Cores of a ``local`` master, None for any other."""
-    found = re.fullmatch(r"local(?:\[(\*|\d+)(?:,\s*\d+)?\])?", master)
+    found = re.fullmatch(r"local(?:\[(\*|\d+)(?:,\s*\d+)?\])?", master or "")
     if not found:
         return None
     if found[1] == "*":

@@ -84,3 +84,24 @@ def check_comparable(left: TableMetadata | None, right: TableMetadata | None, wh
                 f"{what}: {name} is {ours!r} on one side and {theirs!r} on the other; expected equal values; "
                 "embed both with the same model and options"
             )
+
+
+def check_append(spark: SparkSession, path: str, metadata: TableMetadata, documents: DataFrame) -> None:
+    """Refuse to append vectors made another way, or documents whose id the table at ``path`` has already."""
+    if not files.list_names(spark, path):
+        return
+    table = read_embeddings(spark, path)
+    there = metadata_of(table, "embedding")
+    for name, ours in metadata.as_dict().items():
+        theirs = getattr(there, name)
+        if ours != theirs and name not in ("model", "elmo_udf_version"):
+            raise UserError(
+                f"table {path!r} was made with {name} {theirs!r}, and this run has {ours!r}; expected equal options; "
+                "use those of the table, or another output"
+            )
+    twice = documents.join(table.select("id").distinct(), "id", "left_semi").select("id").limit(1).collect()
+    if twice:
+        raise UserError(
+            f"table {path!r} has rows of ids of the input already, such as {twice[0].id!r}; expected new ids only; "
+            "leave them out of the input, or use another output"
+        )

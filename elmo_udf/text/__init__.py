@@ -1,0 +1,1 @@
+"""Text to tokens to character ids: plain Python and numpy."""

@@ -1,0 +1,1 @@
+"""From documents to vectors: one generator, wrapped by the pandas UDF and by the job."""

@@ -1,0 +1,98 @@
+"""What a run will do, resolved and checked before any document is embedded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.embedding.work import count_tasks
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.inputs import MALFORMED, first_line, read_documents
+from elmo_udf.spark.profile import Stage, embedding_stage
+from elmo_udf.spark.shipping import ShippedModel, ship_model
+from elmo_udf.spark.tables import TableMetadata, check_append
+from elmo_udf.version import __version__
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Model, documents and tasks of one run."""
+
+    model: ShippedModel
+    documents: DataFrame
+    n_rows: int
+    n_characters: int
+    stage: Stage
+    n_tasks: int
+    metadata: TableMetadata
+
+    @property
+    def id_type(self) -> T.DataType:
+        """The input's own type of id, which the tables keep."""
+        return self.documents.schema["id"].dataType
+
+    def report(self) -> dict[str, Any]:
+        """The part of the report that is known before the work."""
+        return {
+            "model": self.model.handle,
+            "fingerprint": self.model.fingerprint,
+            "model_note": self.model.note,
+            "model_bytes": self.model.n_bytes,
+            "layer": self.metadata.layer,
+            "width": self.metadata.width,
+            "rows_in": self.n_rows,
+            "n_characters": self.n_characters,
+            "tasks": self.n_tasks,
+            "task_cpus": self.stage.cpus,
+            "task_gpus": self.stage.gpus,
+            "task_slots": self.stage.slots,
+        }
+
+
+def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
+    """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either."""
+    documents = read_documents(spark, options)
+    model = ship_model(spark, options.model, options.model_sha256)
+    width = model.network.width(options.layer)
+    n_rows, n_characters = _survey(documents, options)
+    if not n_rows:
+        raise UserError(f"input {options.input!r} has no rows, expected at least one document; check path and format")
+    stage = embedding_stage(spark)
+    n_tasks = options.partitions or count_tasks(n_characters, model.network, stage.cpus, stage.slots)
+    metadata = TableMetadata(
+        model=options.model,
+        fingerprint=model.fingerprint,
+        layer=options.layer,
+        pooling=options.pooling,
+        level=options.level,
+        tokenizer=options.tokenizer,
+        language=options.language,
+        max_sentence_tokens=options.max_sentence_tokens,
+        precision=options.precision,
+        normalize=options.normalize,
+        width=width,
+        elmo_udf_version=__version__,
+    )
+    if options.mode == "append":
+        check_append(spark, options.output, metadata, documents)
+    return Plan(model, documents, n_rows, n_characters, stage, n_tasks, metadata)
+
+
+def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int]:
+    """Number of rows, and of characters in their texts: one cheap pass that tells how much work there is."""
+    text: Any = F.col("text")
+    if isinstance(documents.schema["text"].dataType, T.ArrayType):
+        text = F.to_json("text")
+    # The column of malformed lines is read too: Spark parses only what is asked for, and would not notice them.
+    counted = documents.select(F.count("*"), F.sum(F.length(text)), F.count(MALFORMED))
+    try:
+        n_rows, n_characters, _ = counted.collect()[0]
+    except PySparkException as error:
+        raise UserError(f"input {options.input!r} can't be read: {first_line(error)}; check its format") from None
+    return n_rows, n_characters or 0

@@ -1,0 +1,102 @@
+"""The DataFrame of one run: every input row becomes rows of the table, or one row of the rejects."""
+
+from __future__ import annotations
+
+from pyspark import Accumulator
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.embedding.plan import Plan
+from elmo_udf.embedding.records import row_fields, rows_of_records
+from elmo_udf.embedding.stats import WorkerStats
+from elmo_udf.embedding.udf import record_udf
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.inputs import MALFORMED
+
+OUTCOME = "_outcome"
+"""Partition column of the staged rows: ``embedded``, or the reason of a rejection."""
+
+_BLANK = r"(?U)^\s*$"
+_CARRIED = ("id", "content_hash", "_reason", "_detail")
+
+
+def embedded_rows(plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerStats]) -> DataFrame:
+    """Columns of the embedding table and OUTCOME. In a rejected row ``model`` holds the detail of the rejection.
+
+    (All files of one write have the same columns; this one has a string to spare where there is no vector.)
+    """
+    checked = _first_of_each_id(_with_reasons(plan.documents), plan.n_tasks)
+    text = F.when(F.col("_reason").isNull(), F.col("text"))
+    carried = [*_CARRIED, *options.keep_columns]
+    records = checked.select(*map(_quoted, carried), record_udf(plan.model, options, stats)(text).alias("record"))
+    schema = T.StructType([records.schema[name] for name in carried] + row_fields(options.level))
+    schema = schema.add("reason", "string").add("detail", "string")
+    expand = rows_of_records(plan.metadata.width, options.level, schema)
+    # The UDF's stage has no profile of its own: this step, which only reshapes, gives it one.
+    rows = records.mapInArrow(expand, schema, profile=plan.stage.profile)
+    reason = F.coalesce("_reason", "reason")
+    detail = F.when(F.col("_reason").isNotNull(), F.col("_detail")).otherwise(F.col("detail"))
+    rows = rows.withColumn("model", F.when(reason.isNull(), F.lit(plan.model.fingerprint)).otherwise(detail))
+    rows = rows.withColumn("embedded_at", F.current_timestamp())
+    rows = rows.withColumn(OUTCOME, F.coalesce(reason, F.lit("embedded")))
+    return _in_order(rows, plan, options, OUTCOME)
+
+
+def empty_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> DataFrame:
+    """The embedding table without a row."""
+    kept = [plan.documents.schema[name] for name in options.keep_columns]
+    fields = [plan.documents.schema["id"], *row_fields(options.level), *kept]
+    schema = T.StructType(fields).add("content_hash", "string").add("model", "string").add("embedded_at", "timestamp")
+    return _in_order(spark.createDataFrame([], schema), plan, options)
+
+
+def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) -> DataFrame:
+    """The columns of the embedding table in their order, with the metadata on ``embedding``."""
+    counts = ("n_tokens", "n_sentences", "n_truncated")
+    positions = [f.name for f in row_fields(options.level) if f.name not in ("embedding", *counts)]
+    embedding = F.col("embedding").alias("embedding", metadata=plan.metadata.as_dict())
+    tail = ("content_hash", "model", "embedded_at", *options.keep_columns, *more)
+    return rows.select("id", *positions, embedding, *counts, *map(_quoted, tail))
+
+
+def _with_reasons(documents: DataFrame) -> DataFrame:
+    """``content_hash``, and what is wrong with a row as far as Spark can tell, in ``_reason`` and ``_detail``."""
+    text = F.col("text")
+    if isinstance(documents.schema["text"].dataType, T.ArrayType):
+        text = F.to_json("text")
+        blank = F.lit(False)  # lists of tokens may be empty in many ways: the tokenizer tells
+    else:
+        blank = text.rlike(_BLANK)
+    checks = [
+        (F.col(MALFORMED).isNotNull(), "malformed_record", F.substring(F.col(MALFORMED), 1, 200)),
+        (F.col("id").isNull(), "null_id", F.lit("the id is NULL")),
+        (F.col("text").isNull(), "null_text", F.lit("the text is NULL")),
+        (blank, "blank_text", F.format_string("the text is %d characters of white space", F.length(text))),
+    ]
+    return (
+        documents.withColumn("content_hash", F.sha2(text, 256))
+        .withColumn("_reason", F.coalesce(*[F.when(found, F.lit(reason)) for found, reason, _ in checks]))
+        .withColumn("_detail", F.coalesce(*[F.when(found, detail) for found, _, detail in checks]))
+    )
+
+
+def _first_of_each_id(documents: DataFrame, n_tasks: int) -> DataFrame:
+    """Of the good rows that share an id the one with the smallest content hash stays; spread over ``n_tasks``."""
+    good = F.col("_reason").isNull()
+    # Rows that are rejected already compete with none; their hash keeps them from all meeting in one task.
+    apart = F.when(~good, F.coalesce(F.col("content_hash"), F.lit(MALFORMED)))
+    spread = documents.withColumn("_apart", apart).repartition(n_tasks, "id", "_apart")
+    order = Window.partitionBy("id", "_apart").orderBy("content_hash")
+    kept_hash = F.first("content_hash").over(order)
+    detail = F.concat(F.lit("another row of this id is kept, with content hash "), kept_hash)
+    is_duplicate: Column = good & (F.row_number().over(order) > 1)
+    return (
+        spread.withColumn("_duplicate", is_duplicate)
+        .withColumn("_detail", F.when(F.col("_duplicate"), detail).otherwise(F.col("_detail")))
+        .withColumn("_reason", F.when(F.col("_duplicate"), F.lit("duplicate_id")).otherwise(F.col("_reason")))
+    )
+
+
+def _quoted(name: str) -> Column:
+    return F.col(f"`{name}`")

@@ -1,0 +1,40 @@
+"""What Python workers tell the driver while they embed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark import Accumulator, AccumulatorParam, SparkContext
+
+from elmo_udf.embedding.loaded import Load
+
+
+@dataclass(frozen=True)
+class WorkerStats:
+    """Sums over finished tasks. Loads are a set, so that a task that runs twice does not count its load twice."""
+
+    n_documents: int = 0
+    n_tokens: int = 0
+    n_cuts: int = 0
+    loads: frozenset[Load] = frozenset()
+
+    def __add__(self, other: WorkerStats) -> WorkerStats:
+        return WorkerStats(
+            self.n_documents + other.n_documents,
+            self.n_tokens + other.n_tokens,
+            self.n_cuts + other.n_cuts,
+            self.loads | other.loads,
+        )
+
+
+class _Sum(AccumulatorParam[WorkerStats]):
+    def zero(self, value: WorkerStats) -> WorkerStats:
+        return WorkerStats()
+
+    def addInPlace(self, value1: WorkerStats, value2: WorkerStats) -> WorkerStats:
+        return value1 + value2
+
+
+def stats_accumulator(context: SparkContext) -> Accumulator[WorkerStats]:
+    """A Spark accumulator of WorkerStats; Spark adds a task's part when the task ends."""
+    return context.accumulator(WorkerStats(), _Sum())

@@ -1,0 +1,157 @@
+"""Documents from Parquet, CSV, JSON lines and text: always the columns id, text and those to keep."""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark import files
+
+MALFORMED = "_malformed"
+"""Column with a JSON line that is no object, else NULL."""
+
+_FORMATS = {
+    "csv": "csv",
+    "tsv": "csv",
+    "json": "json",
+    "jsonl": "json",
+    "ndjson": "json",
+    "txt": "text",
+    "text": "text",
+}
+_RESERVED = ("embedding", "n_tokens", "n_sentences", "n_truncated", "content_hash", "model", "embedded_at")
+_RESERVED_BY_LEVEL = {
+    "document": (),
+    "sentence": ("sentence_index",),
+    "token": ("sentence_index", "token_index", "token"),
+}
+
+
+def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
+    """The input as columns ``id``, ``text``, the kept ones and MALFORMED. Nothing is read but schemas and names.
+
+    Raises UserError for an input that is not there or can't be read, and for columns that are missing, of the wrong
+    type or in the table's own way.
+    """
+    kind = options.input_format or guess_format(spark, options.input)
+    try:
+        table = _read(spark, kind, options)
+    except AnalysisException as error:
+        raise UserError(f"input {options.input!r} can't be read as {kind}: {first_line(error)}") from None
+    return _select(table, kind, options)
+
+
+def first_line(error: PySparkException) -> str:
+    """The first line of a Spark error, without its class in brackets."""
+    return re.sub(r"^\[[A-Z_.]+\]\s*", "", str(error).splitlines()[0])
+
+
+def guess_format(spark: SparkSession, path: str) -> str:
+    """The format that the names of the files tell; Parquet where they tell nothing."""
+    pattern, glob = path.rstrip("/"), any(character in path for character in "*?{[")
+    if not glob and not files.exists(spark, path):
+        raise UserError(f"input {path!r} does not exist; check the path")
+    for name in [pattern.rpartition("/")[2], *([] if glob else files.list_names(spark, path))]:
+        if name.startswith(("_", ".")):
+            continue
+        suffix = re.sub(r"\.(gz|bz2|zst|snappy|lz4|deflate)$", "", name.lower()).rpartition(".")[2]
+        if suffix in _FORMATS:
+            return _FORMATS[suffix]
+    return "parquet"
+
+
+def _read(spark: SparkSession, kind: str, options: EmbedOptions) -> DataFrame:
+    if kind == "parquet":
+        return spark.read.parquet(options.input)
+    if kind == "csv":  # RFC 4180: a quote within quotes is doubled, and a quoted field may hold line breaks
+        separator = "\t" if re.search(r"\.tsv(\.\w+)?$", options.input.lower()) else ","
+        reader = spark.read.option("header", True).option("multiLine", True).option("sep", separator)
+        return reader.option("quote", '"').option("escape", '"').csv(options.input)
+    if kind == "json":
+        return _with_malformed(
+            spark, spark.read.option("columnNameOfCorruptRecord", MALFORMED).json(options.input), options
+        )
+    if options.whole_files:
+        table = spark.read.option("wholetext", True).text(options.input)
+        return table.select(_path().alias("id"), F.col("value").alias("text"))
+    return _lines(spark.read.text(options.input))
+
+
+def _with_malformed(spark: SparkSession, table: DataFrame, options: EmbedOptions) -> DataFrame:
+    """Spark names the corrupt column only where it met one while it inferred the schema; ask for it always."""
+    if MALFORMED in table.columns:
+        schema = table.schema
+    else:
+        schema = T.StructType([*table.schema.fields, T.StructField(MALFORMED, T.StringType())])
+    return spark.read.option("columnNameOfCorruptRecord", MALFORMED).schema(schema).json(options.input)
+
+
+def _path() -> Column:
+    """The file of a row; local files without the scheme."""
+    return F.regexp_replace(F.url_decode(F.regexp_replace("_metadata.file_path", r"\+", "%2B")), "^file:/+", "/")
+
+
+def _lines(table: DataFrame) -> DataFrame:
+    """A row a line, with id ``file:line``.
+
+    Spark reads a file in blocks, each in order within one task, and monotonically_increasing_id counts on within a
+    task. So a line's number is its distance from the block's first line, plus the lines of the blocks before.
+    """
+    rows = table.select(
+        F.col("value").alias("text"),
+        _path().alias("file"),
+        F.col("_metadata.file_block_start").alias("block"),
+        F.monotonically_increasing_id().alias("position"),
+    )
+    blocks = rows.groupBy("file", "block").agg(F.min("position").alias("first"), F.count("*").alias("n_lines"))
+    before = Window.partitionBy("file").orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
+    blocks = blocks.withColumn("lines_before", F.coalesce(F.sum("n_lines").over(before), F.lit(0))).drop("n_lines")
+    line = F.col("position") - F.col("first") + F.col("lines_before") + 1
+    joined = rows.join(F.broadcast(blocks), ["file", "block"])
+    return joined.select(F.concat_ws(":", "file", line.cast("string")).alias("id"), "text")
+
+
+def _select(table: DataFrame, kind: str, options: EmbedOptions) -> DataFrame:
+    id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
+    found = [name for name in table.columns if name != MALFORMED]
+    for name, what in [(id_column, "id column"), (text_column, "text column")] + [
+        (name, "column to keep") for name in options.keep_columns
+    ]:
+        if name not in found:
+            flag = {"id column": "--id-column", "text column": "--text-column"}.get(what, "--keep-columns")
+            raise UserError(
+                f"{what} {name!r} is not in input {options.input!r}; found {found}; name another with {flag}"
+            )
+    _check_types(table, id_column, text_column)
+    reserved = {"id", *_RESERVED, *_RESERVED_BY_LEVEL[options.level]}
+    for name in options.keep_columns:
+        if name in reserved or options.keep_columns.count(name) > 1:
+            raise UserError(f"column to keep {name!r} is a name of the embedding table's own or given twice; rename it")
+    malformed = F.col(MALFORMED) if MALFORMED in table.columns else F.lit(None).cast("string").alias(MALFORMED)
+    quoted = [F.col(f"`{name}`") for name in options.keep_columns]
+    return table.select(
+        F.col(f"`{id_column}`").alias("id"), F.col(f"`{text_column}`").alias("text"), malformed, *quoted
+    )
+
+
+def _check_types(table: DataFrame, id_column: str, text_column: str) -> None:
+    text = table.schema[text_column].dataType
+    tokens = text.elementType if isinstance(text, T.ArrayType) else text
+    tokens = tokens.elementType if isinstance(tokens, T.ArrayType) else tokens
+    if not isinstance(tokens, T.StringType):
+        raise UserError(
+            f"text column {text_column!r} is {text.simpleString()}, expected string, array<string> (a tokenized "
+            "sentence) or array<array<string>>; name another with --text-column"
+        )
+    identifier = table.schema[id_column].dataType
+    if isinstance(identifier, (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType)):
+        raise UserError(
+            f"id column {id_column!r} is {identifier.simpleString()}, expected a plain type such as string or bigint; "
+            "name another with --id-column"
+        )

@@ -1,0 +1,81 @@
+"""Documents to sentences to tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from elmo_udf.errors import UserError
+
+Sentence = list[str]
+
+
+@dataclass(frozen=True)
+class TokenizedDocument:
+    """A document's sentences, none of them empty, and how many cuts long sentences needed."""
+
+    sentences: list[Sentence]
+    n_cuts: int = 0
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all sentences."""
+        return sum(map(len, self.sentences))
+
+
+class Tokenizer:
+    """``words``: sentences by sentencex, tokens by sacremoses; ``whitespace``: one sentence, split at U+0020.
+
+    The published models were trained on the One Billion Word benchmark, tokenized by the Moses scripts, of which
+    sacremoses is the Python port. A document that is tokenized already (a list of tokens, or a list of lists) is
+    taken as it is.
+    """
+
+    def __init__(self, kind: str = "words", language: str = "en", max_sentence_tokens: int = 400) -> None:
+        if kind not in ("words", "whitespace"):
+            raise UserError(f"tokenizer is {kind!r}, expected 'words' or 'whitespace'")
+        self._split = _whitespace if kind == "whitespace" else _words(language)
+        self._limit = None if kind == "whitespace" else max_sentence_tokens
+
+    def __call__(self, document: Any) -> TokenizedDocument:
+        """Tokenize a text, or take a list of tokens or a list of tokenized sentences. Empty tokens are dropped."""
+        if not isinstance(document, str):
+            return TokenizedDocument(_given(document))
+        sentences = self._split(document)
+        if self._limit is None:
+            return TokenizedDocument(sentences)
+        pieces = [piece for sentence in sentences for piece in _cut(sentence, self._limit)]
+        return TokenizedDocument(pieces, n_cuts=len(pieces) - len(sentences))
+
+
+def _whitespace(text: str) -> list[Sentence]:
+    tokens = [token for token in text.split(" ") if token]
+    return [tokens] if tokens else []
+
+
+def _words(language: str) -> Callable[[str], list[Sentence]]:
+    from sacremoses import MosesTokenizer  # imported here: other tokenizers need neither library
+    from sentencex import segment
+
+    moses = MosesTokenizer(lang=language)
+
+    def split(text: str) -> list[Sentence]:
+        text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no UTF-8, which sentencex needs
+        tokenized = (moses.tokenize(sentence, escape=False) for sentence in segment(language, text))
+        return [tokens for tokens in tokenized if tokens]
+
+    return split
+
+
+def _given(document: Any) -> list[Sentence]:
+    parts = [part for part in document if part is not None]
+    if all(isinstance(part, str) for part in parts):
+        parts = [parts]
+    sentences = [[token for token in sentence if token] for sentence in parts]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _cut(sentence: Sentence, limit: int) -> Iterator[Sentence]:
+    for start in range(0, len(sentence), limit):
+        yield sentence[start : start + limit]

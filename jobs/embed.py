@@ -1,0 +1,10 @@
+"""Embed a corpus with ELMo: documents in; a Parquet table of vectors and a table of rejects out."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.options import EmbedOptions
+
+if __name__ == "__main__":
+    sys.exit(run_job(embed_corpus, EmbedOptions, __doc__))
