@@ -35,8 +35,8 @@ def word_vector(model: Model, ids: np.ndarray) -> np.ndarray:
     activation = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}[options.activation]
     convolutions = []
     for i, (width, _) in enumerate(options.filters):
-        windows = [characters[start : start + width] for start in range(50 - width + 1)]  # each (width, d)
-        responses = [np.einsum("wd,wdn->n", window, w[f"filter_{i}_kernel"]) for window in windows]
+        windows = np.array([characters[start : start + width] for start in range(50 - width + 1)])  # (_, width, d)
+        responses = np.einsum("swd,wdn->sn", windows, w[f"filter_{i}_kernel"])
         convolutions.append(activation(np.max(responses, axis=0) + w[f"filter_{i}_bias"]))
     x = np.concatenate(convolutions)  # (F,)
     for i in range(options.n_highway):

@@ -131,6 +131,10 @@ class BiLM:
             self._readers[key] = tf.function(partial(self._read, *key), input_signature=signature, autograph=False)
         return self._readers[key]
 
+    def n_traces(self) -> int:
+        """How often TensorFlow has traced the functions: once each, if shapes do not matter."""
+        return sum(f.experimental_get_tracing_count() for f in (self.word_vectors, *self._readers.values()))
+
     def depth(self, names: Sequence[str]) -> int:
         """Number of LSTM layers that the layers ``names`` need; all of them for the mix, or for no name at all."""
         order = self.options.layer_names
