@@ -11,43 +11,12 @@ from types import MappingProxyType
 import numpy as np
 
 from elmo_udf.errors import UserError
+from elmo_udf.models.options import NetworkOptions
+
+__all__ = ["N_CHARACTERS", "Mix", "Model", "NetworkOptions", "array_shapes"]
 
 N_CHARACTERS = 262
 """Rows of the character embedding: 256 bytes, 4 boundary marks, padding, and row 0 for "no token"."""
-
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """What the arrays alone do not say, and what says how large they are.
-
-    Names follow Peters et al. 2018 and the published options.json files.
-    """
-
-    character_dim: int
-    filters: tuple[tuple[int, int], ...]
-    """(width in characters, number of filters) of each convolution, in order."""
-    n_highway: int
-    activation: str
-    """Of the convolutions: ``relu`` or ``tanh``. Highway layers always use relu."""
-    n_layers: int
-    cell_dim: int
-    projection_dim: int
-    cell_clip: float | None
-    projection_clip: float | None
-    residual: bool
-    """Whether a layer's input is added to its output, from the second LSTM layer on (``use_skip_connections``)."""
-    project_characters: bool = True
-    """False where the network was made without a projection after the highways (n_filters equals projection_dim)."""
-
-    @property
-    def n_filters(self) -> int:
-        """Width of a token after the convolutions: the sum over all filter sizes."""
-        return sum(n for _, n in self.filters)
-
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """Names of the layers as TF-Hub calls them, from the bottom, without the mix (``elmo``)."""
-        return ("word_emb", *(f"lstm_outputs{i + 1}" for i in range(self.n_layers)))
 
 
 def array_shapes(options: NetworkOptions) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -83,13 +52,23 @@ class Mix:
     """Before the softmax; one a layer, word_emb first."""
     scale: float
 
+    def __post_init__(self) -> None:
+        """Round to float32, which is what checkpoints keep, so that equal mixes have one fingerprint."""
+        object.__setattr__(self, "weights", tuple(float(np.float32(weight)) for weight in self.weights))
+        object.__setattr__(self, "scale", float(np.float32(self.scale)))
+
+    @classmethod
+    def equal(cls, n_layers: int) -> Mix:
+        """The mean of word_emb and ``n_layers`` LSTM layers: what a model without a mix of its own has."""
+        return cls((0.0,) * (n_layers + 1), 1.0)
+
 
 @dataclass(frozen=True)
 class Model:
     """Frozen weights and options of one bidirectional language model.
 
     ``arrays`` are float32, read-only, and exactly those of :func:`array_shapes`;
-    row 0 of ``character_embedding`` ("no token") is zero.
+    row 0 of ``character_embedding`` ("no token") is zero. Raises UserError where they are not.
     """
 
     options: NetworkOptions
@@ -108,27 +87,48 @@ class Model:
                 f"model {self.handle!r}: missing arrays {missing}, surplus arrays {surplus}; "
                 "expected those of an ELMo network of these options; check that options and weights belong together"
             )
-        frozen = {}
-        for name, shape in expected.items():
-            array = np.ascontiguousarray(self.arrays[name], dtype=np.float32)
-            if array.shape != shape:
-                raise UserError(
-                    f"model {self.handle!r}: array {name} has shape {array.shape}, expected {shape}; "
-                    "check that options and weights belong together"
-                )
-            if not np.isfinite(array).all():
-                raise UserError(
-                    f"model {self.handle!r}: array {name} holds NaN or infinite values, expected finite weights; "
-                    "fetch or export the model again"
-                )
-            array = array.view()
-            array.flags.writeable = False
-            frozen[name] = array
+        frozen = {name: self._frozen(name, shape) for name, shape in expected.items()}
         object.__setattr__(self, "arrays", MappingProxyType(frozen))
+        if frozen["character_embedding"][0].any():
+            raise UserError(
+                f"model {self.handle!r}: row 0 of character_embedding is not zero, expected zeros (it stands for "
+                "no token); set it to zero"
+            )
+        self._check_mix()
+
+    def _frozen(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The array ``name``, checked, as float32 that can't be written to."""
+        array = self.arrays[name]
+        if array.shape != shape:
+            raise UserError(
+                f"model {self.handle!r}: array {name} has shape {array.shape}, expected {shape}; "
+                "check that options and weights belong together"
+            )
+        if array.dtype.kind in "OSUbiuc":
+            raise UserError(
+                f"model {self.handle!r}: array {name} holds {array.dtype}, expected floating point numbers; "
+                "fetch or export the model again"
+            )
+        array = np.ascontiguousarray(array, dtype=np.float32).view()
+        if not np.isfinite(array).all():
+            raise UserError(
+                f"model {self.handle!r}: array {name} holds NaN or infinite values, expected finite weights; "
+                "fetch or export the model again"
+            )
+        array.flags.writeable = False
+        return array
+
+    def _check_mix(self) -> None:
+        """Raise UserError where the mix does not fit the layers."""
         if len(self.mix.weights) != self.options.n_layers + 1:
             raise UserError(
                 f"model {self.handle!r}: {len(self.mix.weights)} mix weights, expected {self.options.n_layers + 1} "
                 "(one a layer, word_emb first); export the model again"
+            )
+        if not np.isfinite([*self.mix.weights, self.mix.scale]).all():
+            raise UserError(
+                f"model {self.handle!r}: the mix has the weights {self.mix.weights} and the scale {self.mix.scale}, "
+                "expected finite numbers; fetch or export the model again"
             )
 
     def fingerprint(self) -> str:
@@ -136,12 +136,9 @@ class Model:
         digest = hashlib.sha256()
         digest.update(json.dumps([asdict(self.options), asdict(self.mix)], sort_keys=True).encode())
         for name, _ in array_shapes(self.options):
-            digest.update(self.arrays[name].tobytes())
+            digest.update(self.arrays[name].data)
         return digest.hexdigest()[:16]
 
     def width(self, layer: str) -> int:
-        """Number of values a token has in ``layer``: P for word_emb, two directions (2P) for every other."""
-        if layer != "elmo" and layer not in self.options.layer_names:
-            known = ", ".join(("elmo", *self.options.layer_names))
-            raise UserError(f"layer {layer!r} is not in model {self.handle!r}; expected one of {known}")
-        return self.options.projection_dim * (1 if layer == "word_emb" else 2)
+        """Number of values a token has in ``layer``, see :meth:`NetworkOptions.width`."""
+        return self.options.width(layer)

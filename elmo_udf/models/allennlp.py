@@ -1,0 +1,172 @@
+"""Models as AllenNLP, bilm-tf, NLPL and simple_elmo keep them: an options.json and one .hdf5 of weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elmo_udf.errors import UserError
+from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
+from elmo_udf.models.variables import (
+    CHARACTERS,
+    CellNames,
+    check_names,
+    check_rows,
+    parts_of,
+    to_arrays,
+    variable_names,
+    with_no_token_row,
+)
+
+CELLS = CellNames(kernel="LSTMCell/W_0", bias="LSTMCell/B", projection="LSTMCell/W_P_0")
+TRAINING_ONLY = ("embedding", "softmax/W", "softmax/b")
+"""Variables that training may leave in the file and that say nothing of a token's vectors: the words it predicted."""
+N_POSITIONS = 50
+"""Character positions of a token, which AllenNLP reads whatever max_characters_per_token says."""
+
+
+def options_files(folder: Path) -> list[Path]:
+    """Files of ``folder`` that may hold the options of a network."""
+    return [path for path in _visible(folder) if path.suffix == ".json" and "options" in path.name.lower()]
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """Files of ``folder`` that may hold the weights of a network."""
+    return [path for path in _visible(folder) if path.suffix.lower() in (".hdf5", ".h5")]
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def read(folder: Path, handle: str) -> Model:
+    """The model in ``folder``. Raises UserError where the files are not those of one ELMo model."""
+    options_file = _only(options_files(folder), "options file (*options*.json)", handle)
+    weights_file = _only(weights_files(folder), "weights file (.hdf5)", handle)
+    options, note = read_options(options_file, handle)
+    where = f"model {handle!r}, {weights_file.name}"
+    variables = _variables(weights_file, where)
+
+    found = parts_of(variables, CELLS)
+    # Where the sizes agree, a network may have been made without a projection: then the file decides.
+    project_characters = options.n_filters != options.projection_dim or found.project_characters
+    project_states = options.cell_dim != options.projection_dim or found.project_states
+    parts = dataclasses.replace(
+        found,
+        n_convolutions=len(options.filters),
+        n_highway=options.n_highway,
+        n_layers=options.n_layers,
+        project_characters=project_characters,
+        project_states=project_states,
+    )
+    options = dataclasses.replace(
+        options,
+        project_characters=project_characters,
+        projection_clip=options.projection_clip if project_states else None,  # TensorFlow clips projections only
+    )
+    names = dict(variable_names(parts, CELLS))
+    check_names(variables, names.values(), where)
+    variables[CHARACTERS] = _characters(variables[CHARACTERS], where)
+    return Model(options, to_arrays(variables, names, options, where), Mix.equal(options.n_layers), handle, note)
+
+
+def _only(candidates: list[Path], what: str, handle: str) -> Path:
+    if len(candidates) != 1:
+        found = ", ".join(path.name for path in candidates) or "none"
+        raise UserError(f"model {handle!r}: found as {what}: {found}; expected exactly one; leave only the model's")
+    return candidates[0]
+
+
+def read_options(path: Path, handle: str) -> tuple[NetworkOptions, str]:
+    """Options of a network from an options.json, and a note for the user, empty where there is nothing to say.
+
+    What bilm-tf takes as absent is absent here too: no highways, one layer, no clips, no skip connections.
+    """
+    where = f"model {handle!r}, {path.name}"
+    try:
+        options = json.loads(path.read_bytes())
+        lstm, characters = options["lstm"], options["char_cnn"]
+        network = NetworkOptions(
+            character_dim=characters["embedding"]["dim"],
+            filters=characters["filters"],
+            n_highway=characters.get("n_highway") or 0,
+            activation=characters["activation"],
+            n_layers=lstm.get("n_layers", 1),
+            cell_dim=lstm["dim"],
+            projection_dim=lstm["projection_dim"],
+            cell_clip=lstm.get("cell_clip"),
+            projection_clip=lstm.get("proj_clip"),
+            residual=lstm.get("use_skip_connections") or False,
+            project_characters=True,
+        )
+    except KeyError as error:
+        raise UserError(
+            f"{where}: option {error} is missing, expected the options of a network that reads characters "
+            "(char_cnn and lstm); use the options.json that came with the weights"
+        ) from None
+    except UserError as error:
+        raise UserError(f"{where}: {error}; use the options.json that came with the weights") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{where}: not the options of a network ({error}), expected a JSON object with char_cnn and lstm; "
+            "use the options.json that came with the weights"
+        ) from None
+    return network, _character_note(characters, where)
+
+
+def _character_note(characters: dict[str, Any], where: str) -> str:
+    """Check the options that only say how characters are counted; a note where tokens were cut shorter in training.
+
+    n_characters is 261 while a network is trained and is to be set to 262 afterwards (README of bilm-tf); files keep
+    either, and the rows of char_embed say more.
+    """
+    n_characters = characters.get("n_characters", N_CHARACTERS)
+    if n_characters not in (N_CHARACTERS - 1, N_CHARACTERS):
+        raise UserError(
+            f"{where}: option n_characters is {n_characters!r}, expected 261 or 262; "
+            "models with another set of characters can't be read"
+        )
+    n_positions = characters.get("max_characters_per_token", N_POSITIONS)
+    if n_positions == N_POSITIONS:
+        return ""
+    return f"trained on tokens of at most {n_positions} characters; here they have {N_POSITIONS}, as in AllenNLP"
+
+
+def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
+    """Every dataset of an HDF5 file by its full name, but for those of training."""
+    import h5py
+
+    variables: dict[str, np.ndarray] = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and name not in TRAINING_ONLY:
+            # bilm-tf's training does without a MultiRNNCell where there is one layer
+            full_name = re.sub(r"^(RNN_[01]/RNN)/LSTMCell/", r"\1/MultiRNNCell/Cell0/LSTMCell/", name)
+            variables[full_name] = item[...]
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(keep)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"{where}: can't be read as HDF5 ({error}), expected a whole file; fetch the model again"
+        ) from None
+    return variables
+
+
+def _characters(in_file: np.ndarray, where: str) -> np.ndarray:
+    """``char_embed`` of a weights file: (261 or 262, d) -> (262, d) with row 0, "no token", zero.
+
+    Files written by training have 261 rows, byte b in row b, and bilm-tf and AllenNLP put the zero row before them.
+    Of 262 rows either the first is that zero row already, or the network was trained with n_characters 262: then byte
+    b is in row b all the same, and the last row was never used (AllenNLP reads such a file so).
+    """
+    check_rows(in_file, where)
+    if len(in_file) == N_CHARACTERS and in_file[0].any():
+        in_file = in_file[:-1]
+    return with_no_token_row(in_file, where)

@@ -1,0 +1,111 @@
+"""From a model handle, as users write it, to the model.
+
+A handle is ``builtin:mini``, a local folder or archive (also as a ``file:`` URI), an http(s) address that TensorFlow
+Hub resolves, or any other URI, which Spark fetches.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from elmo_udf.errors import UserError
+from elmo_udf.models import allennlp, mini, savedmodel
+from elmo_udf.models.archives import content_folder, unpacked
+from elmo_udf.models.checksum import check_sha256
+from elmo_udf.models.form import Model
+
+logger = logging.getLogger(__name__)
+
+Fetch = Callable[[str], Path]
+"""Brings what a URI names to this machine and returns where it is; raises UserError where it can't."""
+
+
+def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Model:
+    """The model that ``handle`` names.
+
+    ``sha256`` pins what was fetched: hex digest of the archive, or of the folder (:func:`checksum.folder_sha256`).
+    ``fetch`` brings URIs of Spark's file systems (``elmo_udf.spark.fetch``); without it they are refused.
+    Raises UserError where there is no such model, where it is not as pinned, or is not an ELMo model.
+    """
+    if handle == mini.HANDLE:
+        if sha256 is not None:
+            raise UserError(f"model {handle!r}: it is part of the program and not fetched; leave its SHA-256 out")
+        return mini.make()
+    path = resolve(handle, sha256, fetch)
+    with _folder(path, handle) as folder:
+        model = _read(content_folder(folder, _is_model), handle)
+    logger.info("model %s loaded, fingerprint %s", handle, model.fingerprint())
+    return model
+
+
+def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Path:
+    """The local folder or archive of ``handle``, fetched where it is elsewhere, and as ``sha256`` says where given.
+
+    Raises UserError where it can't be reached or differs from ``sha256``.
+    """
+    path = _local(handle, fetch)
+    if not path.exists():
+        raise UserError(
+            f"model {handle!r}: there is no file or folder {str(path)!r}; expected builtin:mini, a folder, an archive, "
+            "or a URI; check the path"
+        )
+    if sha256 is not None:
+        check_sha256(path, sha256, handle)
+    return path
+
+
+def _local(handle: str, fetch: Fetch | None) -> Path:
+    """Where on this machine the files of ``handle`` are, or would be."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", handle)
+    if scheme is None or Path(handle).exists():
+        return Path(handle).expanduser()
+    if scheme[1].lower() == "builtin":
+        raise UserError(f"model {handle!r}: there is no such model in the program; expected {mini.HANDLE}")
+    if scheme[1].lower() == "file":
+        return _file_uri(handle)
+    # TensorFlow Hub's resolver reads no .zip, and Spark reads http too.
+    if scheme[1].lower() in ("http", "https") and not urlsplit(handle).path.endswith(".zip"):
+        from elmo_udf.models.hub import fetch_from_hub
+
+        return fetch_from_hub(handle)
+    if fetch is None:
+        raise UserError(
+            f"model {handle!r}: {scheme[1]} addresses are fetched by Spark, and there is no Spark session here; "
+            "expected a folder, an archive or an address that TensorFlow Hub resolves; fetch it, and give its path"
+        )
+    return fetch(handle)
+
+
+def _file_uri(handle: str) -> Path:
+    parts = urlsplit(handle)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise UserError(f"model {handle!r}: not a file of this machine, expected file:///absolute/path")
+    return Path(url2pathname(parts.path))
+
+
+def _folder(path: Path, handle: str) -> AbstractContextManager[Path]:
+    """The folder at ``path``, or a temporary one with the content of the archive there."""
+    return nullcontext(path) if path.is_dir() else unpacked(path, handle)
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether ``folder`` has a file that says it is a model's."""
+    return savedmodel.is_saved_model(folder) or bool(allennlp.options_files(folder) or allennlp.weights_files(folder))
+
+
+def _read(folder: Path, handle: str) -> Model:
+    """The model in ``folder``, which says by its files which kind it is."""
+    if not _is_model(folder):
+        found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
+        raise UserError(
+            f"model {handle!r}: found {found}; expected a saved_model.pb, or an options.json and one .hdf5; "
+            "give the folder or archive of an ELMo model"
+        )
+    reader = savedmodel if savedmodel.is_saved_model(folder) else allennlp
+    return reader.read(folder, handle)

@@ -1,0 +1,68 @@
+"""``builtin:mini``: a small model that is always there, made from a fixed seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from elmo_udf.models.form import Mix, Model, NetworkOptions, array_shapes
+from elmo_udf.text.characters import PADDING
+
+HANDLE = "builtin:mini"
+NOTE = (
+    "builtin:mini is untrained: its weights are random numbers from a fixed seed; "
+    "use it to try the program out, not to judge vectors"
+)
+SEED = 1802  # of arXiv 1802.05365, Peters et al. 2018
+OPTIONS = NetworkOptions(
+    character_dim=16,
+    filters=((1, 32), (2, 32), (3, 64), (4, 128), (5, 256)),
+    n_highway=1,
+    activation="relu",
+    n_layers=2,
+    cell_dim=512,
+    projection_dim=64,
+    cell_clip=3.0,
+    projection_clip=3.0,
+    residual=True,
+)
+CARRY_BIAS = -2.0
+"""Of the highways, as bilm-tf starts them: at first most of a token passes unchanged."""
+FILTER_BIAS = -1.2
+"""Only the better matches of a filter pass the relu."""
+PROJECTION_SCALE = 4.0
+"""Makes up for what the filters' bias takes, so that a token's values are around 1."""
+
+
+def make() -> Model:
+    """The model: the same to the last bit on every machine.
+
+    Weights are uniform and not normal, because RandomState's uniform numbers need no function of the C library, which
+    may differ in the last bit. Their variance is 1 / (rows summed over) (LeCun initialization), doubled before a relu.
+    """
+    random = np.random.RandomState(SEED)
+    arrays: dict[str, np.ndarray] = {}
+    for name, shape in array_shapes(OPTIONS):
+        if name.endswith("bias"):
+            arrays[name] = np.full(shape, _bias(name), np.float32)
+        else:
+            arrays[name] = random.uniform(-1, 1, shape) * _bound(name, shape)
+    # What all tokens share would drown what tells them apart, and the cosine of any two documents would be nearly 1:
+    # the padding after a token, and the mean of a relu's output, which rows in pairs of opposite sign cancel.
+    arrays["character_embedding"][[0, PADDING]] = 0
+    arrays["projection_kernel"][1::2] = -arrays["projection_kernel"][::2]
+    return Model(OPTIONS, arrays, Mix.equal(OPTIONS.n_layers), HANDLE, NOTE)
+
+
+def _bias(name: str) -> float:
+    """Value of all biases of an array."""
+    return CARRY_BIAS if name.endswith("carry_bias") else FILTER_BIAS if name.startswith("filter") else 0.0
+
+
+def _bound(name: str, shape: tuple[int, ...]) -> float:
+    """Largest absolute value of an array's weights."""
+    if name == "character_embedding":
+        return 1.0
+    before_relu = name.startswith("filter") or name.endswith("transform_kernel")
+    scale = PROJECTION_SCALE if name == "projection_kernel" else 1.0
+    variance = (2 if before_relu else 1) / np.prod(shape[:-1])
+    return scale * float(np.sqrt(3 * variance))  # a uniform distribution on [-b, b] has the variance b² / 3

@@ -1,0 +1,102 @@
+"""The options of a network: what its arrays alone do not say, and what says how large they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elmo_udf.errors import UserError
+
+MAX_FILTER_WIDTH = 50
+"""A convolution can't be wider than the character positions of a token."""
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Sizes and switches of one network. Names follow Peters et al. 2018 and the published options.json files.
+
+    Raises UserError where a value can't be one of a network.
+    """
+
+    character_dim: int
+    filters: tuple[tuple[int, int], ...]
+    """(width in characters, number of filters) of each convolution, in order."""
+    n_highway: int
+    activation: str
+    """Of the convolutions: ``relu`` or ``tanh``. Highway layers always use relu."""
+    n_layers: int
+    cell_dim: int
+    projection_dim: int
+    cell_clip: float | None
+    projection_clip: float | None
+    residual: bool
+    """Whether a layer's input is added to its output, from the second LSTM layer on (``use_skip_connections``)."""
+    project_characters: bool = True
+    """False where the network was made without a projection after the highways (n_filters equals projection_dim)."""
+
+    def __post_init__(self) -> None:
+        """Bring every number to its one type, so that equal options have one fingerprint; refuse what can't be."""
+        for name in ("character_dim", "n_layers", "cell_dim", "projection_dim", "n_highway"):
+            at_least = 0 if name == "n_highway" else 1
+            object.__setattr__(self, name, _whole_number(name, getattr(self, name), at_least))
+        for name in ("cell_clip", "projection_clip"):
+            object.__setattr__(self, name, _bound(name, getattr(self, name)))
+        object.__setattr__(self, "filters", _filters(self.filters))
+        for name in ("residual", "project_characters"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"network option {name} is {getattr(self, name)!r}, expected true or false")
+        if self.activation not in ("relu", "tanh"):
+            raise UserError(f"network option activation is {self.activation!r}, expected 'relu' or 'tanh'")
+        if not self.project_characters and self.n_filters != self.projection_dim:
+            raise UserError(
+                f"network options say {self.n_filters} filters and a projection_dim of {self.projection_dim}, "
+                "expected equal numbers where there is no projection after the highways"
+            )
+
+    @property
+    def n_filters(self) -> int:
+        """Width of a token after the convolutions: the sum over all filter sizes."""
+        return sum(n for _, n in self.filters)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers as TF-Hub calls them, from the bottom, without the mix (``elmo``)."""
+        return ("word_emb", *(f"lstm_outputs{i + 1}" for i in range(self.n_layers)))
+
+    def width(self, layer: str) -> int:
+        """Number of values a token has in ``layer``: P for word_emb, two directions (2P) for every other.
+
+        Raises UserError for a layer that the network does not have.
+        """
+        known = ("elmo", *self.layer_names)
+        if layer not in known:
+            raise UserError(f"layer {layer!r} is not in the model; expected one of {', '.join(known)}")
+        return self.projection_dim * (1 if layer == "word_emb" else 2)
+
+
+def _whole_number(name: str, value: object, at_least: int) -> int:
+    """``value`` as an int, where it is a whole number of at least ``at_least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
+        raise UserError(f"network option {name} is {value!r}, expected a whole number of {at_least} or more")
+    return int(value)
+
+
+def _bound(name: str, value: object) -> float | None:
+    """``value`` as a clip: None for no clip, or a positive number."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+        raise UserError(f"network option {name} is {value!r}, expected a number above 0, or null for no clip")
+    return float(value)
+
+
+def _filters(filters: object) -> tuple[tuple[int, int], ...]:
+    """``filters`` as tuples of ints, where they are pairs of a width and a number of filters."""
+    pairs = list(filters) if isinstance(filters, list | tuple) else []
+    if not pairs or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        raise UserError(f"network option filters is {filters!r}, expected pairs of a width and a number of filters")
+    result = tuple((_whole_number("filter width", w, 1), _whole_number("number of filters", n, 1)) for w, n in pairs)
+    if max(width for width, _ in result) > MAX_FILTER_WIDTH:
+        raise UserError(f"network option filters is {filters!r}, expected widths of at most {MAX_FILTER_WIDTH}")
+    return result

@@ -1,0 +1,54 @@
+"""A model as one file, which the driver writes and every executor reads: an uncompressed .npz without pickles."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from elmo_udf.errors import UserError
+from elmo_udf.models.form import Mix, Model, NetworkOptions
+
+FORMAT = 1
+HEADER = "header"
+"""Name of the array that holds the UTF-8 bytes of a JSON object with everything that is not an array."""
+
+
+def save(model: Model, path: Path | str) -> None:
+    """Write ``model`` to ``path``, which appears when it is whole and replaces what was there."""
+    header = {
+        "format": FORMAT,
+        "options": asdict(model.options),
+        "mix": asdict(model.mix),
+        "handle": model.handle,
+        "note": model.note,
+    }
+    encoded = np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)
+    unfinished = Path(f"{path}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{HEADER: encoded}, **model.arrays)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path | str) -> Model:
+    """The model in a file that :func:`save` wrote; its checksums are verified. Raises UserError where it is not one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(file[HEADER].tobytes())
+            if header["format"] != FORMAT:
+                raise ValueError(f"format {header['format']}, expected {FORMAT}")
+            arrays = {name: file[name] for name in file.files if name != HEADER}
+        options, mix = NetworkOptions(**header["options"]), Mix(**header["mix"])
+        return Model(options, arrays, mix, header["handle"], header["note"])
+    except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"model file {str(path)!r} can't be read ({error}), expected one that this version of the program wrote; "
+            "write it again"
+        ) from None
