@@ -1,0 +1,60 @@
+"""Pictures of cosine similarity, drawn on the driver into a PNG file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+MAX_LABELS = 80  # more would overlap at a readable size
+MAX_LABEL_CHARACTERS = 40
+
+
+def similarity_heatmap(ids: Sequence[str], cosines: np.ndarray, path: str | Path, title: str) -> None:
+    """Draw a matrix of cosines, rows and columns in an order that puts similar documents side by side.
+
+    ids: n names, shown at the rows where n is at most ``MAX_LABELS`` (the columns are in the same order).
+    cosines: (n, n) float, symmetric, n >= 2. The colours span its least value to its greatest.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    order = similar_side_by_side(cosines)
+    n = len(order)
+    inches = float(np.clip(0.17 * n, 4, 9))
+    # A figure of its own, not pyplot: no global state, no display, and nothing of the caller's is touched.
+    figure = Figure(figsize=(inches + 4, inches + 1), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    image = axes.imshow(cosines[np.ix_(order, order)], cmap="viridis", interpolation="nearest")
+    figure.colorbar(image, ax=axes, label="cosine", shrink=0.6)
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel("columns: the same documents in the same order" if n <= MAX_LABELS else f"{n} documents")
+    axes.set_xticks([])
+    labelled = range(n) if n <= MAX_LABELS else ()
+    axes.set_yticks(labelled, [shortened(ids[order[row]]) for row in labelled], fontsize=8)
+    axes.tick_params(length=0)
+    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.15)  # the layout alone would cut long names off
+
+
+def similar_side_by_side(cosines: np.ndarray) -> np.ndarray:
+    """(n,) int: the leaves of an average-linkage tree over 1 − cosine, neighbours in it put next to each other.
+
+    Optimal leaf ordering: Bar-Joseph, Gifford and Jaakkola 2001.
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    distances = np.clip(1 - cosines, 0, None)
+    np.fill_diagonal(distances, 0)
+    leaves: np.ndarray = leaves_list(linkage(squareform(distances, checks=False), "average", optimal_ordering=True))
+    return leaves
+
+
+def shortened(name: str) -> str:
+    """The name, its middle left out where it is longer than a label may be."""
+    if len(name) <= MAX_LABEL_CHARACTERS:
+        return name
+    half = (MAX_LABEL_CHARACTERS - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"

@@ -1,0 +1,143 @@
+"""What scripts/demo does once everything is installed: a corpus, the jobs on it, and what they found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from elmo_udf.plots import similarity_heatmap
+
+ROOT = Path(__file__).resolve().parents[1]
+NEIGHBORS = 5
+PAIRS_WANTED = 200
+PAIRS_SHOWN = 10
+GROUPS_DRAWN = 8
+SNIPPET_CHARACTERS = 70
+
+Pair = tuple[float, str, str]  # cosine and two ids
+
+
+def main() -> int:
+    """Run the steps and show what they found; the exit code is that of the first step that fails."""
+    options = arguments()
+    folder: Path = options.output
+    limit = [] if options.documents is None else ["--documents", options.documents]
+    source = ["--input", folder / "corpus.jsonl", "--model", options.model]
+    table = ["--embeddings", folder / "embeddings"]
+    try:
+        run("scripts/demo_corpus.py", folder / "corpus.jsonl", *limit)
+        report = job("embed", folder / "embeddings", *source)
+        job("similarity", folder / "topk", "topk", *table, "--k", NEIGHBORS)
+        neighbors = read_pairs(folder / "topk", "id", "neighbor_id")
+        threshold = cosine_of_last(neighbors, PAIRS_WANTED)
+        job("similarity", folder / "pairs", "pairs", *table, "--threshold", threshold)
+    except subprocess.CalledProcessError as error:
+        return int(error.returncode)
+    draw(neighbors, folder / "embeddings", folder / "similarity.png", report)
+    show_pairs(read_pairs(folder / "pairs", "id_a", "id_b"), threshold, folder / "corpus.jsonl")
+    show_run(folder, report)
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """Flags of scripts/demo."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Embed and compare the standard library's docs.")
+    parser.add_argument("model", nargs="?", default="builtin:mini", help="model handle (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo-output", help="folder (default: demo-output)")
+    parser.add_argument("--documents", type=int, help="only so many documents (default: all)")
+    return parser.parse_args()
+
+
+def run(script: str, *arguments: object) -> None:
+    """Run a script of this project, its command line shown first. Raises CalledProcessError where it fails."""
+    words = [str(argument) for argument in arguments]
+    print(f"\n$ python {shlex.join([script, *words])}", flush=True)
+    subprocess.run([sys.executable, str(ROOT / script), *words], check=True, stdin=subprocess.DEVNULL)
+
+
+def job(name: str, output: Path, *arguments: object) -> dict[str, Any]:
+    """Run a job, replacing what an earlier demo left in ``output``, and return its report."""
+    report = output.with_name(f"{output.name}-report.json")
+    run(f"jobs/{name}.py", *arguments, "--output", output, "--mode", "overwrite", "--report", report)
+    return dict(json.loads(report.read_text("utf-8")))
+
+
+def read_pairs(path: Path, left: str, right: str) -> list[Pair]:
+    """A table of the similarity job, most similar first."""
+    table = pq.read_table(path, columns=["cosine", left, right])
+    rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
+    return sorted(rows, key=lambda row: (-row[0], row[1], row[2]))
+
+
+def cosine_of_last(neighbors: list[Pair], n_pairs: int) -> float:
+    """A threshold that about ``n_pairs`` pairs reach, whatever the model (two near neighbors name each other)."""
+    return neighbors[min(2 * n_pairs, len(neighbors)) - 1][0]
+
+
+def draw(neighbors: list[Pair], embeddings: Path, path: Path, report: dict[str, Any]) -> None:
+    """The cosines of a few groups of near documents among each other, as a picture."""
+    ids = groups(neighbors)
+    table = pq.read_table(embeddings, columns=["id", "embedding"], filters=[("id", "in", ids)])
+    names = table["id"].to_pylist()
+    vectors = np.array(table["embedding"].to_pylist())  # (n, D) float64
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    title = f"Documentation of Python's standard library: {len(names)} of {report['rows_embedded']:,} documents"
+    title += f"\nELMo model {report['model']}, layer {report['layer']}, mean over all tokens"
+    similarity_heatmap(names, vectors @ vectors.T, path, title)
+
+
+def groups(neighbors: list[Pair]) -> list[str]:
+    """Ids of documents with the closest neighbors, and those neighbors; no two groups start in the same module."""
+    near: dict[str, list[str]] = {}
+    for _, name, neighbor in neighbors:  # the closest first, so that the keys too come by closeness
+        near.setdefault(name, []).append(neighbor)
+    chosen: dict[str, None] = {}  # a set that keeps its order
+    modules: set[str] = set()
+    for name, its_neighbors in near.items():
+        module = name.partition(".")[0]
+        if len(modules) < GROUPS_DRAWN and module not in modules and name not in chosen:
+            modules.add(module)
+            chosen |= dict.fromkeys([name, *its_neighbors])
+    return list(chosen)
+
+
+def show_pairs(pairs: list[Pair], threshold: float, corpus: Path) -> None:
+    """The most similar pairs and how their texts begin; every document once, so that no group fills the table."""
+    with corpus.open(encoding="utf-8") as lines:
+        texts = {document["id"]: document["text"] for document in map(json.loads, lines)}
+    print(f"\n{len(pairs):,} pairs of documents have a cosine of {threshold:.4f} or more. The most similar of them")
+    print("(every document shown once, texts that are equal to the letter left out of the corpus):\n")
+    shown: set[str] = set()
+    width = max((len(name) for pair in pairs for name in pair[1:]), default=0)
+    for cosine, left, right in pairs:
+        if len(shown) < 2 * PAIRS_SHOWN and not {left, right} & shown:
+            shown |= {left, right}
+            print(f"{cosine:.4f}  {left:{width}}  {snippet(texts[left])}")
+            print(f"        {right:{width}}  {snippet(texts[right])}\n")
+
+
+def snippet(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= SNIPPET_CHARACTERS else f"{line[: SNIPPET_CHARACTERS - 1]}…"
+
+
+def show_run(folder: Path, report: dict[str, Any]) -> None:
+    """Where everything is, how fast it went, and with which model."""
+    note = f" ({report['model_note']})" if report["model_note"] else ""
+    print(f"Parquet tables  {folder}/embeddings, {folder}/topk, {folder}/pairs")
+    print(f"picture         {folder}/similarity.png")
+    print(f"speed           {report['tokens_per_s']:,.0f} tokens/s ({report['n_tokens']:,} tokens)")
+    print(f"model           {report['model']}{note}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
