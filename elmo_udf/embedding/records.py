@@ -17,11 +17,11 @@ _INTEGERS = T.ArrayType(T.IntegerType(), False)
 
 RECORD = T.StructType(
     [
-        T.StructField("vectors", T.BinaryType(), False),
-        *(T.StructField(name, _INTEGERS, False) for name in _COUNTS),
-        T.StructField("sentence_index", _INTEGERS, False),
-        T.StructField("token_index", _INTEGERS, False),
-        T.StructField("token", T.ArrayType(T.StringType(), False), False),
+        T.StructField("vectors", T.BinaryType()),
+        *(T.StructField(name, _INTEGERS) for name in _COUNTS),
+        T.StructField("sentence_index", _INTEGERS),
+        T.StructField("token_index", _INTEGERS),
+        T.StructField("token", T.ArrayType(T.StringType(), False)),
         T.StructField("reason", T.StringType()),
         T.StructField("detail", T.StringType()),
     ]

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 _VECTOR = T.ArrayType(T.FloatType(), False)
 _TOKEN = T.StructType(
     [
-        T.StructField("sentence_index", T.IntegerType(), False),
-        T.StructField("token_index", T.IntegerType(), False),
-        T.StructField("token", T.StringType(), False),
-        T.StructField("embedding", _VECTOR, False),
+        T.StructField("sentence_index", T.IntegerType()),
+        T.StructField("token_index", T.IntegerType()),
+        T.StructField("token", T.StringType()),
+        T.StructField("embedding", _VECTOR),
     ]
 )
 _TYPES = {"document": _VECTOR, "sentence": T.ArrayType(_VECTOR, False), "token": T.ArrayType(_TOKEN, False)}
@@ -89,8 +89,10 @@ def _pandas_udf(
     return_type: T.DataType,
     stats: Accumulator[WorkerStats] | None = None,
 ) -> Callable[..., Any]:
+    file_name = shipped.file_name
+
     def embed(batches: Iterator[pd.Series]) -> Iterator[Any]:
-        encoder, load = encoder_in_worker(shipped.file_name, options.precision)  # before the first batch is asked for
+        encoder, load = encoder_in_worker(file_name, options.precision)  # before the first batch is asked for
         if stats is not None and load is not None:
             stats.add(WorkerStats(loads=frozenset({load})))
         texts = (None if _is_null(text) else text for batch in batches for text in batch)
@@ -103,7 +105,7 @@ def _pandas_udf(
             yield to_pandas(batch)
 
     pandas_type = pd.DataFrame if isinstance(return_type, T.StructType) else pd.Series
-    embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}
+    embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}  # type: ignore[valid-type]
     return F.pandas_udf(embed, return_type)  # type: ignore[call-overload]
 
 
