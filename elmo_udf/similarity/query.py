@@ -15,7 +15,7 @@ from pyspark.sql import types as T
 from elmo_udf.embedding.udf import elmo_udf
 from elmo_udf.errors import UserError
 from elmo_udf.options import QueryOptions
-from elmo_udf.similarity.cosine import DECIMALS
+from elmo_udf.similarity.cosine import STEPS, Rows, exact_steps, scale_rows
 from elmo_udf.spark.shipping import ship_model
 from elmo_udf.spark.tables import TableMetadata, metadata_of, read_embeddings
 
@@ -62,14 +62,13 @@ def nearest(table: DataFrame, vector: np.ndarray, k: int) -> DataFrame:
 
 
 def _best_of_batches(vector: np.ndarray, k: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    query_unit = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))  # (D,)
+    wanted = Rows.of(scale_rows(vector[None]))  # (1, D)
 
     def best(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             column = batch.column(batch.num_columns - 1)
-            rows = column.flatten().to_numpy().reshape(len(column), -1).astype(np.float64)  # (B, D)
-            norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-            cosines = np.round(rows @ query_unit / np.where(norms > 0, norms, 1), DECIMALS)  # (B,)
+            rows = Rows.of(scale_rows(column.flatten().to_numpy().reshape(len(column), -1)))  # (B, D)
+            cosines = exact_steps(wanted, rows, np.zeros(len(rows), np.int64), np.arange(len(rows))) / STEPS  # (B,)
             # Everything that ties with the k-th stays: ids decide, and they are compared by Spark.
             least = np.partition(cosines, -k)[-k] if len(cosines) > k else -np.inf
             kept = pa.array(np.flatnonzero(cosines >= least))
@@ -84,7 +83,7 @@ def _check_level(options: QueryOptions, made: TableMetadata) -> None:
     fits = {"document": ("document", "sentence"), "token": ("token",)}[options.level]
     if made.level not in fits:
         raise UserError(
-            f"table {options.embeddings!r} is of level {made.level}, and --level {options.level} needs a table of level "
+            f"table {options.embeddings!r} is of level {made.level}, and --level {options.level} needs one of "
             f"{' or '.join(fits)}; embed the corpus with --level {fits[0]}, or query with another --level"
         )
 

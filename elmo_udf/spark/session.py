@@ -11,6 +11,12 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
 
+_PREFERRED = {
+    "spark.ui.showConsoleProgress": "false",  # jobs have a progress line of their own
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # INT96, the default, is deprecated and has no zone
+    "spark.sql.maxConcurrentOutputFileWriters": "16",  # no sort by outcome before the write
+}
+
 
 def job_session(name: str) -> tuple[SparkSession, bool]:
     """A session for a job, and whether this call created it (then, and only then, the job stops it).
@@ -30,8 +36,9 @@ def job_session(name: str) -> tuple[SparkSession, bool]:
     cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
     if cores and not conf.contains("spark.task.cpus"):
         builder = builder.config("spark.task.cpus", str(cores))
-    if not conf.contains("spark.ui.showConsoleProgress"):
-        builder = builder.config("spark.ui.showConsoleProgress", "false")  # the job has a progress line of its own
+    for name, value in _PREFERRED.items():
+        if not conf.contains(name):
+            builder = builder.config(name, value)
     return builder.getOrCreate(), True
 
 

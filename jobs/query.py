@@ -1,0 +1,10 @@
+"""Find the documents of an embedding table most like a text, or the words most like a word in its sentence."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.options import QueryOptions
+from elmo_udf.similarity.query import query
+
+if __name__ == "__main__":
+    sys.exit(run_job(query, QueryOptions, __doc__))
