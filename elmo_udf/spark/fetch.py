@@ -1,33 +1,44 @@
-"""Files that Spark can reach, brought to this machine."""
+"""Files that Spark can reach, brought to the driver."""
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkFiles
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
+from elmo_udf.spark.files import hadoop_path
 
 
 def fetcher(spark: SparkSession) -> Callable[[str], Path]:
-    """A function, for the driver, that fetches a URI of any file system that Spark reads, or http.
+    """A function that copies the file or folder of a URI, of any file system that Spark reads, to the driver's machine.
 
-    It returns the path of the file or folder on this machine. Spark fetches a URI once per machine, whoever asks, and
-    hands it to the executors too. Raises UserError where Spark can't fetch it.
+    It returns where the copy is, which lasts as long as the process. Not by ``addFile``: that would also bring the file
+    to executors, which read the model in another form, knows files by their last name only, and remembers one that it
+    failed to fetch, so that every later task fails. The function raises UserError where the URI can't be read.
     """
 
     def fetch(uri: str) -> Path:
+        file_system, source = hadoop_path(spark, uri)
+        folder = Path(tempfile.mkdtemp(prefix="elmo-fetched-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        target = folder / source.getName()
+        jvm = spark.sparkContext._jvm
+        local = jvm.org.apache.hadoop.fs.Path(str(target))  # type: ignore[union-attr]
         try:
-            spark.sparkContext.addFile(uri.rstrip("/"), recursive=True)  # recursive: takes a folder too
-        except Py4JJavaError as error:
+            file_system.copyToLocalFile(False, source, local, True)  # keeps the source, adds no files of checksums
+        except (Py4JJavaError, PySparkException) as error:
+            reason = getattr(error, "java_exception", error)
             raise UserError(
-                f"address {uri!r}: Spark can't fetch it ({error.java_exception}), expected a file or folder that it "
-                "can read; check the address, and that Spark has the settings of that file system"
+                f"address {uri!r}: Spark can't fetch it ({reason}), expected a file or folder that it can read; "
+                "check the address, and that Spark has the settings of that file system"
             ) from None
-        return Path(SparkFiles.get(PurePosixPath(unquote(urlsplit(uri).path)).name))
+        return target
 
     return fetch
