@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -63,9 +63,9 @@ class Mix:
         return cls((0.0,) * (n_layers + 1), 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """Frozen weights and options of one bidirectional language model.
+    """Frozen weights and options of one bidirectional language model; to compare two, compare their fingerprints.
 
     ``arrays`` are float32, read-only, and exactly those of :func:`array_shapes`;
     row 0 of ``character_embedding`` ("no token") is zero. Raises UserError where they are not.
@@ -74,9 +74,9 @@ class Model:
     options: NetworkOptions
     arrays: Mapping[str, np.ndarray]
     mix: Mix
-    handle: str = field(compare=False, default="")
+    handle: str = ""
     """Where it came from, as the user named it. Not part of the fingerprint."""
-    note: str = field(compare=False, default="")
+    note: str = ""
     """A sentence the user should see, such as that the weights are untrained."""
 
     def __post_init__(self) -> None:
