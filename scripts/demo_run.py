@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
@@ -21,6 +23,9 @@ PAIRS_WANTED = 200
 PAIRS_SHOWN = 10
 GROUPS_DRAWN = 8
 SNIPPET_CHARACTERS = 70
+
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore::FutureWarning", "SPARK_LOCAL_IP": "127.0.0.1"}
+"""Without what TensorFlow, pandas and Spark say about this machine; and Spark asks no network for its address."""
 
 Pair = tuple[float, str, str]  # cosine and two ids
 
@@ -60,7 +65,8 @@ def run(script: str, *arguments: object) -> None:
     """Run a script of this project, its command line shown first. Raises CalledProcessError where it fails."""
     words = [str(argument) for argument in arguments]
     print(f"\n$ python {shlex.join([script, *words])}", flush=True)
-    subprocess.run([sys.executable, str(ROOT / script), *words], check=True, stdin=subprocess.DEVNULL)
+    command = [sys.executable, str(ROOT / script), *words]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=os.environ | QUIET)
 
 
 def job(name: str, output: Path, *arguments: object) -> dict[str, Any]:
@@ -95,17 +101,19 @@ def draw(neighbors: list[Pair], embeddings: Path, path: Path, report: dict[str, 
 
 
 def groups(neighbors: list[Pair]) -> list[str]:
-    """Ids of documents with the closest neighbors, and those neighbors; no two groups start in the same module."""
-    near: dict[str, list[str]] = {}
-    for _, name, neighbor in neighbors:  # the closest first, so that the keys too come by closeness
-        near.setdefault(name, []).append(neighbor)
+    """Ids of the tightest groups: a document and its neighbors, the farthest of which is near; one group a module."""
+    members: dict[str, list[str]] = {}
+    radius: dict[str, float] = {}
+    for cosine, name, neighbor in neighbors:  # the closest first
+        members.setdefault(name, [name]).append(neighbor)
+        radius[name] = cosine
     chosen: dict[str, None] = {}  # a set that keeps its order
     modules: set[str] = set()
-    for name, its_neighbors in near.items():
-        module = name.partition(".")[0]
-        if len(modules) < GROUPS_DRAWN and module not in modules and name not in chosen:
+    for name in sorted(members, key=lambda name: (-radius[name], name)):
+        module = re.split("[.:]", name)[0]
+        if len(modules) < GROUPS_DRAWN and module not in modules and chosen.keys().isdisjoint(members[name]):
             modules.add(module)
-            chosen |= dict.fromkeys([name, *its_neighbors])
+            chosen |= dict.fromkeys(members[name])
     return list(chosen)
 
 

@@ -50,9 +50,7 @@ def test_the_same_documents_in_the_same_order(root: Path, tmp_path: Path, corpus
     assert make_corpus(root, tmp_path / "again.jsonl") == corpus
 
 
-def test_a_sample_is_part_of_the_corpus_in_its_order(
-    root: Path, tmp_path: Path, corpus: list[dict[str, str]]
-) -> None:
+def test_a_sample_is_part_of_the_corpus_in_its_order(root: Path, tmp_path: Path, corpus: list[dict[str, str]]) -> None:
     fifty = make_corpus(root, tmp_path / "50.jsonl", "--documents", "50")
     assert len(fifty) == 50
     places = [corpus.index(document) for document in fifty]

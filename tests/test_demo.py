@@ -1,0 +1,125 @@
+"""The demo: real jobs on a small sample of its corpus, and how it chooses what to show."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from matplotlib.image import imread
+
+DOCUMENTS = 60
+
+
+@pytest.fixture(scope="module")
+def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Folder and standard output of one run of scripts/demo (its second half alone where .venv is not in use)."""
+    folder = tmp_path_factory.mktemp("demo") / "out put"
+    log = folder.with_name("pip.log")
+    command = [str(root / "scripts" / "demo")]
+    if Path(sys.prefix) != root / ".venv":
+        command = [sys.executable, str(root / "scripts" / "demo_run.py")]
+    done = subprocess.run(
+        [*command, "--output", str(folder), "--documents", str(DOCUMENTS)],
+        env=os.environ | {"PIP_LOG": str(log)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not log.exists(), "nothing is installed when the tests run, as everything is there"
+    return folder, done.stdout
+
+
+def test_demo_ends_with_pairs_paths_speed_and_model(demo: tuple[Path, str]) -> None:
+    folder, output = demo
+    tail = output.splitlines()[-4:]
+    assert tail[0].split(maxsplit=2)[2] == f"{folder}/embeddings, {folder}/topk, {folder}/pairs"
+    assert tail[1].split(maxsplit=1)[1] == f"{folder}/similarity.png"
+    assert re.fullmatch(r"speed +[1-9][\d,]* tokens/s \([1-9][\d,]* tokens\)", tail[2])
+    note = json.loads((folder / "embeddings-report.json").read_text("utf-8"))["model_note"]
+    assert tail[3].startswith("model           builtin:mini")
+    assert note is None or note in tail[3]
+
+
+def test_demo_tables_hold_the_sample(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    ids = {json.loads(line)["id"] for line in (folder / "corpus.jsonl").read_text("utf-8").split("\n") if line}
+    assert len(ids) == DOCUMENTS
+    assert set(pq.read_table(folder / "embeddings")["id"].to_pylist()) == ids
+    assert pq.read_table(folder / "topk").num_rows == 5 * DOCUMENTS
+    assert pq.read_table(folder / "pairs").num_rows > 0
+
+
+def test_demo_shows_the_pairs_of_greatest_cosine(demo: tuple[Path, str]) -> None:
+    folder, output = demo
+    table = pq.read_table(folder / "embeddings")
+    ids, vectors = table["id"].to_pylist(), np.array(table["embedding"].to_pylist())
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = np.triu(vectors @ vectors.T, 1)
+    left, right = np.unravel_index(cosines.argmax(), cosines.shape)
+    shown = re.findall(r"^([01]\.\d{4})  (\S+) .*\n {8}(\S+) ", output, re.MULTILINE)
+    assert 3 <= len(shown) <= 10
+    assert {shown[0][1], shown[0][2]} == {ids[left], ids[right]}
+    assert float(shown[0][0]) == pytest.approx(cosines.max(), abs=1e-4)
+    assert [row[0] for row in shown] == sorted((row[0] for row in shown), reverse=True)
+
+
+def test_demo_picture(demo: tuple[Path, str]) -> None:
+    path = demo[0] / "similarity.png"
+    height, width, _ = imread(path).shape
+    assert height > 500 and width > 800
+    assert path.stat().st_size < 200_000
+
+
+def test_demo_stops_at_a_model_that_is_not_there(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(root / "scripts" / "demo_run.py"), "nowhere/model"]
+    command += ["--output", str(tmp_path), "--documents", "5"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nowhere/model" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def steps(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("demo_run", root / "scripts" / "demo_run.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_groups_are_tight_and_from_different_modules(steps: ModuleType) -> None:
+    rows = [
+        (0.99, "a.x", "a.y"),
+        (0.99, "a.y", "a.x"),
+        (0.98, "b.x", "b.y"),
+        (0.97, "a.x", "a.z"),
+        (0.96, "b.x", "c.z"),
+        (0.95, "a.y", "a.z"),
+        (0.80, "c.x", "c.z"),  # shares a member with the group of b.x
+        (0.80, "topic:x", "topic:y"),
+        (0.70, "topic:z", "d.x"),  # a second group of the topics
+    ]
+    assert steps.groups(rows) == ["a.x", "a.y", "a.z", "b.x", "b.y", "c.z", "topic:x", "topic:y"]
+
+
+def test_threshold_is_reached_by_about_the_pairs_wanted(steps: ModuleType) -> None:
+    rows = [(1 - 0.01 * (i // 2), f"{i}", f"{i ^ 1}") for i in range(20)]  # 10 pairs, named from both sides
+    threshold = steps.cosine_of_last(rows, 4)
+    assert sum(row[0] >= threshold for row in rows) == 8
+    assert steps.cosine_of_last(rows, 100) == rows[-1][0]
+
+
+def test_snippet_is_one_short_line(steps: ModuleType) -> None:
+    assert steps.snippet("a\n  b") == "a b"
+    assert len(steps.snippet(200 * "word ")) == steps.SNIPPET_CHARACTERS
