@@ -50,10 +50,11 @@ def run_job(work: Work, options_class: type, description: str | None, argv: Sequ
 
 def summary(report: dict[str, Any]) -> str:
     """The report as a table to read: names and values, then lists of rows with their headings."""
-    rows = {name: value for name, value in report.items() if value not in ("", None, {}) and not _is_rows(value)}
+    said = {name: value for name, value in report.items() if value is not False and value not in ("", None, {})}
+    rows = {name: value for name, value in said.items() if not _is_rows(value)}
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {_shown(value)}" for name, value in rows.items()]
-    for name, value in report.items():
+    for name, value in said.items():
         if _is_rows(value):
             lines += ["", name, *_table(value)]
     return "\n".join(lines)
@@ -84,14 +85,14 @@ def _is_rows(value: Any) -> bool:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
-    if isinstance(value, bool) or not isinstance(value, int):
-        return str(value)
-    return f"{value:,}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     names = list(rows[0])
-    cells = [[str(row[name]) for name in names] for row in rows]
+    cells = [[f"{row[name]:.6f}" if name == "cosine" else str(row[name]) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in [names, *cells]]
 

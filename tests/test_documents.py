@@ -1,0 +1,107 @@
+"""The generator that embeds, on the reference network: order, windows, levels, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from elmo_udf.embedding import documents as documents_module
+from elmo_udf.embedding.documents import EmbeddedDocument, embed_documents
+from elmo_udf.models.form import NetworkOptions
+from elmo_udf.options import ModelOptions
+from tests import numpy_elmo
+from tests.make_models import random_model
+
+MODEL = random_model(7)
+TEXTS = [
+    "The cat sat. It purred!",
+    "Dogs bark, loudly.",
+    "x",
+    "A much longer text, of one sentence only, is here.",
+    "Yes. No. Yes.",
+]
+
+
+class ReferenceEncoder:
+    """The numpy network behind the seam that the Spark side uses."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    @property
+    def options(self) -> NetworkOptions:
+        return MODEL.options
+
+    def width(self, layer: str) -> int:
+        return MODEL.width(layer)
+
+    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
+        self.calls.append(sum(map(len, sentences)))
+        each = [numpy_elmo.layers(MODEL, list(sentence)) for sentence in sentences]
+        return {name: np.concatenate([layers[name] for layers in each]).astype(np.float32) for name in names}
+
+
+def embed(texts: Sequence[object], window_tokens: int = 1000, **options: object) -> list[EmbeddedDocument]:
+    settings = ModelOptions(**options)  # type: ignore[arg-type]
+    return list(embed_documents(texts, ReferenceEncoder(), settings, window_tokens))
+
+
+def expected_tokens(text: str, layer: str = "elmo") -> list[np.ndarray]:
+    """One (n, D) array a sentence, straight from the reference."""
+    from elmo_udf.text.tokenizer import Tokenizer
+
+    return [numpy_elmo.layers(MODEL, sentence)[layer] for sentence in Tokenizer()(text).sentences]
+
+
+@pytest.mark.parametrize("window_tokens", [1, 5, 1000])
+@pytest.mark.parametrize("layer", ["elmo", "word_emb", "lstm_outputs2"])
+def test_a_document_is_the_mean_over_all_its_tokens(window_tokens: int, layer: str) -> None:
+    for text, found in zip(TEXTS, embed(TEXTS, window_tokens, layer=layer), strict=True):
+        expected = np.concatenate(expected_tokens(text, layer)).mean(axis=0, keepdims=True)
+        np.testing.assert_allclose(found.vectors, expected, atol=1e-5)
+        assert found.reason is None
+
+
+def test_maximum_and_unit_length() -> None:
+    for text, found in zip(TEXTS, embed(TEXTS, pooling="max", normalize=True), strict=True):
+        expected = np.concatenate(expected_tokens(text)).max(axis=0)
+        np.testing.assert_allclose(found.vectors[0], expected / np.linalg.norm(expected), atol=1e-5)
+
+
+def test_levels_sentence_and_token() -> None:
+    for text, by_sentence, by_token in zip(
+        TEXTS, embed(TEXTS, level="sentence"), embed(TEXTS, level="token"), strict=True
+    ):
+        sentences = expected_tokens(text)
+        np.testing.assert_allclose(by_sentence.vectors, np.stack([s.mean(axis=0) for s in sentences]), atol=1e-5)
+        np.testing.assert_allclose(by_token.vectors, np.concatenate(sentences), atol=1e-5)
+
+
+def test_rejected_documents_keep_their_places() -> None:
+    found = embed(["a b", None, " ", "c", ["", None], ["d", "e"]], window_tokens=2)
+    assert [d.reason for d in found] == [None, "null_text", "blank_text", None, "blank_text", None]
+    assert [len(d.vectors) for d in found] == [1, 0, 0, 1, 0, 1]
+
+
+def test_counts_are_about_the_row() -> None:
+    text = f"One two. {'x' * 60} three."
+    (document,), (sentence,), (token,) = embed([text]), embed([text], level="sentence"), embed([text], level="token")
+    assert document.counts("document") == ([6], [2], [1])
+    assert sentence.counts("sentence") == ([3, 3], [1, 1], [0, 1])
+    assert token.counts("token") == ([1] * 6, [1] * 6, [0, 0, 0, 1, 0, 0])
+
+
+def test_windows_bound_what_the_network_sees_at_once() -> None:
+    encoder = ReferenceEncoder()
+    list(embed_documents(["A cat sat. The dog ran. No one saw. We all did."] * 10, encoder, ModelOptions(), window_tokens=8))
+    assert len(encoder.calls) > 10
+    assert max(encoder.calls) < 8 + 4  # a window ends with the sentence that fills it
+
+
+def test_too_many_vectors_for_a_row_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_module, "MAX_DOCUMENT_BYTES", 16 * 4 * 5)
+    found = embed(["a b c d e", "a b c d e f"], level="token", tokenizer="whitespace")
+    assert [d.reason for d in found] == [None, "too_large"]
+    assert [d.reason for d in embed(["a b c d e f"])] == [None]

@@ -1,0 +1,121 @@
+"""Flags, TOML and exit codes derive from the dataclasses."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from elmo_udf import cli
+from elmo_udf.errors import UserError
+from elmo_udf.flags import parse, read_toml, template
+from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
+    config = tmp_path / "embed.toml"
+    config.write_text('input = "a"\noutput = "b"\nlayer = "word_emb"\nkeep_columns = ["x", "y"]\nnormalize = true\n')
+    options = parse(EmbedOptions, ["--config", str(config), "--input", "c", "--no-normalize"])
+    assert (options.input, options.output, options.layer) == ("c", "b", "word_emb")
+    assert (options.keep_columns, options.normalize, options.pooling) == (("x", "y"), False, "mean")
+    assert options.rejects_path == "b-rejects"
+
+
+def test_positional_and_typed_flags() -> None:
+    options = parse(SimilarityOptions, ["pairs", "--embeddings", "e", "--output", "o", "--threshold", "0.5"])
+    assert (options.kind, options.threshold, options.k) == ("pairs", 0.5, 10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "missing --input, --output"),
+        (["--input", "a", "--output", "b", "--colour", "red"], "unrecognized arguments: --colour red"),
+        (["--input", "a", "--output", "b", "--pooling", "sum"], "invalid choice: 'sum'"),
+        (["--input", "a", "--output", "b", "--partitions", "many"], "invalid int value: 'many'"),
+        (["--input", "a", "--output", "b", "--partitions", "0"], "partitions is 0, expected at least 1"),
+        (["--input", "a", "--output", "b/", "--rejects", "b"], "two different paths"),
+        (["--config", "none.toml"], "config file 'none.toml' can't be read"),
+    ],
+)
+def test_mistakes_in_flags(arguments: list[str], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse(EmbedOptions, arguments)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("layr = 'elmo'", "unknown option 'layr'; did you mean 'layer'?"),
+        ("partitions = 'two'", "partitions is 'two', expected a int"),
+        ("normalize = 1", "normalize is 1, expected a bool"),
+        ("pooling = 'sum'", "pooling is 'sum', expected one of mean, max"),
+        ("keep_columns = 'a'", "keep_columns is 'a', expected a list of strings"),
+        ("input = ", "is not TOML"),
+    ],
+)
+def test_mistakes_in_the_file(tmp_path: Path, text: str, words: str) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(text)
+    with pytest.raises(UserError) as error:
+        read_toml(EmbedOptions, str(config))
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("options_class", [EmbedOptions, SimilarityOptions, QueryOptions])
+def test_the_template_holds_every_option_at_its_default(tmp_path: Path, options_class: type) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(template(options_class, "All options"))
+    for name, value in read_toml(options_class, str(config)).items():
+        assert value == options_class.__dataclass_fields__[name].default, name
+    for name in options_class.__dataclass_fields__:
+        assert f"\n{name} = " in config.read_text() or f"\n# {name} = " in config.read_text()
+
+
+def test_query_options_that_need_each_other() -> None:
+    for arguments in (["--word", "bank"], ["--level", "token"]):
+        with pytest.raises(UserError, match="go together"):
+            parse(QueryOptions, ["--embeddings", "e", "--text", "t", *arguments])
+
+
+@pytest.fixture
+def quiet_logging() -> object:
+    """run_job configures logging, as a command does; put it back."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    yield None
+    root.handlers[:], root.level = before
+
+
+@pytest.mark.usefixtures("quiet_logging")
+@pytest.mark.parametrize(("error", "code", "status"), [(UserError("no"), 2, "refused"), (KeyError("x"), 1, "failed")])
+def test_exit_codes_and_the_report_of_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    error: Exception, code: int, status: str,
+) -> None:  # fmt: skip
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "_in_session", fail)
+    arguments = ["--input", "a", "--output", "b", "--report", str(tmp_path / "sub" / "r.json")]
+    assert cli.run_job(fail, EmbedOptions, "", arguments) == code  # type: ignore[arg-type]
+    report = json.loads((tmp_path / "sub" / "r.json").read_text())
+    assert report["status"] == status
+    stderr = capsys.readouterr().err
+    assert ("Traceback" in stderr) == (code == 1)
+    if code == 2:
+        assert stderr == "error: no\n"
+
+
+@pytest.mark.usefixtures("quiet_logging")
+def test_the_summary_shows_zero_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    report = {"rows_rejected": 0, "rows_in": 1234, "note": "", "rows": [{"id": "a", "cosine": 0.5}]}
+    monkeypatch.setattr(cli, "_in_session", lambda *_: report)
+    assert cli.run_job(lambda *_: {}, EmbedOptions, "", ["--input", "a", "--output", "b"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split() == ["rows_rejected", "0"] for line in lines)
+    assert any(line.split() == ["rows_in", "1,234"] for line in lines)
+    assert not any(line.startswith("note") for line in lines)
+    assert lines[-1].split() == ["a", "0.500000"]
