@@ -69,7 +69,7 @@ def _open(folder: Path, where: str) -> Any:
 
     try:
         return tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
         raise UserError(
             f"{where}: the variables of the SavedModel can't be read ({error}), expected a checkpoint in its folder "
             "variables; fetch the model again"
@@ -81,7 +81,7 @@ def _value(checkpoint: Any, key: str, where: str) -> np.ndarray:
 
     try:
         return checkpoint.get_tensor(key)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
         raise UserError(
             f"{where}: variable {key} can't be read ({error}), expected a whole checkpoint; fetch the model again"
         ) from None
