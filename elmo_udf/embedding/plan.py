@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -13,8 +12,9 @@ from pyspark.sql import types as T
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, first_line, read_documents
+from elmo_udf.spark.inputs import MALFORMED, read_documents
 from elmo_udf.spark.profile import Stage, embedding_stage
+from elmo_udf.spark.reading import reading
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.spark.tables import TableMetadata, check_append
 from elmo_udf.version import __version__
@@ -91,8 +91,6 @@ def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int]:
         text = F.to_json("text")
     # The column of malformed lines is read too: Spark parses only what is asked for, and would not notice them.
     counted = documents.select(F.count("*"), F.sum(F.length(text)), F.count(MALFORMED))
-    try:
+    with reading(f"input {options.input!r}", "files of the format named"):
         n_rows, n_characters, _ = counted.collect()[0]
-    except PySparkException as error:
-        raise UserError(f"input {options.input!r} can't be read: {first_line(error)}; check its format") from None
     return n_rows, n_characters or 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -12,6 +11,7 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import files
+from elmo_udf.spark.reading import reading
 
 MALFORMED = "_malformed"
 """Column with a JSON line that is no object, else NULL."""
@@ -40,16 +40,9 @@ def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
     type or in the table's own way.
     """
     kind = options.input_format or guess_format(spark, options.input)
-    try:
+    with reading(f"input {options.input!r}", f"{kind} files"):
         table = _read(spark, kind, options)
-    except AnalysisException as error:
-        raise UserError(f"input {options.input!r} can't be read as {kind}: {first_line(error)}") from None
     return _select(table, kind, options)
-
-
-def first_line(error: PySparkException) -> str:
-    """The first line of a Spark error, without its class in brackets."""
-    return re.sub(r"^\[[A-Z_.]+\]\s*", "", str(error).splitlines()[0])
 
 
 def guess_format(spark: SparkSession, path: str) -> str:
@@ -78,7 +71,7 @@ def _read(spark: SparkSession, kind: str, options: EmbedOptions) -> DataFrame:
             spark, spark.read.option("columnNameOfCorruptRecord", MALFORMED).json(options.input), options
         )
     if options.whole_files:
-        table = spark.read.option("wholetext", True).text(options.input)
+        table = spark.read.text(options.input, wholetext=True)
         return table.select(_path().alias("id"), F.col("value").alias("text"))
     return _lines(spark.read.text(options.input))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.spark import files
+from elmo_udf.spark.reading import reading
 
 SIDECAR = "_elmo.json"
 """Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
@@ -50,11 +50,8 @@ def read_table(spark: SparkSession, path: str) -> DataFrame:
     """The Parquet table at ``path``. Raises UserError where there is none."""
     if not any(character in path for character in "*?{[") and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
-    try:
+    with reading(f"table {path!r}", "Parquet files"):
         return spark.read.parquet(path)
-    except AnalysisException as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"table {path!r} can't be read as Parquet: {reason}; check the path") from None
 
 
 def read_embeddings(spark: SparkSession, path: str) -> DataFrame:

@@ -1,0 +1,34 @@
+"""Spark's complaints about what it reads, as one line of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
+
+from elmo_udf.errors import UserError
+
+_ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
+
+
+@contextmanager
+def reading(what: str, expected: str) -> Iterator[None]:
+    """UserError where Spark says in the block that the files are not what they should be; other errors pass."""
+    try:
+        yield
+    except AnalysisException as error:
+        raise UserError(_line(what, str(error), expected)) from None
+    except (PySparkException, Py4JJavaError) as error:
+        message = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
+        if not any(name in message for name in _ABOUT_THE_DATA):
+            raise
+        raise UserError(_line(what, message, expected)) from None
+
+
+def _line(what: str, message: str, expected: str) -> str:
+    found = re.search(r"\[[A-Z_.]+\] (.*)", message)  # Spark's own words, after the error class
+    reason = found[1] if found else message.splitlines()[0]
+    return f"{what} can't be read: {reason.rstrip('.')}; expected {expected}; check path and format"

@@ -1,0 +1,124 @@
+"""Documents from every format, through a real Spark."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.inputs import guess_format, read_documents
+
+
+def read(spark: SparkSession, path: Path | str, **options: object) -> list[tuple[object, ...]]:
+    table = read_documents(spark, EmbedOptions(input=str(path), output="unused", **options))  # type: ignore[arg-type]
+    return [tuple(row) for row in table.drop("_malformed").orderBy("id").collect()]
+
+
+def test_csv_with_quotes_and_line_breaks_keeps_ids_as_strings(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text('n,id,text\n1,007,"He said ""no"",\nand left"\n2,8,plain \\ text\n3,9,\n')
+    assert read(spark, path) == [("007", 'He said "no",\nand left'), ("8", "plain \\ text"), ("9", None)]
+
+
+def test_tab_separated(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.tsv"
+    path.write_text("id\ttext\na\tone, two\n")
+    assert read(spark, path) == [("a", "one, two")]
+
+
+def test_json_lines_keep_their_types_and_report_broken_lines(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"id": 7, "text": "a\\nb"}\n{"id": 8, "text": null}\n{"id": 9, "te\n')
+    table = read_documents(spark, EmbedOptions(input=str(path), output="unused"))
+    rows = {row.id: row for row in table.collect()}
+    assert (rows[7].text, rows[8].text) == ("a\nb", None)
+    assert rows[None]._malformed == '{"id": 9, "te'
+    assert rows[7]._malformed is None
+
+
+def test_json_without_a_broken_line(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    path.write_text(json.dumps({"id": "a", "text": ["To", "be"]}) + "\n")
+    assert read(spark, path) == [("a", ["To", "be"])]
+
+
+def test_text_is_a_line_a_document_with_file_and_line_as_id(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    lines = [f"line {i}" for i in range(1, 2001)]
+    (tmp_path / "in" / "a b+c%20.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "in" / "z.txt.gz").write_bytes(gzip.compress(b"first\nsecond"))
+    spark.conf.set("spark.sql.files.maxPartitionBytes", "4096")  # a file is read in several blocks and tasks
+    try:
+        table = read_documents(spark, EmbedOptions(input=str(tmp_path / "in"), output="unused"))
+        assert spark.read.text(str(tmp_path / "in")).rdd.getNumPartitions() > 2
+        found = {row.id: row.text for row in table.collect()}
+    finally:
+        spark.conf.unset("spark.sql.files.maxPartitionBytes")
+    name = f"{tmp_path}/in/a b+c%20.txt"
+    expected = {f"{name}:{i}": line for i, line in enumerate(lines, 1)}
+    assert found == expected | {f"{tmp_path}/in/z.txt.gz:1": "first", f"{tmp_path}/in/z.txt.gz:2": "second"}
+
+
+def test_a_file_a_document(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    (tmp_path / "b.txt").write_text("three")
+    assert read(spark, f"{tmp_path}/*.txt", whole_files=True) == [
+        (f"{tmp_path}/a.txt", "one\ntwo\n"),
+        (f"{tmp_path}/b.txt", "three"),
+    ]
+
+
+def test_parquet_with_tokens_and_kept_columns(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    table = pa.table({"key": [1, 2], "words": [[["a", "b"], ["c"]], None], "a.b": ["x", "y"], "day": [3, 4]})
+    pq.write_table(table, path)
+    found = read(spark, path, id_column="key", text_column="words", keep_columns=("a.b", "day"))
+    assert found == [(1, [["a", "b"], ["c"]], "x", 3), (2, None, "y", 4)]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["part-0.csv", "_SUCCESS"], "csv"),
+        (["a.ndjson.gz"], "json"),
+        (["x.txt"], "text"),
+        (["part-0.snappy.parquet"], "parquet"),
+    ],
+)
+def test_the_format_is_told_from_names(spark: SparkSession, tmp_path: Path, names: list[str], expected: str) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    assert guess_format(spark, str(tmp_path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"input": "nowhere.csv"}, "input 'nowhere.csv' does not exist"),
+        ({"input": "nope://x/y.csv"}, "can't be reached"),
+        ({"id_column": "key"}, "id column 'key' is not in input"),
+        ({"text_column": "body"}, "found ['id', 'many', 'n', 'text']; name another with --text-column"),
+        ({"keep_columns": ("lang",)}, "column to keep 'lang' is not in input"),
+        ({"keep_columns": ("n", "n")}, "given twice"),
+        ({"keep_columns": ("id",)}, "a name of the embedding table's own"),
+        ({"text_column": "n"}, "text column 'n' is bigint, expected string"),
+        ({"id_column": "many"}, "id column 'many' is array<string>, expected a plain type"),
+        ({"input_format": "parquet"}, "Could not read footer"),
+    ],
+)
+def test_mistakes_are_one_line(spark: SparkSession, tmp_path: Path, options: dict[str, object], words: str) -> None:
+    path = tmp_path / "d.json"
+    path.write_text('{"id": "a", "text": "b", "n": 1, "many": ["x"]}\n')
+    with pytest.raises(UserError) as error:
+        read_documents(spark, EmbedOptions(**{"input": str(path), "output": "unused"} | options))  # type: ignore[arg-type]
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
