@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 import tarfile
@@ -79,7 +80,7 @@ def _unpack(archive: Path, folder: Path, handle: str, max_bytes: int) -> None:
 def _inside(name: str, handle: str) -> PurePosixPath:
     """``name`` as a relative path that stays in its folder."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in name.partition("/")[0]:
+    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
         raise UserError(
             f"model {handle!r}: the archive holds the path {name!r}, which leaves its folder; expected relative paths; "
             "don't use this archive"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,10 @@ def fetch_from_hub(handle: str) -> Path:
     Raises UserError where the address does not answer with a model.
     """
     import tensorflow as tf
-    import tensorflow_hub as hub
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # the hub's own business
+        import tensorflow_hub as hub
 
     try:
         with _silence_limited():
