@@ -28,13 +28,13 @@ def parse(options_class: type[Options], argv: Sequence[str], description: str = 
     parser.add_argument("--config", metavar="FILE.toml", help="options from a file; flags win", default=None)
     for item in fields(options_class):  # type: ignore[arg-type]
         _add_argument(parser, item, _kind(options_class, item))
-    given = vars(parser.parse_args(list(argv)))
-    config = given.pop("config")
+    given = {name: value for name, value in vars(parser.parse_args(list(argv))).items() if value is not None}
+    config = given.pop("config", None)
     values = {**(read_toml(options_class, config) if config else {}), **given}
-    missing = [f.name for f in fields(options_class) if f.default is MISSING and f.name not in values]  # type: ignore[arg-type]
+    missing = [f for f in fields(options_class) if f.default is MISSING and f.name not in values]  # type: ignore[arg-type]
     if missing:
-        flags = ", ".join("--" + name.replace("_", "-") for name in missing)
-        raise UserError(f"missing {flags}; give it as a flag or in the file of --config")
+        shown = ", ".join(_shown(item, _kind(options_class, item)) for item in missing)
+        raise UserError(f"missing {shown}; give it on the command line or in the file of --config")
     return options_class(**values)
 
 
@@ -114,7 +114,8 @@ def _add_argument(parser: argparse.ArgumentParser, item: Field[Any], kind: _Kind
     else:
         settings |= {"type": kind.scalar, "choices": kind.choices or None}
     if item.metadata["positional"]:
-        parser.add_argument(item.name, nargs="?", **settings)
+        # None where it is not given: Python 3.11 checks SUPPRESS itself against the choices of a positional
+        parser.add_argument(item.name, nargs="?", **settings | {"default": None})
     else:
         parser.add_argument("--" + item.name.replace("_", "-"), **settings)
 
@@ -132,8 +133,8 @@ def _checked(kind: _Kind, value: Any, where: str) -> Any:
     return value
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _shown(item: Field[Any], kind: _Kind) -> str:
+    return "|".join(kind.choices) if item.metadata["positional"] else "--" + item.name.replace("_", "-")
 
 
 def _toml(value: Any) -> str:
