@@ -1,0 +1,178 @@
+"""The import rules of ARCHITECTURE.md, read from the syntax tree of every module and tried in a fresh interpreter."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+MAY_IMPORT = {
+    "version": set(),
+    "errors": set(),
+    "options": {"errors"},
+    "flags": {"errors"},
+    "plots": set(),
+    "text": {"errors"},
+    "models": {"errors", "text"},
+    "network": {"errors", "text", "models"},
+    "spark": {"errors", "options", "models"},
+    "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
+    "similarity": {"errors", "options", "spark", "embedding"},
+    "cli": {"errors", "version", "flags", "spark"},
+}
+"""What each part of elmo_udf may import besides itself. There is no circle in it."""
+
+TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel", "elmo_udf.network.bilm", "elmo_udf.network.runtime"}
+"""The modules that import TensorFlow, inside of functions only."""
+
+SPARK_FACING = {
+    "embedding": {"corpus", "loaded", "plan", "progress", "records", "rows", "stats", "udf"},
+    "similarity": {"job", "join", "pack", "progress", "query", "tables"},
+}
+"""The modules outside of elmo_udf.spark that import pyspark. All others are plain Python."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name: ``where`` is module (when the module is imported), function, or types (type checkers only)."""
+
+    module: str
+    imported: str
+    where: str
+
+
+def all_modules() -> dict[str, Path]:
+    names = {}
+    for path in (ROOT / "elmo_udf").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
+
+
+MODULES = all_modules()
+
+
+def imports_of(module: str) -> list[Import]:
+    found: list[Import] = []
+
+    def visit(node: ast.AST, where: str) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(Import(module, alias.name, where) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import; the project names modules in full"
+            for alias in node.names:  # "from package import module" imports the module as well
+                full = f"{node.module}.{alias.name}"
+                found.append(Import(module, full if full in MODULES else str(node.module), where))
+        for child in ast.iter_child_nodes(node):
+            visit(child, inner(node, child, where))
+
+    def inner(node: ast.AST, child: ast.AST, where: str) -> str:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return "function"
+        if isinstance(node, ast.If) and child in node.body and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            return "types"
+        return where
+
+    visit(ast.parse(MODULES[module].read_text("utf-8")), "module")
+    return found
+
+
+IMPORTS = [item for module in MODULES for item in imports_of(module)]
+
+
+def part(module: str) -> str:
+    """``elmo_udf.text.characters`` is in the part ``text``."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def is_spark_facing(module: str) -> bool:
+    return part(module) == "spark" or module.rpartition(".")[2] in SPARK_FACING.get(part(module), set())
+
+
+PLAIN = sorted(module for module in MODULES if not is_spark_facing(module))
+
+
+def test_the_walk_sees_every_kind_of_import() -> None:
+    """Imports that are known to be there, so that the rules below can't hold for want of imports."""
+    assert Import("elmo_udf.network.bilm", "tensorflow", "types") in IMPORTS
+    assert Import("elmo_udf.network.bilm", "tensorflow", "function") in IMPORTS
+    assert Import("elmo_udf.spark.commit", "elmo_udf.spark.files", "module") in IMPORTS
+    assert Import("elmo_udf.embedding.loaded", "pyspark", "function") in IMPORTS
+    assert len(MODULES) > 40 and len(IMPORTS) > 300
+
+
+def test_parts_import_one_way() -> None:
+    parts = {part(module) for module in MODULES} - {""}
+    assert parts == MAY_IMPORT.keys(), "a new part of the library needs its place in MAY_IMPORT"
+    for item in IMPORTS:
+        target = part(item.imported)
+        if item.imported.startswith("elmo_udf.") and part(item.module) not in ("", target):
+            assert target in MAY_IMPORT[part(item.module)], f"{item.module} imports {item.imported}"
+
+
+def test_the_parts_are_in_no_circle() -> None:
+    done: list[str] = []
+    while len(done) < len(MAY_IMPORT):
+        ready = [name for name, needs in MAY_IMPORT.items() if name not in done and needs <= set(done)]
+        assert ready, f"a circle among {MAY_IMPORT.keys() - set(done)}"
+        done += ready
+
+
+def test_modules_are_in_no_circle() -> None:
+    """Imports that run when a module is imported; inside a function one may look back."""
+    needs = {module: set() for module in MODULES}
+    for item in IMPORTS:
+        if item.where == "module" and item.imported in MODULES and item.imported != item.module:
+            needs[item.module].add(item.imported)
+    while needs:
+        ready = [module for module, missing in needs.items() if not missing]
+        assert ready, f"a circle among {sorted(needs)}"
+        needs = {module: missing - set(ready) for module, missing in needs.items() if module not in ready}
+
+
+def test_tensorflow_is_imported_by_the_network_and_the_readers_of_its_files_when_used() -> None:
+    found = [item for item in IMPORTS if item.imported.split(".")[0] in ("tensorflow", "tensorflow_hub")]
+    assert {item.module for item in found} == TENSORFLOW
+    assert {item.where for item in found} <= {"function", "types"}
+
+
+def test_pyspark_is_imported_by_the_spark_facing_modules_only() -> None:
+    found = {item.module for item in IMPORTS if item.imported.split(".")[0] in ("pyspark", "py4j")}
+    named = {f"elmo_udf.{package}.{name}" for package, names in SPARK_FACING.items() for name in names}
+    assert {module for module in found if part(module) != "spark"} == named
+
+
+@pytest.mark.parametrize("name", ["elmo_udf", "plain modules", "a text, tokenized"])
+def test_neither_spark_nor_tensorflow_is_loaded_by(name: str) -> None:
+    """In a fresh interpreter: what other libraries bring along counts too."""
+    code = {
+        "elmo_udf": "import elmo_udf; elmo_udf.__version__; elmo_udf.UserError; elmo_udf.load_model",
+        "plain modules": "; ".join(f"import {module}" for module in PLAIN),
+        "a text, tokenized": "from elmo_udf.text.tokenizer import Tokenizer; assert Tokenizer()('One. Two.').n_tokens",
+    }[name]
+    heavy = "{'pyspark', 'py4j', 'tensorflow', 'tensorflow_hub'}"
+    check = f"import sys; print(sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", f"{code}; {check}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stdout + done.stderr
+
+
+def test_jobs_import_the_runner_their_options_and_one_function() -> None:
+    for path in (ROOT / "jobs").glob("*.py"):
+        nodes = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ImportFrom)]
+        parts = sorted(part(f"{node.module}") for node in nodes)
+        assert parts in (["cli", "embedding", "options"], ["cli", "options", "similarity"]), path.name
+        assert all(len(node.names) == 1 for node in nodes), path.name
+
+
+def test_only_the_runner_of_jobs_prints_exits_or_configures_logging() -> None:
+    for module, path in MODULES.items():
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+        loud = calls & {"print", "sys.exit", "exit", "quit", "os._exit", "logging.basicConfig", "SystemExit"}
+        assert module == "elmo_udf.cli" or not loud, f"{module} calls {loud}"
