@@ -25,9 +25,9 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
     Everything that can be refused is refused before the first document is embedded (UserError). Table and rejects
     come from one pass, are written aside and moved into place when all is done.
     """
+    commit.check_same_file_system(spark, options.output, options.rejects_path)
     commit.check_output(spark, options.output, options.mode)
     commit.check_output(spark, options.rejects_path, options.mode)
-    commit.check_same_file_system(spark, options.output, options.rejects_path)
     plan = make_plan(spark, options)
     if options.dry_run:
         return plan.report()

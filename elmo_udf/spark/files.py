@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
@@ -12,19 +15,26 @@ from elmo_udf.errors import UserError
 def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
     """Hadoop's FileSystem and Path (qualified) of ``path``. Raises UserError where no file system answers to it."""
     jvm = spark.sparkContext._jvm
-    try:
+    with _reached(path):
         raw = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
         file_system = raw.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
         return file_system, file_system.makeQualified(raw)
-    except Exception as error:
-        cause = getattr(error, "java_exception", error)
-        raise UserError(f"path {path!r} can't be reached: {str(cause).splitlines()[0]}; check the address") from None
+
+
+@contextmanager
+def _reached(path: str) -> Iterator[None]:
+    try:
+        yield
+    except Py4JError as error:
+        cause = str(getattr(error, "java_exception", error)).splitlines()[0]
+        raise UserError(f"path {path!r} can't be reached: {cause}; check the address") from None
 
 
 def exists(spark: SparkSession, path: str) -> bool:
     """Whether there is a file or folder at ``path``."""
     file_system, where = hadoop_path(spark, path)
-    return bool(file_system.exists(where))
+    with _reached(path):
+        return bool(file_system.exists(where))
 
 
 def same_file_system(spark: SparkSession, left: str, right: str) -> bool:
@@ -54,9 +64,10 @@ def rename(spark: SparkSession, source: str, target: str) -> None:
 def list_names(spark: SparkSession, path: str) -> list[str]:
     """Names in a folder, sorted; none where there is no such folder."""
     file_system, where = hadoop_path(spark, path)
-    if not file_system.exists(where):
-        return []
-    return sorted(status.getPath().getName() for status in file_system.listStatus(where))
+    with _reached(path):
+        if not file_system.exists(where):
+            return []
+        return sorted(status.getPath().getName() for status in file_system.listStatus(where))
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:

@@ -1,0 +1,81 @@
+"""The job as a command, on executors that are processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from elmo_udf.text.tokenizer import Tokenizer
+from tests import numpy_elmo
+from tests.make_models import random_model
+from tests.model_files import write_folder
+
+MODEL = random_model(11)
+
+
+def run(root: Path, job: str, *arguments: str, settings: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """A job as users start it: ``python jobs/x.py`` with Spark's settings in the environment."""
+    submit = " ".join(f"--conf {setting}" for setting in (*settings, "spark.ui.enabled=false"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK", "PYTHONPATH"))}
+    environment["PYSPARK_SUBMIT_ARGS"] = f"{submit} pyspark-shell"
+    command = [sys.executable, str(root / "jobs" / f"{job}.py"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_folder(MODEL, tmp_path_factory.mktemp("model") / "elmo"))
+
+
+def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, model: str) -> None:
+    texts = {f"d{i}": f"Document {i} has a number. It is {i * i}!" for i in range(200)}
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in texts.items()))
+    report_path = tmp_path / "report.json"
+    done = run(
+        root, "embed", "--input", str(tmp_path / "d.jsonl"), "--output", str(tmp_path / "out"), "--model", model,
+        "--partitions", "12", "--report", str(report_path), settings=("spark.master=local-cluster[2,2,2048]",),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(report_path.read_text())
+    assert (report["executors"], report["model_loads"], report["tasks"]) == (2, 2, 12)
+    assert (report["task_cpus"], report["rows_embedded"]) == (2, 200)
+    assert "model_loads" in done.stdout
+    for row in pq.read_table(tmp_path / "out").to_pylist():
+        layers = [numpy_elmo.layers(MODEL, sentence)["elmo"] for sentence in Tokenizer()(texts[row["id"]]).sentences]
+        np.testing.assert_allclose(row["embedding"], np.concatenate(layers).mean(axis=0), atol=1e-5)
+
+
+def test_a_load_that_comes_again_is_counted(root: Path, tmp_path: Path, model: str) -> None:
+    (tmp_path / "d.csv").write_text("id,text\n" + "".join(f"{i},Text {i}.\n" for i in range(30)))
+    arguments = ["--input", str(tmp_path / "d.csv"), "--output", str(tmp_path / "out"), "--model", model]
+    arguments += ["--partitions", "3", "--report", str(tmp_path / "r.json")]
+    done = run(root, "embed", *arguments, settings=("spark.master=local[2]", "spark.python.worker.reuse=false"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["executors"], report["model_loads"]) == (1, 3)
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("id,body\na,b\n")
+    arguments = ("--input", str(tmp_path / "d.csv"), "--output", str(tmp_path / "out"))
+    done = run(root, "embed", *arguments, "--report", str(tmp_path / "r.json"))
+    assert done.returncode == 2
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("error: text column 'text' is not in input")
+    assert "found ['id', 'body']; name another with --text-column" in line
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "r.json").read_text())["error"] == line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize("job", ["embed", "similarity", "query"])
+def test_a_wrong_flag_is_refused_without_starting_spark(root: Path, job: str) -> None:
+    done = run(root, job, "--colour=red")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--colour" in done.stderr

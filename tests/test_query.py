@@ -1,0 +1,101 @@
+"""Nearest documents and words to a text, against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions, QueryOptions
+from elmo_udf.similarity.query import nearest, query
+from tests import numpy_elmo
+from tests.make_models import random_model
+from tests.model_files import write_folder
+
+MODEL = random_model(11)
+TEXTS = {
+    "a": "They sat on the bank of the river.",
+    "b": "The bank raised its rates.",
+    "c": "He banked on it.",
+    "d": "The bank raised its rates.",
+}
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("query")
+    model = str(write_folder(MODEL, folder / "elmo"))
+    (folder / "d.csv").write_text("id,text\n" + "".join(f'{i},"{text}"\n' for i, text in TEXTS.items()))
+    paths = {"csv": str(folder / "d.csv"), "model": model}
+    for level in ("document", "token"):
+        paths[level] = str(folder / level)
+        embed_corpus(spark, EmbedOptions(input=paths["csv"], output=paths[level], model=model, level=level))
+    return paths
+
+
+def cosines(rows: list[dict[str, object]], vector: np.ndarray) -> np.ndarray:
+    matrix = np.array([row["embedding"] for row in rows], np.float64)
+    return np.round(matrix @ vector / np.linalg.norm(matrix, axis=1) / np.linalg.norm(vector), 6)
+
+
+def test_documents(spark: SparkSession, tables: dict[str, str]) -> None:
+    text = "The bank has a river ."
+    report = query(spark, QueryOptions(embeddings=tables["document"], text=text, k=4))
+    rows = pq.read_table(tables["document"]).to_pylist()
+    vector = numpy_elmo.layers(MODEL, text.split())["elmo"].mean(axis=0)
+    expected = sorted(zip(-cosines(rows, vector), [row["id"] for row in rows], strict=True))
+    assert [answer["id"] for answer in report["answers"]] == [identifier for _, identifier in expected]
+    np.testing.assert_allclose([a["cosine"] for a in report["answers"]], [-c for c, _ in expected], atol=2e-6)
+    assert [answer["rank"] for answer in report["answers"]] == [1, 2, 3, 4]
+    twins = [answer for answer in report["answers"] if answer["id"] in ("b", "d")]
+    assert [t["id"] for t in twins] == ["b", "d"]
+    assert len({t["cosine"] for t in twins}) == 1
+
+
+def test_words_in_their_sentences(spark: SparkSession, tables: dict[str, str]) -> None:
+    text = "The bank raised its rates."
+    report = query(spark, QueryOptions(embeddings=tables["token"], text=text, level="token", word="bank", k=4))
+    assert [(a["id"], a["token"], a["cosine"]) for a in report["answers"][:2]] == [
+        ("b", "bank", 1.0),
+        ("d", "bank", 1.0),
+    ]
+    rows = pq.read_table(tables["token"]).to_pylist()
+    vector = numpy_elmo.layers(MODEL, ["The", "bank", "raised", "its", "rates", "."])["elmo"][1]
+    best = np.sort(cosines(rows, vector))[::-1][:4]
+    np.testing.assert_allclose([a["cosine"] for a in report["answers"]], best, atol=2e-6)
+
+
+def test_many_batches_are_reduced_and_ties_go_by_id(spark: SparkSession) -> None:
+    random = np.random.default_rng(3)
+    vectors = np.repeat(random.standard_normal((50, 4)), 4, axis=0).astype(np.float32)
+    order = random.permutation(200)
+    data = [(int(i), [float(x) for x in vectors[i]]) for i in order]
+    table = spark.createDataFrame(data, "id int, embedding array<float>").repartition(3)
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    try:
+        found = [tuple(row) for row in nearest(table, vectors[0], 10).collect()]
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    exact = cosines([{"embedding": v} for v in vectors], vectors[0].astype(np.float64))
+    expected = sorted(zip(-exact, range(200), strict=True))[:10]
+    assert found == [(i, pytest.approx(-c, abs=1e-9)) for c, i in expected]
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "words"),
+    [
+        ("csv", {}, "can't be read"),
+        ("token", {}, "is of level token, and --level document needs one of document or sentence"),
+        ("document", {"level": "token", "word": "bank"}, "is of level document, and --level token needs one of token"),
+        ("document", {"text": " "}, "has no token"),
+        ("document", {"model": "builtin:mini"}, "was made with"),
+        ("token", {"level": "token", "word": "stream"}, "word 'stream' is not a token of the text"),
+    ],
+)
+def test_mistakes(spark: SparkSession, tables: dict[str, str], table: str, options: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        query(spark, QueryOptions(**{"embeddings": tables[table], "text": "A bank."} | options))  # type: ignore[arg-type]
+    assert words in str(error.value)
