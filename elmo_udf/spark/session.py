@@ -30,8 +30,8 @@ def job_session(name: str) -> tuple[SparkSession, bool]:
         return active, False
     SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
     conf = SparkConf()
-    if "PYSPARK_PYTHON" not in os.environ and not conf.contains("spark.pyspark.python"):
-        os.environ["PYSPARK_PYTHON"] = sys.executable
+    # pyspark itself reads this variable only; spark-submit alone turns the property into it
+    os.environ.setdefault("PYSPARK_PYTHON", conf.get("spark.pyspark.python", None) or sys.executable)
     builder = SparkSession.builder.appName(conf.get("spark.app.name", None) or name)
     cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
     if cores and not conf.contains("spark.task.cpus"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -80,8 +81,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rows; results are not written")
     quick = parser.parse_args().quick
     n_rows, repeats = (2_000, 1) if quick else (100_000, 5)
-    builder = SparkSession.builder.master("local[1]").config("spark.pyspark.python", sys.executable)
-    spark = builder.config("spark.ui.enabled", "false").getOrCreate()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     ways: list[Callable[[DataFrame], DataFrame]] = [udf_of_arrays, udf_of_records_then_map, map_alone]
     seconds: dict[str, list[float]] = {way.__name__: [] for way in ways}
     for _ in range(repeats + 1):  # the first round warms up and is dropped
