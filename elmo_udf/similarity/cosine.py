@@ -54,8 +54,10 @@ def scale_rows(values: np.ndarray) -> np.ndarray:
 
     Exact, so that no cosine changes, and no square can overflow or vanish. Rows must be finite and not zero.
     """
-    exponents = np.frexp(np.abs(values).max(axis=1))[1]
-    return np.ldexp(values, -exponents[:, None])
+    exponents = -np.frexp(np.abs(values).max(axis=1))[1]
+    half = exponents // 2  # in two steps, since 2^exponent may be out of range where the result is not
+    one = values.dtype.type(1)
+    return values * np.ldexp(one, half)[:, None] * np.ldexp(one, exponents - half)[:, None]
 
 
 def unit_rows(rows: Rows) -> np.ndarray:

@@ -87,22 +87,10 @@ class Shortlists:
         ranks: (n_candidates,) int64, the place of each candidate's id among all of theirs.
         within: rows and candidates are the same, and no row is its own neighbor.
         """
-        self.keys.sort(axis=1)
-        distance = self.keys >> 32
-        # An entry may belong to the k nearest if its cosine, rounded, may reach that of the k-th by score.
-        margin = (2 * score_error(rows.width) + 1 / STEPS) * _SCALE
-        possible = (distance <= distance[:, self.k - 1 : self.k] + margin) & (self.keys != EMPTY)
-        crowded = np.flatnonzero(possible[:, -1])
-        possible[crowded] = False
-        i, place = np.nonzero(possible)
-        j = self.keys[i, place] & _LOW
-        result = np.full(self.keys.shape, EMPTY, np.int64)
-        result[i, place] = exact_keys(exact_steps(rows, candidates, i, j), ranks[j])
-        result.sort(axis=1)
-        result = result[:, : self.k]
-        for start in range(0, len(crowded), _EXACT_ROWS):
-            some = crowded[start : start + _EXACT_ROWS]
-            result[some] = nearest_exactly(rows, some, candidates, ranks, within, self.k)
+        result = np.empty((len(rows), self.k), np.int64)
+        for start in range(0, len(rows), _EXACT_ROWS):
+            part = slice(start, start + _EXACT_ROWS)
+            result[part] = _exact_part(rows, self.keys[part], start, candidates, ranks, within, self.k)
         return result
 
 
@@ -122,6 +110,27 @@ def reached(scores: np.ndarray, n: int, axis: int) -> np.ndarray:
         maxima = scores[: depth * n_lanes].reshape(depth, n_lanes, -1).max(axis=0).T.copy()
     bound = np.partition(maxima, n_lanes - n, axis=1)[:, n_lanes - n]
     return np.maximum(bound, np.float32(-2))
+
+
+def _exact_part(
+    rows: Rows, keys: np.ndarray, first: int, candidates: Rows, ranks: np.ndarray, within: bool, k: int
+) -> np.ndarray:
+    """Exact keys (n, k) of the rows ``first``, ``first + 1``, … with the short lists ``keys`` (n, length)."""
+    keys = np.sort(keys, axis=1)
+    distance = keys >> 32
+    # An entry may belong to the k nearest if its cosine, rounded, may reach that of the k-th by score.
+    margin = (2 * score_error(rows.width) + 1 / STEPS) * _SCALE
+    possible = (distance <= distance[:, k - 1 : k] + margin) & (keys != EMPTY)
+    crowded = np.flatnonzero(possible[:, -1])
+    possible[crowded] = False
+    i, place = np.nonzero(possible)
+    j = keys[i, place] & _LOW
+    exact = np.full(keys.shape, EMPTY, np.int64)
+    exact[i, place] = exact_keys(exact_steps(rows, candidates, first + i, j), ranks[j])
+    exact.sort(axis=1)
+    if len(crowded):
+        exact[crowded, :k] = nearest_exactly(rows, first + crowded, candidates, ranks, within, k)
+    return exact[:, :k]
 
 
 def exact_keys(steps: np.ndarray, ranks: np.ndarray) -> np.ndarray:

@@ -1,0 +1,114 @@
+"""Blocks: files of some thousand ids and vectors each, in a folder that driver and executors share.
+
+A block is one Arrow IPC file with the columns ``id`` and ``vector`` (fixed_size_list of float or double), read and
+written through pyarrow's file systems, so that vectors never pass through a shuffle.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import fs, ipc
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.cosine import Rows
+
+_SCHEMES = {"s3a": "s3", "s3n": "s3"}  # Hadoop's names for what pyarrow calls otherwise
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block's file name and number of rows."""
+
+    name: str
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder by its qualified URI, such as ``file:/data/x`` or ``s3a://bucket/x``; opened wherever it is used."""
+
+    uri: str
+
+    def open(self) -> tuple[fs.FileSystem, str]:
+        """pyarrow's file system and the path in it. Raises UserError where pyarrow has none for it."""
+        scheme, authority, path = re.fullmatch(r"(?:([\w+.-]+):)?(?://([^/]*))?(.*)", self.uri, re.DOTALL).groups()  # type: ignore[union-attr]
+        if scheme in (None, "file"):
+            return fs.LocalFileSystem(), path
+        try:
+            file_system, root = fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority or ''}/")
+        except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
+            raise UserError(
+                f"folder {self.uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, "
+                "gs:, abfss: or hdfs: (with libhdfs); write the output to such a place"
+            ) from None
+        return file_system, root.rstrip("/") + path
+
+    def write_block(self, ids: pa.Array, values: np.ndarray, name: str) -> None:
+        """Write one block: ids (n,), values (n, width) float32 or float64."""
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+        batch = pa.record_batch({"id": ids, "vector": vectors})
+        file_system, root = self.open()
+        with (
+            file_system.open_output_stream(f"{root}/{name}.arrow") as stream,
+            ipc.new_file(stream, batch.schema) as writer,
+        ):
+            writer.write_batch(batch)
+
+    def read_block(self, name: str, options: ipc.IpcReadOptions | None = None) -> pa.Table:
+        """Read one block, or some of its columns."""
+        file_system, root = self.open()
+        with file_system.open_input_file(f"{root}/{name}.arrow") as source:
+            return ipc.open_file(source, options=options).read_all()
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """Some blocks of a table, one after the other."""
+
+    folder: Folder
+    blocks: tuple[Block, ...]
+
+    def __len__(self) -> int:
+        return sum(block.n_rows for block in self.blocks)
+
+    def read_ids(self) -> pa.Array:
+        """All ids, (n,)."""
+        only_ids = ipc.IpcReadOptions(included_fields=[0])
+        return _joined([self.folder.read_block(block.name, only_ids)["id"] for block in self.blocks])
+
+    def read_rows(self) -> tuple[pa.Array, Rows]:
+        """All ids and rows, (n,) and (n, width)."""
+        ids: list[pa.ChunkedArray] = []
+        values, n_read = np.empty((0, 0)), 0
+        for block in self.blocks:
+            table = self.folder.read_block(block.name)
+            ids.append(table["id"])
+            part = table["vector"].chunk(0).flatten().to_numpy().reshape(len(table), -1)
+            if n_read == 0:
+                values = np.empty((len(self), part.shape[1]), part.dtype)
+            values[n_read : n_read + len(part)] = part
+            n_read += len(part)
+        return _joined(ids), Rows.of(values)
+
+
+def new_name() -> str:
+    """A name that no other attempt of any task takes."""
+    return uuid.uuid4().hex
+
+
+def ranks_of(ids: pa.Array) -> np.ndarray:
+    """Place of each id among all of them in ascending order, which is Spark's order too: (n,) int64."""
+    order = pc.sort_indices(ids).to_numpy()
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
+    return ranks
+
+
+def _joined(ids: list[pa.ChunkedArray]) -> pa.Array:
+    return pa.concat_arrays([chunk for column in ids for chunk in column.chunks])

@@ -1,0 +1,202 @@
+"""Exact joins by cosine on Spark: the k nearest of every row, the pairs above a threshold, the whole matrix.
+
+The vectors are packed once into blocks in a staging folder that driver and executors share. Tasks read them there,
+and reduce their super-tile before anything is written or shuffled. What they keep becomes a small table in the same
+folder, which the returned DataFrame reads: so the folder must stay until the result is written or collected.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.blocks import Folder, Stripe, new_name
+from elmo_udf.similarity.cosine import STEPS
+from elmo_udf.similarity.pack import Packed, check_folder, pack
+from elmo_udf.similarity.plan import (
+    Cluster,
+    Plan,
+    Shape,
+    check_matrix_size,
+    make_plan,
+    stripes_of,
+    super_tiles,
+)
+from elmo_udf.similarity.progress import watched
+from elmo_udf.similarity.tables import Side, sides_of
+from elmo_udf.similarity.vectors import default_block_rows
+from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
+from elmo_udf.spark import files
+from elmo_udf.spark.session import task_cpus, task_slots
+
+log = logging.getLogger(__name__)
+
+Task = tuple[Stripe, Stripe | None]
+
+
+def compare(
+    left: DataFrame,
+    right: DataFrame | None = None,
+    *,
+    staging: str,
+    id_column: str = "id",
+    embedding_column: str = "embedding",
+    names: tuple[str, str] = ("left", "right"),
+    block_rows: int | None = None,
+    stripe_rows: int | None = None,
+) -> Comparison:
+    """Pack a table, to compare its rows with each other, or two tables, to compare every left row with every right.
+
+    left, right: a column of ids, each once and of any type that can be ordered, and one of array<float> or
+        array<double>, all of one width, finite and not zero. In messages they go by ``names``.
+    staging: path or URI of a folder that driver and executors share; blocks and results stay there until you delete it.
+    block_rows, stripe_rows: rows of a file (and of a tile of the product) and of what a task holds of one side;
+        chosen by default.
+
+    Raises UserError for tables that can't be compared, and for a folder that is not shared.
+    """
+    sides = sides_of(left, right, id_column, embedding_column, names)
+    spark = left.sparkSession
+    files.make_folder(spark, staging)
+    folder = Folder(str(files.hadoop_path(spark, staging)[1].toString()))
+    cluster = cluster_of(spark)
+    check_folder(spark, folder, min(cluster.slots, 64))
+    packed = [pack(spark, side, folder, block_rows) for side in sides]
+    widths = {one.width for one in packed}
+    if len(widths) > 1:
+        raise UserError(
+            f"vectors of table {names[0]!r} are {packed[0].width} wide and those of {names[1]!r} {packed[1].width}; "
+            "expected one width; embed both with the same model and options"
+        )
+    tile_rows = block_rows or default_block_rows(packed[0].width)
+    return Comparison(spark, folder, cluster, sides, tuple(packed), tile_rows, stripe_rows)
+
+
+def cluster_of(spark: SparkSession) -> Cluster:
+    """The tasks that run at once now, and their cores."""
+    return Cluster(task_slots(spark), task_cpus(spark))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One table (``right`` is ``left`` then) or two, packed and ready to be asked."""
+
+    spark: SparkSession
+    folder: Folder
+    cluster: Cluster
+    sides: tuple[Side, ...]
+    packed: tuple[Packed, ...]
+    tile_rows: int
+    stripe_rows: int | None
+
+    def top_k(self, k: int) -> DataFrame:
+        """``id``, ``rank`` (int, from 1), ``neighbor_id``, ``cosine`` (double): the k most similar rows of each row.
+
+        Fewer where there are fewer; within one table never the row itself. Equal cosines are in the order of
+        neighbor_id. Sorted by id and rank.
+        """
+        if k < 1:
+            raise UserError(f"k is {k}, expected at least 1")
+        within, tile_rows = self._within, self.tile_rows
+
+        def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
+            return nearest_work(left, right, k, tile_rows, both=within)
+
+        partial = self._run(self.tasks(k), work, self._schema("id", "neighbor_id").add("steps", "integer"))
+        best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
+        ranked = partial.repartitionByRange("id").withColumn("rank", F.row_number().over(best_first))
+        return ranked.where(F.col("rank") <= k).select("id", "rank", "neighbor_id", _cosine())
+
+    def pairs(self, threshold: float) -> DataFrame:
+        """``id_a``, ``id_b``, ``cosine`` (double): the pairs whose cosine, rounded to 1e-6, is at least ``threshold``.
+
+        Within one table id_a < id_b; of two tables id_a is from the left. Sorted by cosine, greatest first, and ids.
+        """
+        if not -1 <= threshold <= 1:
+            raise UserError(f"threshold is {threshold}, expected a cosine between -1 and 1")
+        within, tile_rows = self._within, self.tile_rows
+
+        def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
+            return pairs_work(left, right, threshold, tile_rows, ordered=within)
+
+        found = self._run(self.tasks(0), work, self._schema("id_a", "id_b").add("steps", "integer"))
+        return found.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
+
+    def matrix(self) -> tuple[DataFrame, list[Any]]:
+        """``id``, ``cosines`` (array<float>): all cosines of a row, sorted by id; and the ids of the columns, sorted.
+
+        Raises UserError for more cells than MAX_CELLS.
+        """
+        left, right = self.packed[0].rows, self.packed[-1].rows
+        check_matrix_size(len(left), len(right))
+        tasks: list[Task] = [(stripe, right) for stripe in stripes_of(left, 2 * self.cluster.slots)]
+        rows = self._run(tasks, matrix_work, self._schema("id").add("cosines", T.ArrayType(T.FloatType())))
+        column_ids = [row.id for row in self.packed[-1].ids.orderBy("id").collect()]
+        return rows.orderBy("id"), column_ids
+
+    def plan(self, kept: int) -> Plan:
+        """The division into tasks, where ``kept`` rows are kept a row (0 for pairs)."""
+        shape = shape_of(self.sides, [len(one.rows) for one in self.packed], self.packed[0].width, kept)
+        return make_plan(shape, self.cluster, self.stripe_rows)
+
+    def tasks(self, kept: int) -> list[Task]:
+        """The super-tiles, the largest first: a pair of stripes, or (stripe, None) for a stripe with itself."""
+        plan = self.plan(kept)
+        left = stripes_of(self.packed[0].rows, plan.n_left)
+        if plan.n_right is None:
+            right, tiles = left, super_tiles(len(left), None)
+        else:
+            right = stripes_of(self.packed[1].rows, plan.n_right)
+            tiles = super_tiles(len(left), len(right))
+        return [(left[tile.left], None if tile.right is None else right[tile.right]) for tile in tiles]
+
+    @property
+    def _within(self) -> bool:
+        return len(self.packed) == 1
+
+    def _schema(self, left: str, right: str | None = None) -> T.StructType:
+        schema = T.StructType().add(left, self.sides[0].id_type)
+        return schema if right is None else schema.add(right, self.sides[-1].id_type)
+
+    def _run(
+        self, tasks: Sequence[Task], work: Callable[..., Iterator[pa.RecordBatch]], schema: T.StructType
+    ) -> DataFrame:
+        """Do every task once, and keep what comes out as a table: sorting it must not repeat the products."""
+        path = f"{self.folder.uri}/partial-{new_name()}"
+        cells = [len(left) * len(right) if right else len(left) ** 2 // 2 for left, right in tasks]
+        log.info("comparing %s rows: %d tasks", " with ".join(f"{len(one.rows):,}" for one in self.packed), len(tasks))
+        done = self.spark.sparkContext.accumulator(0)
+
+        def perform(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            from threadpoolctl import threadpool_limits
+
+            context = TaskContext.get()
+            with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+                for batch in batches:
+                    for number in batch.column(0).to_pylist():
+                        yield from work(*tasks[number])
+                        done.add(cells[number])
+
+        with watched(done, sum(cells)):
+            numbers = self.spark.range(0, len(tasks), 1, len(tasks))
+            numbers.mapInArrow(perform, schema).write.parquet(path)
+        return self.spark.read.schema(schema).parquet(path)
+
+
+def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int) -> Shape:
+    """Sizes of a comparison of tables with so many rows."""
+    value_bytes = max(8 if isinstance(side.value_type, T.DoubleType) else 4 for side in sides)
+    return Shape(n_rows[0], n_rows[1] if len(n_rows) > 1 else None, width, value_bytes, kept)
+
+
+def _cosine() -> Any:
+    return (F.col("steps") / STEPS).alias("cosine")

@@ -1,0 +1,129 @@
+"""From a table on Spark to blocks in a shared folder, in one pass over its vectors."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.blocks import Block, Folder, Stripe, new_name
+from elmo_udf.similarity.tables import Side
+from elmo_udf.similarity.vectors import PROBLEMS, pack_batches
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A table as blocks: all of them, the width of its vectors, and a DataFrame of its ids (column ``id``)."""
+
+    rows: Stripe
+    width: int
+    ids: DataFrame
+
+
+def pack(spark: SparkSession, side: Side, folder: Folder, block_rows: int | None) -> Packed:
+    """Write the rows of a table as blocks into ``folder``, by default as long as their width suggests.
+
+    Raises UserError where a row can't be compared: it says how many there are of each kind, and names one.
+    """
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return pack_batches(batches, folder, block_rows)
+
+    schema = (
+        T.StructType().add("id", side.id_type).add("block", "string").add("width", "integer").add("problem", "string")
+    )
+    # Kept as a table, not recomputed: a block counts only if the attempt that wrote it was committed.
+    path = f"{folder.uri}/rows-{new_name()}"
+    side.table.mapInArrow(write, schema).write.parquet(path)
+    verdicts = spark.read.parquet(path)
+    counts = verdicts.groupBy("block", "problem", "width").agg(F.count("*").alias("n"), F.min("id").alias("id"))
+    found = counts.collect()
+    _refuse_problems(side.name, found)
+    _refuse_duplicates(side.name, verdicts)
+    blocks = sorted((Block(row.block, row.n) for row in found), key=lambda block: block.name)
+    return Packed(Stripe(folder, tuple(blocks)), found[0].width, verdicts.select("id"))
+
+
+def check_folder(spark: SparkSession, folder: Folder, n_tasks: int) -> None:
+    """Raise UserError unless tasks read what the driver writes into ``folder``, and the driver what they write."""
+    probe = f"probe-{new_name()}"
+
+    def echo(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        error = ""
+        for number in (number for batch in batches for number in batch.column(0).to_pylist()):
+            try:
+                _write(folder, f"{probe}-{number}", _read(folder, probe))
+            except (OSError, UserError) as caught:
+                error = f"{socket.gethostname()}: {caught}"
+        yield pa.record_batch({"error": pa.array([error])})
+
+    try:
+        _write(folder, probe, b"elmo")
+        errors = [row.error for row in spark.range(0, n_tasks, 1, n_tasks).mapInArrow(echo, "error string").collect()]
+        if not any(errors):
+            errors = ["" for number in range(n_tasks) if _read(folder, f"{probe}-{number}") == b"elmo"]
+    except OSError as caught:
+        errors = [f"driver: {caught}"]
+    if any(errors):
+        raise UserError(
+            f"folder {folder.uri!r}, where blocks go, is not shared by the driver and all executors "
+            f"({' '.join(max(errors).split())}); write the output to storage that all of them reach"
+        )
+
+
+def _write(folder: Folder, name: str, content: bytes) -> None:
+    file_system, root = folder.open()
+    with file_system.open_output_stream(f"{root}/{name}") as stream:
+        stream.write(content)
+
+
+def _read(folder: Folder, name: str) -> bytes:
+    file_system, root = folder.open()
+    with file_system.open_input_stream(f"{root}/{name}") as stream:
+        content: bytes = stream.read()
+    return content
+
+
+def _refuse_problems(name: str, found: list[T.Row]) -> None:
+    if not found:
+        raise UserError(f"table {name!r} has no rows, expected at least one; check the path and how it was made")
+    parts = []
+    for problem, words in PROBLEMS.items():
+        rows = [row for row in found if row.problem == problem]
+        if rows:
+            example = min((row.id for row in rows if row.id is not None), default=None)
+            such = "" if example is None else f" (such as id {example!r})"
+            parts.append(f"{sum(row.n for row in rows):,} rows {words}{such}")
+    if parts:
+        raise UserError(
+            f"table {name!r} has {', '.join(parts)}; expected an id and a finite vector other than zero in every row; "
+            "leave these rows out"
+        )
+    widths: dict[int, list[T.Row]] = {}
+    for row in found:
+        widths.setdefault(row.width, []).append(row)
+    if len(widths) > 1:
+        parts = [
+            f"{sum(row.n for row in rows):,} rows {width} wide (such as id {min(row.id for row in rows)!r})"
+            for width, rows in sorted(widths.items())
+        ]
+        raise UserError(
+            f"table {name!r} has vectors of different widths: {', '.join(parts)}; expected one width; "
+            "leave the others out"
+        )
+
+
+def _refuse_duplicates(name: str, verdicts: DataFrame) -> None:
+    repeated = verdicts.groupBy("id").count().where("count > 1")
+    found = repeated.agg(F.count("*").alias("n"), F.min("id").alias("id")).first()
+    if found is not None and found.n:
+        raise UserError(
+            f"table {name!r} has {found.n:,} ids in more than one row (such as id {found.id!r}); expected every id "
+            "once; leave repeated rows out, or name a column with an id for every row with --id-column"
+        )

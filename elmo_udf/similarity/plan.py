@@ -1,0 +1,193 @@
+"""How the comparison is divided into tasks, and what that costs: known from sizes alone, before anything runs.
+
+Blocks are gathered into *stripes*. A task compares one pair of stripes, a *super-tile*: it holds both in memory, forms
+their product tile by tile, and keeps the best. Within one table these are the pairs I ≤ J. Long stripes mean few
+reads and few partial results; short ones mean less memory and more tasks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from math import ceil
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.blocks import Block, Stripe
+
+MEMORY_MIB = 640
+"""Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
+
+MAX_MATRIX_CELLS = 400_000_000
+"""20,000 x 20,000: 1.6 GB."""
+MAX_MATRIX_COLUMNS = 100_000
+
+# A rough model of a machine, to choose between divisions; nothing else depends on it.
+_FLOPS_PER_S = 60e9  # of one core, float32
+_CELL_S = 0.5e-9  # to look at one score
+_BYTES_PER_S = 300e6  # of one task, reading blocks
+_KEPT_S = 2e-6  # to write and merge a partial result
+_TASK_S = 0.2  # to start a task
+_STRAGGLER = 0.1  # of the longest task
+_MAX_TASKS = 50_000
+_MAX_SIMULATED = 2_000
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the work runs on: tasks at once, and cores of a task."""
+
+    slots: int
+    task_cpus: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the problem. ``n_right`` is None within one table; ``kept`` is k, or 0 for pairs."""
+
+    n_left: int
+    n_right: int | None
+    width: int
+    value_bytes: int
+    kept: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row in a block."""
+        return self.width * self.value_bytes
+
+    @property
+    def n_cells(self) -> float:
+        """Pairs of rows, each once."""
+        return self.n_left**2 / 2 if self.n_right is None else float(self.n_left * self.n_right)
+
+
+@dataclass(frozen=True)
+class SuperTile:
+    """One task: the stripes that it compares, by number. ``right`` is None where a stripe is compared with itself."""
+
+    left: int
+    right: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Number of stripes a side (``n_right`` is None within one table), and the seconds it should take."""
+
+    shape: Shape
+    n_left: int
+    n_right: int | None
+    seconds: float
+
+    @property
+    def stripe_rows(self) -> tuple[int, int]:
+        """Rows of a stripe on the left and on the right."""
+        left = ceil(self.shape.n_left / self.n_left)
+        if self.n_right is None or self.shape.n_right is None:
+            return left, left
+        return left, ceil(self.shape.n_right / self.n_right)
+
+    def explain(self) -> dict[str, object]:
+        """The plan in numbers, for people."""
+        shape = self.shape
+        n_rows = shape.n_left + (shape.n_right or 0)
+        n_loads = shape.n_left * (self.n_right or self.n_left) + (shape.n_right or 0) * self.n_left
+        n_partial = shape.n_left * (self.n_right or self.n_left) * shape.kept
+        left_bytes, right_bytes = stripe_bytes(shape)
+        return {
+            "rows": shape.n_left,
+            **({} if shape.n_right is None else {"rows_against": shape.n_right}),
+            "width": shape.width,
+            "stripe_rows": max(self.stripe_rows),
+            "tasks": len(super_tiles(self.n_left, self.n_right)),
+            "gflop": round(2 * shape.width * shape.n_cells / 1e9, 3),
+            "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
+            "mib_read_from_blocks": round(n_loads * shape.row_bytes / 2**20, 3),
+            **({"partial_rows_at_most": n_partial} if shape.kept else {}),
+            "worker_mib_at_most": round((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
+            "seconds_estimated": round(self.seconds, 1),
+        }
+
+
+def stripe_bytes(shape: Shape) -> tuple[int, int]:
+    """Bytes in memory of a row of the left and of the right stripe of a task.
+
+    Its values; norm, id and rank; its short list and result; on the left its float32 unit row.
+    """
+    right = shape.row_bytes + 128 + 8 * (shape.kept + shape.kept + max(8, shape.kept // 4))
+    return right + 4 * shape.width, right
+
+
+def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) -> Plan:
+    """The division that should end first, of those that fit the memory of a worker.
+
+    stripe_rows: the length of stripes, if it is not to be chosen.
+    """
+    if stripe_rows is not None:
+        return _plan(shape, cluster, stripe_rows)
+    longest = max(1, MEMORY_MIB * 2**20 // sum(stripe_bytes(shape)))
+    rows = min(longest, max(shape.n_left, shape.n_right or 0))
+    best = _plan(shape, cluster, rows)
+    while rows > 64:
+        rows = int(rows * 0.9)
+        if ceil(shape.n_left / rows) * ceil((shape.n_right or shape.n_left) / rows) > _MAX_TASKS:
+            break
+        best = min(best, _plan(shape, cluster, rows), key=lambda plan: plan.seconds)
+    return best
+
+
+def check_matrix_size(n_rows: int, n_columns: int) -> None:
+    """Raises UserError for a matrix that would not fit."""
+    if n_rows * n_columns > MAX_MATRIX_CELLS or n_columns > MAX_MATRIX_COLUMNS:
+        raise UserError(
+            f"a matrix of {n_rows:,} x {n_columns:,} is too large; expected at most {MAX_MATRIX_CELLS:,} cells and "
+            f"{MAX_MATRIX_COLUMNS:,} columns; take fewer rows, or ask for topk or pairs"
+        )
+
+
+def super_tiles(n_left: int, n_right: int | None) -> list[SuperTile]:
+    """All tasks, the longest first."""
+    if n_right is not None:
+        return [SuperTile(i, j) for i in range(n_left) for j in range(n_right)]
+    above = [SuperTile(i, j) for i in range(n_left) for j in range(i + 1, n_left)]
+    return above + [SuperTile(i, None) for i in range(n_left)]
+
+
+def stripes_of(table: Stripe, n_stripes: int) -> list[Stripe]:
+    """The blocks in order, cut into at most ``n_stripes`` stripes of about equally many rows; none is empty."""
+    total, done = len(table), 0
+    stripes: list[list[Block]] = [[] for _ in range(n_stripes)]
+    for block in table.blocks:
+        middle = done + block.n_rows / 2
+        stripes[int(middle * n_stripes / total)].append(block)
+        done += block.n_rows
+    return [Stripe(table.folder, tuple(blocks)) for blocks in stripes if blocks]
+
+
+def _plan(shape: Shape, cluster: Cluster, stripe_rows: int) -> Plan:
+    n_left = ceil(shape.n_left / stripe_rows)
+    n_right = None if shape.n_right is None else ceil(shape.n_right / stripe_rows)
+    plan = Plan(shape, n_left, n_right, 0.0)
+    return replace(plan, seconds=_seconds(plan, cluster))
+
+
+def _seconds(plan: Plan, cluster: Cluster) -> float:
+    """Time until the last task ends, longest tasks first, and something for one that is slower than the rest."""
+    left, right = plan.stripe_rows
+    full = _task_seconds(plan.shape, cluster, left * right, left + right)
+    if plan.n_right is not None:
+        durations = [full] * (plan.n_left * plan.n_right)
+    else:
+        half = _task_seconds(plan.shape, cluster, left * left / 2, left)
+        durations = [full] * (plan.n_left * (plan.n_left - 1) // 2) + [half] * plan.n_left
+    if len(durations) > _MAX_SIMULATED:
+        return sum(durations) / cluster.slots + durations[0] / 2
+    ends = [0.0] * cluster.slots
+    for duration in durations:
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends) + _STRAGGLER * durations[0]
+
+
+def _task_seconds(shape: Shape, cluster: Cluster, n_cells: float, n_rows: int) -> float:
+    products = 2 * shape.width * n_cells / (_FLOPS_PER_S * cluster.task_cpus)
+    rest = n_cells * _CELL_S + n_rows * (shape.row_bytes / _BYTES_PER_S + shape.kept * _KEPT_S)
+    return _TASK_S + products + rest

@@ -1,0 +1,108 @@
+"""What a task does: read two stripes, compare them, and give what is kept as Arrow batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elmo_udf.similarity.above import pairs_above
+from elmo_udf.similarity.blocks import Stripe, ranks_of
+from elmo_udf.similarity.cosine import STEPS, exact_block
+from elmo_udf.similarity.nearest import EMPTY, Shortlists, split_keys
+from elmo_udf.similarity.tiles import tiles
+
+_BATCH_ROWS = 1 << 16
+_BATCH_CELLS = 1 << 22
+_MATRIX_CELLS = 1 << 24
+_EXACT_CELLS = 1 << 20
+
+
+def nearest_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int, both: bool) -> Iterator[pa.RecordBatch]:
+    """For every row of the left stripe its k nearest in the right one (without right: in the left one).
+
+    both: also for every row of the right stripe its k nearest in the left one. Batches: id, neighbor_id, steps.
+    """
+    left_ids, rows = left.read_rows()
+    right_ids, others = (left_ids, rows) if right is None else right.read_rows()
+    of_left = Shortlists(len(rows), k)
+    of_right = Shortlists(len(others), k) if both and right is not None else None
+    for tile in tiles(rows, None if right is None else others, tile_rows):
+        of_left.offer_rows(tile)
+        if of_right is not None:
+            of_right.offer_columns(tile)
+        elif right is None and not tile.diagonal:
+            of_left.offer_columns(tile)
+    keys = of_left.exact(rows, others, ranks_of(right_ids), within=right is None)
+    yield from _neighbors(left_ids, right_ids, keys)
+    if of_right is not None:
+        keys = of_right.exact(others, rows, ranks_of(left_ids), within=False)
+        yield from _neighbors(right_ids, left_ids, keys)
+
+
+def pairs_work(
+    left: Stripe, right: Stripe | None, threshold: float, tile_rows: int, ordered: bool
+) -> Iterator[pa.RecordBatch]:
+    """Pairs of a left and a right row (without right: of two left rows) at or above the threshold.
+
+    ordered: put the smaller id first, whatever its side. Batches: id_a, id_b, steps.
+    """
+    left_ids, rows = left.read_rows()
+    right_ids, others = (left_ids, rows) if right is None else right.read_rows()
+    for tile in tiles(rows, None if right is None else others, tile_rows):
+        for i, j, steps in pairs_above(rows, others, tile, threshold):
+            a, b = left_ids.take(pa.array(i)), right_ids.take(pa.array(j))
+            if ordered:
+                swap = pc.less(b, a)
+                a, b = pc.if_else(swap, b, a), pc.if_else(swap, a, b)
+            yield pa.record_batch({"id_a": a, "id_b": b, "steps": pa.array(steps, pa.int32())})
+
+
+def matrix_work(left: Stripe, right: Stripe) -> Iterator[pa.RecordBatch]:
+    """For every row of the left stripe its cosines with all right rows, in the order of their ids.
+
+    Batches: id, cosines (list of float).
+    """
+    ids, rows = left.read_rows()
+    columns = ranks_of(right.read_ids())
+    for part in _parts(len(rows), _MATRIX_CELLS // len(columns)):
+        cosines, start = np.empty((part.stop - part.start, len(columns)), np.float32), 0
+        for block in right.blocks:
+            _, others = replace(right, blocks=(block,)).read_rows()
+            for some in _parts(len(cosines), _EXACT_CELLS // len(others)):
+                steps = exact_block(rows[part][some], others)
+                cosines[some, columns[start : start + len(others)]] = steps / STEPS
+            start += len(others)
+        yield from _lists(ids[part.start : part.stop], cosines)
+
+
+def _lists(ids: pa.Array, cosines: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """Rows of a matrix (n, n_columns) in batches of some MiB."""
+    for part in _parts(len(cosines), _BATCH_CELLS // cosines.shape[1]):
+        values = cosines[part]
+        offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
+        lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values.reshape(-1)))
+        yield pa.record_batch({"id": ids[part.start : part.stop], "cosines": lists})
+
+
+def _neighbors(ids: pa.Array, neighbor_ids: pa.Array, keys: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """Exact keys (n, k) as rows."""
+    by_rank = np.argsort(ranks_of(neighbor_ids))
+    for part in _parts(len(keys), _BATCH_ROWS // keys.shape[1]):
+        i, place = np.nonzero(keys[part] != EMPTY)
+        steps, ranks = split_keys(keys[part][i, place])
+        yield pa.record_batch(
+            {
+                "id": ids.take(pa.array(part.start + i)),
+                "neighbor_id": neighbor_ids.take(pa.array(by_rank[ranks])),
+                "steps": pa.array(steps, pa.int32()),
+            }
+        )
+
+
+def _parts(n: int, size: int) -> Iterator[slice]:
+    for start in range(0, n, max(1, size)):
+        yield slice(start, min(n, start + max(1, size)))

@@ -1,0 +1,10 @@
+"""Compare the documents of embedding tables by exact cosine: the k nearest, pairs above a threshold, or a matrix."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.options import SimilarityOptions
+from elmo_udf.similarity.job import compare_tables
+
+if __name__ == "__main__":
+    sys.exit(run_job(compare_tables, SimilarityOptions, __doc__))
