@@ -33,7 +33,7 @@ Pair = tuple[float, str, str]  # cosine and two ids
 def main() -> int:
     """Run the steps and show what they found; the exit code is that of the first step that fails."""
     options = arguments()
-    folder: Path = options.output
+    folder = shortest(options.output)
     limit = [] if options.documents is None else ["--documents", options.documents]
     source = ["--input", folder / "corpus.jsonl", "--model", options.model]
     table = ["--embeddings", folder / "embeddings"]
@@ -59,6 +59,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=ROOT / "demo-output", help="folder (default: demo-output)")
     parser.add_argument("--documents", type=int, help="only so many documents (default: all)")
     return parser.parse_args()
+
+
+def shortest(path: Path) -> Path:
+    """The path as seen from the current folder where it lies in it, so that command lines stay short."""
+    absolute = path.absolute()
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 
 
 def run(script: str, *arguments: object) -> None:
