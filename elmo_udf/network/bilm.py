@@ -6,72 +6,94 @@ L LSTM layers; N states of one direction in T levels, n of them in one level (fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from elmo_udf.models.form import Model
+from elmo_udf.network.weights import GATES, network_arrays
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    State = list[tuple[tf.Tensor, tf.Tensor]]  # of each LSTM layer: cell (n, C) and state (n, P)
-
-DIRECTIONS = ("forward", "backward")
+    Activation = Callable[[tf.Tensor], tf.Tensor]
+    States = list[tuple[tf.Tensor, tf.Tensor]]  # of each LSTM layer: cell (n, C) and state (n, P)
 
 
 class BiLM:
     """The weights of a model, on the device, and the functions over them.
 
-    Each is traced once, whatever comes: all sizes that differ between batches are open in their signatures.
+    Each function is traced once: all sizes that differ between batches are open in its signature.
     """
 
     def __init__(self, model: Model, precision: str) -> None:
         """``precision`` of the weights and of the products with them; all else is float32."""
         import tensorflow as tf
 
-        self.options, self.mix = model.options, model.mix
-        self.weights = {
-            name: tf.constant(array, dtype=precision if name.endswith(("kernel", "projection")) else tf.float32)
-            for name, array in model.arrays.items()
-        }
+        self.options, self.mix, self.precision = model.options, model.mix, precision
+        self.weights = {name: tf.constant(array, dtype=precision) for name, array in network_arrays(model)}
         ids = tf.TensorSpec([None, None], tf.int32)
         self.word_vectors = tf.function(self._word_vectors, input_signature=[ids], autograph=False)
         self._readers: dict[tuple[str, tuple[str, ...]], tf.types.experimental.PolymorphicFunction] = {}
 
+    def _linear(self, x: tf.Tensor, name: str, activation: Activation = lambda y: y) -> tf.Tensor:
+        """activation(x @ kernel + bias), one fused operation on a CPU: (n, a) -> (n, b) float32."""
+        import tensorflow as tf
+
+        kernel, bias = self.weights[f"{name}_kernel"], self.weights[f"{name}_bias"]
+        return tf.cast(activation(tf.nn.bias_add(tf.cast(x, kernel.dtype) @ kernel, bias)), tf.float32)
+
+    def _product(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """x @ kernel: (n, a) -> (n, b) float32."""
+        import tensorflow as tf
+
+        return tf.cast(tf.cast(x, self.weights[name].dtype) @ self.weights[name], tf.float32)
+
     # A token out of context: character CNN, highways, projection ----------------------------------------------
 
     def _word_vectors(self, ids: tf.Tensor) -> tf.Tensor:
-        """Character ids (V, S) int32 -> vectors (V, P)."""
+        """Character ids (V, S) int32 -> vectors (V, P) float32."""
         import tensorflow as tf
 
         w, activation = self.weights, {"relu": tf.nn.relu, "tanh": tf.tanh}[self.options.activation]
         characters = tf.gather(w["character_embedding"], ids)  # (V, S, d)
         filtered = []
         for i in range(len(self.options.filters)):
-            kernel = w[f"filter_{i}_kernel"]  # (width, d, n)
-            windows = tf.nn.conv1d(tf.cast(characters, kernel.dtype), kernel, 1, "VALID")  # (V, S - width + 1, n)
-            highest = tf.cast(tf.reduce_max(windows, axis=1), tf.float32)  # (V, n)
-            filtered.append(activation(highest + w[f"filter_{i}_bias"]))
-        x = tf.concat(filtered, axis=1)  # (V, F)
+            windows = tf.nn.conv1d(characters, w[f"filter_{i}_kernel"], 1, "VALID")  # (V, S - width + 1, n_i)
+            filtered.append(activation(tf.reduce_max(windows, axis=1) + w[f"filter_{i}_bias"]))  # (V, n_i)
+        x = tf.cast(tf.concat(filtered, axis=1), tf.float32)  # (V, F)
         for i in range(self.options.n_highway):
-            gate = tf.sigmoid(_product(x, w[f"highway_{i}_carry_kernel"]) + w[f"highway_{i}_carry_bias"])  # (V, F)
-            new = tf.nn.relu(_product(x, w[f"highway_{i}_transform_kernel"]) + w[f"highway_{i}_transform_bias"])
-            x = gate * new + (1 - gate) * x
-        if self.options.project_characters:
-            x = _product(x, w["projection_kernel"]) + w["projection_bias"]  # (V, P)
-        return x
+            g = self._linear(x, f"highway_{i}_carry", tf.sigmoid)  # (V, F)
+            x = g * self._linear(x, f"highway_{i}_transform", tf.nn.relu) + (1 - g) * x
+        return self._linear(x, "projection") if self.options.project_characters else x  # (V, P)
 
     # Tokens in context: a language model in each direction ----------------------------------------------------
 
-    def _lstm(self, weights: str, gates: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """LSTM with projection (Sak et al. 2014), forget bias 1: gates (n, 4C), cell (n, C) -> cell, state (n, P)."""
+    def _gates(self, layer: str, x: tf.Tensor, state: tf.Tensor) -> list[tf.Tensor]:
+        """Gates i, j, f, o, each (n, C), from the input x (n, P) and the state before (n, P)."""
         import tensorflow as tf
 
-        i, j, f, o = tf.split(gates + self.weights[f"{weights}_bias"], 4, axis=1)  # (n, C)
-        cell = _clip(tf.sigmoid(f + 1) * cell + tf.sigmoid(i) * tf.tanh(j), self.options.cell_clip)
-        state = _product(tf.sigmoid(o) * tf.tanh(cell), self.weights[f"{weights}_projection"])
-        return cell, _clip(state, self.options.projection_clip)
+        both = tf.concat([x, state], axis=1)  # (n, 2P)
+        return [self._linear(both, f"{layer}_{gate}", _activation(gate)) for gate in GATES]
+
+    def _first_gates(self, layer: str, words: list[tf.Tensor], token: tf.Tensor, state: tf.Tensor) -> list[tf.Tensor]:
+        """The same for the first layer, from each word's share in the gates: words 4 x (V, C), token (n,)."""
+        import tensorflow as tf
+
+        shares = [tf.cast(tf.gather(word, token), tf.float32) for word in words]  # 4 x (n, C)
+        sums = [
+            share + self._product(state, f"{layer}_{gate}_state_kernel")
+            for gate, share in zip(GATES, shares, strict=True)
+        ]
+        return [_activation(gate)(x) for gate, x in zip(GATES, sums, strict=True)]
+
+    def _lstm(self, layer: str, gates: list[tf.Tensor], cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """LSTM with projection (Sak et al. 2014): gates 4 x (n, C), cell before (n, C) -> cell (n, C), state (n, P)."""
+        import tensorflow as tf
+
+        i, j, f, o = gates
+        cell = _clip(f * cell + i * j, self.options.cell_clip)
+        return cell, _clip(self._product(o * tf.tanh(cell), f"{layer}_projection"), self.options.projection_clip)
 
     def _read(
         self,
@@ -81,34 +103,30 @@ class BiLM:
         tokens: tf.Tensor,
         parents: tf.Tensor,
         sizes: tf.Tensor,
-        before: State,
-    ) -> tuple[dict[str, tf.Tensor], State]:
+        before: States,
+    ) -> tuple[dict[str, tf.Tensor], States]:
         """One direction, all its layers, over a forest of N states.
 
-        words (V, P) float32; tokens (N,), parents (N,), sizes (T,) int32; before: what the first level's parents are
-        rows of.
+        words (V, P) float32; tokens (N,), parents (N,), sizes (T,) int32; before: what precedes the first level.
         Returns this direction's half of the layers ``names``, each (N, P), and the states of the last level.
         """
         import tensorflow as tf
 
-        # The first layer's product with a word is the same wherever the word occurs: it is made once, before the loop.
-        word_kernel, state_kernel = tf.split(self.weights[f"{direction}_0_kernel"], 2)  # (P, 4C) each
-        word_gates = _product(words, word_kernel)  # (V, 4C)
+        # A word's share in the first layer's gates is the same wherever it occurs: computed once, before the loop.
+        shares = [self._linear(words, f"{direction}_0_{gate}_word") for gate in GATES]  # 4 x (V, C)
+        shares = [tf.cast(share, self.precision) for share in shares]
 
         def level(t, start, before, outputs):  # type: ignore[no-untyped-def]
             rows = slice(start, start + sizes[t])
             token, parent = tokens[rows], parents[rows]  # (n,)
-            before = [(tf.gather(cell, parent), tf.gather(state, parent)) for cell, state in before]
             layers, after = [tf.gather(words, token)], []  # layers: word_emb, lstm_outputs1, ..., each (n, P)
             for i, (cell, state) in enumerate(before):
-                if i == 0:
-                    gates = tf.gather(word_gates, token) + _product(state, state_kernel)  # (n, 4C)
-                else:
-                    kernel = self.weights[f"{direction}_{i}_kernel"]
-                    gates = _product(tf.concat([layers[i], state], axis=1), kernel)
-                after.append(self._lstm(f"{direction}_{i}", gates, cell))
+                cell, state = tf.gather(cell, parent), tf.gather(state, parent)  # (n, C), (n, P)
+                layer, x = f"{direction}_{i}", layers[i]
+                gates = self._gates(layer, x, state) if i else self._first_gates(layer, shares, token, state)
+                after.append(self._lstm(layer, gates, cell))
                 output = after[i][1]
-                layers.append(output + layers[i] if self.options.residual and i > 0 else output)
+                layers.append(output + x if self.options.residual and i > 0 else output)
             written = {name: outputs[name].write(t, self._layer(name, layers)) for name in names}
             return t + 1, start + sizes[t], after, written
 
@@ -119,8 +137,19 @@ class BiLM:
         _, _, after, outputs = tf.while_loop(lambda t, *_: t < n_levels, level, (0, 0, before, outputs))
         return {name: outputs[name].concat() for name in names}, after
 
+    def _layer(self, name: str, layers: list[tf.Tensor]) -> tf.Tensor:
+        """A named layer, from word_emb and the LSTM layers: (1 + L) x (n, P) -> (n, P)."""
+        import tensorflow as tf
+
+        if name != "elmo":
+            return layers[self.options.layer_names.index(name)]
+        weights = tf.unstack(self.mix.scale * tf.nn.softmax(tf.constant(self.mix.weights)))
+        return tf.add_n([weight * layer for weight, layer in zip(weights, layers, strict=True)])  # equation 1
+
+    # The functions as TensorFlow runs them --------------------------------------------------------------------
+
     def reader(self, direction: str, names: Sequence[str]) -> tf.types.experimental.PolymorphicFunction:
-        """:meth:`_read` for one direction and the layers ``names``, as deep as these layers need."""
+        """The equations of one direction up to the layers ``names``: :meth:`_read` without its first two arguments."""
         import tensorflow as tf
 
         key = (direction, tuple(names))
@@ -131,36 +160,27 @@ class BiLM:
             self._readers[key] = tf.function(partial(self._read, *key), input_signature=signature, autograph=False)
         return self._readers[key]
 
+    def depth(self, names: Sequence[str]) -> int:
+        """Number of LSTM layers that the layers ``names`` need: all of them for ``elmo``, or for no name at all."""
+        known = self.options.layer_names
+        return max(
+            (known.index(name) for name in names if name in known and "elmo" not in names), default=len(known) - 1
+        )
+
     def n_traces(self) -> int:
         """How often TensorFlow has traced the functions: once each, if shapes do not matter."""
         return sum(f.experimental_get_tracing_count() for f in (self.word_vectors, *self._readers.values()))
 
-    def depth(self, names: Sequence[str]) -> int:
-        """Number of LSTM layers that the layers ``names`` need; all of them for the mix, or for no name at all."""
-        order = self.options.layer_names
-        return max(
-            (order.index(name) if name in order else self.options.n_layers for name in names), default=len(order) - 1
-        )
 
-    def _layer(self, name: str, layers: list[tf.Tensor]) -> tf.Tensor:
-        """A named layer, from word_emb and the LSTM layers: (1 + L) x (n, P) -> (n, P)."""
-        import tensorflow as tf
-
-        if name != "elmo":
-            return layers[self.options.layer_names.index(name)]
-        weights = tf.unstack(self.mix.scale * tf.nn.softmax(tf.constant(self.mix.weights)))
-        return tf.add_n([weight * layer for weight, layer in zip(weights, layers, strict=True)])  # equation 1
-
-
-def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """x @ kernel in the kernel's precision: (n, a) float32, (a, b) -> (n, b) float32."""
+def _activation(gate: str) -> Activation:
+    """What makes a gate of a sum: tanh for the new content j, the logistic function for i, f and o."""
     import tensorflow as tf
 
-    return tf.cast(tf.cast(x, kernel.dtype) @ kernel, tf.float32)
+    return tf.tanh if gate == "j" else tf.sigmoid
 
 
 def _clip(x: tf.Tensor, bound: float | None) -> tf.Tensor:
     """x within ±bound, or as it is where the model has no bound."""
     import tensorflow as tf
 
-    return x if bound is None else tf.clip_by_value(x, -bound, bound)
+    return x if bound is None else tf.raw_ops.ClipByValue(t=x, clip_value_min=-bound, clip_value_max=bound)

@@ -9,9 +9,10 @@ import numpy as np
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Model, NetworkOptions
 from elmo_udf.network.batches import Batch, batches
-from elmo_udf.network.bilm import DIRECTIONS, BiLM
+from elmo_udf.network.bilm import BiLM
 from elmo_udf.network.forest import plant
 from elmo_udf.network.runtime import start_tensorflow
+from elmo_udf.network.weights import DIRECTIONS
 from elmo_udf.network.words import WordVectors
 from elmo_udf.text.characters import BEGIN_OF_SENTENCE_IDS, END_OF_SENTENCE_IDS
 
