@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -193,12 +194,15 @@ def bilm_tf(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def published(bilm_tf: Path) -> tuple[list[list[list[str]]], Network]:
+def published(bilm_tf: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[list[list[str]]], Network]:
     """The sentences [k][i] of a real pretrained model, and the model."""
     from elmo_udf.models import load_model
 
+    folder = tmp_path_factory.mktemp("bilm-tf")  # of its own: beside the weights lie other .hdf5 files
+    for name in ("options.json", "lm_weights.hdf5"):
+        shutil.copy(bilm_tf / name, folder)
     sentences = json.loads((bilm_tf / "lm_embeddings_sentences.json").read_text())
-    return [[line.split() for line in lines] for lines in sentences], Network(load_model(str(bilm_tf)))
+    return [[line.split() for line in lines] for lines in sentences], Network(load_model(str(folder)))
 
 
 def test_all_layers_of_a_published_model(bilm_tf: Path, published: tuple[list[list[list[str]]], Network]) -> None:
