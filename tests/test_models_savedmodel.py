@@ -103,6 +103,21 @@ def test_names_may_have_a_prefix(prefix: str, tmp_path: Path) -> None:
     assert_read(savedmodels.write_variables(values, tmp_path))
 
 
+def test_names_may_end_as_those_of_tensors_do(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    values = savedmodels.variables(MODEL)
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").touch()
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "variables" / "variables"),
+        tensor_names=[f"{name}:0" for name in values],
+        shape_and_slices=[""] * len(values),
+        tensors=list(values.values()),
+    )
+    assert_read(tmp_path)
+
+
 @pytest.mark.parametrize(
     "model",
     [

@@ -91,7 +91,7 @@ def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:
     """Key in the checkpoint of every variable, by the variable's full name."""
     all_keys = checkpoint.get_variable_to_shape_map()
     if OBJECT_GRAPH not in all_keys:
-        return {name: name for name in all_keys}
+        return {key.removesuffix(":0"): key for key in all_keys}
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
     graph = TrackableObjectGraph.FromString(_value(checkpoint, OBJECT_GRAPH, where))
