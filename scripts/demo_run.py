@@ -127,15 +127,15 @@ def show_pairs(pairs: list[Pair], threshold: float, corpus: Path) -> None:
     """The most similar pairs and how their texts begin; every document once, so that no group fills the table."""
     with corpus.open(encoding="utf-8") as lines:
         texts = {document["id"]: document["text"] for document in map(json.loads, lines)}
-    print(f"\n{len(pairs):,} pairs of documents have a cosine of {threshold:.4f} or more. The most similar of them")
+    print(f"\n{len(pairs):,} pairs of documents have a cosine of {threshold:.6f} or more. The most similar of them")
     print("(every document shown once, texts that are equal to the letter left out of the corpus):\n")
     shown: set[str] = set()
     width = max((len(name) for pair in pairs for name in pair[1:]), default=0)
     for cosine, left, right in pairs:
         if len(shown) < 2 * PAIRS_SHOWN and not {left, right} & shown:
             shown |= {left, right}
-            print(f"{cosine:.4f}  {left:{width}}  {snippet(texts[left])}")
-            print(f"        {right:{width}}  {snippet(texts[right])}\n")
+            print(f"{cosine:.6f}  {left:{width}}  {snippet(texts[left])}")
+            print(f"          {right:{width}}  {snippet(texts[right])}\n")
 
 
 def snippet(text: str) -> str:
@@ -146,11 +146,10 @@ def snippet(text: str) -> str:
 
 def show_run(folder: Path, report: dict[str, Any]) -> None:
     """Where everything is, how fast it went, and with which model."""
-    note = f" ({report['model_note']})" if report["model_note"] else ""
     print(f"Parquet tables  {folder}/embeddings, {folder}/topk, {folder}/pairs")
     print(f"picture         {folder}/similarity.png")
     print(f"speed           {report['tokens_per_s']:,.0f} tokens/s ({report['n_tokens']:,} tokens)")
-    print(f"model           {report['model']}{note}")
+    print(f"model           {report['model_note'] or report['model']}")
 
 
 if __name__ == "__main__":
