@@ -99,7 +99,7 @@ def _refuse_problems(name: str, found: list[T.Row]) -> None:
         if rows:
             example = min((row.id for row in rows if row.id is not None), default=None)
             such = "" if example is None else f" (such as id {example!r})"
-            parts.append(f"{sum(row.n for row in rows):,} rows {words}{such}")
+            parts.append(f"{_rows(rows)} {words}{such}")
     if parts:
         raise UserError(
             f"table {name!r} has {', '.join(parts)}; expected an id and a finite vector other than zero in every row; "
@@ -110,13 +110,18 @@ def _refuse_problems(name: str, found: list[T.Row]) -> None:
         widths.setdefault(row.width, []).append(row)
     if len(widths) > 1:
         parts = [
-            f"{sum(row.n for row in rows):,} rows {width} wide (such as id {min(row.id for row in rows)!r})"
+            f"{_rows(rows)} {width} wide (such as id {min(row.id for row in rows)!r})"
             for width, rows in sorted(widths.items())
         ]
         raise UserError(
             f"table {name!r} has vectors of different widths: {', '.join(parts)}; expected one width; "
             "leave the others out"
         )
+
+
+def _rows(groups: list[T.Row]) -> str:
+    n = sum(row.n for row in groups)
+    return f"{n:,} row" if n == 1 else f"{n:,} rows"
 
 
 def _refuse_duplicates(name: str, verdicts: DataFrame) -> None:

@@ -27,6 +27,7 @@ _CELL_S = 0.5e-9  # to look at one score
 _BYTES_PER_S = 300e6  # of one task, reading blocks
 _KEPT_S = 2e-6  # to write and merge a partial result
 _TASK_S = 0.2  # to start a task
+_ONE_TASK_S = 2.0  # work that is not worth dividing
 _STRAGGLER = 0.1  # of the longest task
 _MAX_TASKS = 50_000
 _MAX_SIMULATED = 2_000
@@ -103,7 +104,7 @@ class Plan:
             "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
             "mib_read_from_blocks": round(n_loads * shape.row_bytes / 2**20, 3),
             **({"partial_rows_at_most": n_partial} if shape.kept else {}),
-            "worker_mib_at_most": round((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
+            "worker_mib_at_most": ceil((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
             "seconds_estimated": round(self.seconds, 1),
         }
 
@@ -127,7 +128,7 @@ def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) ->
     longest = max(1, MEMORY_MIB * 2**20 // sum(stripe_bytes(shape)))
     rows = min(longest, max(shape.n_left, shape.n_right or 0))
     best = _plan(shape, cluster, rows)
-    while rows > 64:
+    while rows > 64 and best.seconds > _ONE_TASK_S:
         rows = int(rows * 0.9)
         if ceil(shape.n_left / rows) * ceil((shape.n_right or shape.n_left) / rows) > _MAX_TASKS:
             break

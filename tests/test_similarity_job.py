@@ -1,0 +1,145 @@
+"""jobs/similarity.py as people run it: flags in, tables, report and exit codes out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from elmo_udf.cli import run_job
+from elmo_udf.options import SimilarityOptions
+from elmo_udf.similarity import plan
+from elmo_udf.similarity.job import compare_tables
+
+VECTORS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 2, 0], [-1, 0, 3]], np.float32)
+IDS = ["a", "b", "c", "d", "e"]
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> str:
+    """A table that this project did not make."""
+    path = tmp_path / "documents.parquet"
+    pq.write_table(pa.table({"key": IDS, "vector": VECTORS.tolist(), "other": range(5)}), path)
+    return str(path)
+
+
+def run(spark: Any, *arguments: object) -> int:
+    return run_job(compare_tables, SimilarityOptions, "", [str(argument) for argument in arguments])
+
+
+def columns(path: str) -> list[object]:
+    return ["--embeddings", path, "--id-column", "key", "--embedding-column", "vector"]
+
+
+def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -> None:
+    out, report_path = tmp_path / "near", tmp_path / "report.json"
+    code = run(
+        spark, "topk", *columns(documents), "--output", out, "--k", 2, "--block-rows", 2, "--report", report_path
+    )
+    assert code == 0
+    expected = [
+        ("a", 1, "b", 0.707107),
+        ("a", 2, "c", 0.0),
+        ("b", 1, "a", 0.707107),
+        ("b", 2, "c", 0.707107),
+        ("c", 1, "d", 1.0),
+        ("c", 2, "b", 0.707107),
+        ("d", 1, "c", 1.0),
+        ("d", 2, "b", 0.707107),
+        ("e", 1, "c", 0.0),
+        ("e", 2, "d", 0.0),
+    ]
+    by_pyarrow = pq.read_table(out)
+    assert by_pyarrow.column_names == ["id", "rank", "neighbor_id", "cosine"]
+    assert [tuple(row.values()) for row in by_pyarrow.to_pylist()] == expected
+    assert duckdb.sql(f"select * from '{out}/*.parquet' order by id, rank").fetchall() == expected
+    assert pl.read_parquet(f"{out}/*.parquet").rows() == expected
+    report = json.loads(report_path.read_text("utf-8"))
+    assert report["status"] == "ok" and report["rows"] == 5 and report["rows_out"] == 10 and report["blocks"] >= 3
+    sidecar = json.loads((out / "_elmo.json").read_text("utf-8"))
+    assert sidecar == {"table": "topk", "embeddings": documents, "k": 2}
+    assert {path.name for path in tmp_path.iterdir()} == {"documents.parquet", "near", "report.json"}  # nothing staged
+
+
+def test_pairs_against_another_table_and_overwrite(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
+    other, out = tmp_path / "other.parquet", tmp_path / "pairs"
+    pq.write_table(pa.table({"key": [7, 8], "vector": [[2.0, 2.0, 0.0], [0.0, 0.0, 1.0]]}), other)
+    flags = ["pairs", *columns(documents), "--against", other, "--threshold", 0.9, "--output", out]
+    assert run(spark, *flags) == 0
+    assert pq.read_table(out).to_pylist() == [
+        {"id_a": "b", "id_b": 7, "cosine": 1.0},
+        {"id_a": "e", "id_b": 8, "cosine": 0.948683},
+    ]
+    assert json.loads((out / "_elmo.json").read_text("utf-8"))["against"] == str(other)
+    capsys.readouterr()
+    assert run(spark, *flags) == 2
+    assert f"error: output '{out}' exists already; give another path, or --mode overwrite" in capsys.readouterr().err
+    assert run(spark, *flags, "--threshold", 1, "--mode", "overwrite") == 0
+    assert len(pq.read_table(out)) == 1
+
+
+def test_matrix_with_its_ids(spark: Any, documents: str, tmp_path: Path) -> None:
+    assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "matrix") == 0
+    rows = pq.read_table(tmp_path / "matrix")
+    assert rows["id"].to_pylist() == IDS
+    assert json.loads((tmp_path / "matrix" / "_elmo.json").read_text("utf-8"))["ids"] == IDS
+    unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    assert np.allclose(np.array(rows["cosines"].to_pylist()), unit @ unit.T, atol=1e-6)
+
+
+def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
+    for kind, said in (("topk", "tasks"), ("pairs", "gflop"), ("matrix", "rows")):
+        assert run(spark, kind, *columns(documents), "--output", tmp_path / "out", "--dry-run") == 0
+        assert said in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--k", "0"], "error: k is 0, expected at least 1"),
+        (["--embeddings", "/nowhere"], "error: table '/nowhere' does not exist"),
+        (["--id-column", "id"], "has no column 'id'; found key, vector, other; name one with --id-column"),
+        (["--embedding-column", "other"], "embedding column 'other' is bigint, expected array<float>"),
+        (["--id-column", "other", "--against", "/nowhere"], "error: table '/nowhere' does not exist"),
+    ],
+)
+def test_mistakes_end_with_2_and_one_line(
+    spark: Any, documents: str, tmp_path: Path, capsys: Any, flags: list[str], line: str
+) -> None:
+    assert run(spark, "topk", *columns(documents), "--output", tmp_path / "out", *flags) == 2
+    said = capsys.readouterr()
+    assert line in said.err and said.err.count("\n") == 1 and said.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]
+
+
+def test_bad_rows_leave_no_trace_of_the_attempt(spark: Any, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "bad.parquet"
+    pq.write_table(pa.table({"id": [1, 2], "embedding": [[0.0, 0.0], [1.0, 2.0]]}), path)
+    assert run(spark, "pairs", "--embeddings", path, "--output", tmp_path / "out") == 2
+    assert f"table '{path}' has 1 row with a zero vector" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.parquet"]
+
+
+def test_a_matrix_is_refused_before_the_work(
+    spark: Any, documents: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "MAX_MATRIX_CELLS", 24)
+    assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "out") == 2
+    assert "a matrix of 5 x 5 is too large" in capsys.readouterr().err
+
+
+def test_the_script_explains_itself_without_spark(root: Path) -> None:
+    command = [sys.executable, str(root / "jobs" / "similarity.py")]
+    wrong = subprocess.run([*command, "nearest", "--output", "x"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2 and wrong.stderr.startswith("error: ") and "topk" in wrong.stderr
+    assert wrong.stderr.count("\n") == 1

@@ -1,0 +1,287 @@
+"""The joins on Spark against brute force, over several blocks and tasks; and what they refuse."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.similarity.blocks import Folder
+from elmo_udf.similarity.join import Comparison, compare
+from elmo_udf.similarity.pack import check_folder
+from tests.refusals import refused
+
+STRING, INT, LONG, DATE = T.StringType(), T.IntegerType(), T.LongType(), T.DateType()
+SMALL = {"block_rows": 16, "stripe_rows": 40}  # several blocks and several tasks for a hundred rows
+
+
+def table(spark: SparkSession, ids: list[Any], vectors: Any, id_type: T.DataType, double: bool = False) -> DataFrame:
+    kind = T.ArrayType(T.DoubleType() if double else T.FloatType())
+    rows = [(i, None if v is None else [None if x is None else float(x) for x in v]) for i, v in zip(ids, vectors)]  # noqa: B905
+    return spark.createDataFrame(rows, T.StructType().add("id", id_type).add("embedding", kind))
+
+
+def some_vectors(n: int, seed: int, width: int = 6) -> np.ndarray:
+    """(n, width) float32: a fifth are copies of each other, and small whole numbers make many ties."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-2, 3, (n, width)) + 0.01 * rng.integers(0, 2, (n, width))
+    values[rng.random(n) < 0.2] = np.arange(1, width + 1)
+    values[~values.any(axis=1), 0] = 1
+    return values.astype(np.float32)
+
+
+def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(n, m) float64, rounded to 1e-6: brute force."""
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    product = (a / np.linalg.norm(a, axis=1, keepdims=True)) @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T
+    return np.round(np.clip(product, -1, 1), 6) + 0.0
+
+
+def slow_top_k(ids: list[Any], others: list[Any], all_cosines: np.ndarray, k: int, within: bool) -> list[tuple]:
+    rows = []
+    for i in np.argsort(np.array(ids)):
+        near = sorted((-all_cosines[i, j], others[j]) for j in range(len(others)) if not (within and i == j))
+        rows += [(ids[i], rank, other, -cosine) for rank, (cosine, other) in enumerate(near[:k], 1)]
+    return rows
+
+
+def slow_pairs(ids: list[Any], others: list[Any], all_cosines: np.ndarray, threshold: float, within: bool) -> list:
+    found = [
+        (a, b, all_cosines[i, j])
+        for i, a in enumerate(ids)
+        for j, b in enumerate(others)
+        if all_cosines[i, j] >= threshold and (not within or a < b)
+    ]
+    return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
+
+
+def collected(result: DataFrame) -> list[tuple]:
+    return [tuple(row) for row in result.collect()]
+
+
+def assert_divided(comparison: Comparison, kept: int = 1) -> None:
+    """There are several blocks and several tasks, so that the test tests the division."""
+    assert all(len(one.rows.blocks) > 1 for one in comparison.packed)
+    assert len(comparison.tasks(kept)) > 2
+
+
+def shuffled_ids(n: int, id_type: T.DataType) -> list[Any]:
+    numbers = np.random.default_rng(n).permutation(n).tolist()
+    if id_type == STRING:
+        return [f"d{number}" for number in numbers]
+    if id_type == DATE:
+        return [datetime.date(1969, 12, 1) + datetime.timedelta(days=number) for number in numbers]
+    return [number - 50 + (2**40 if id_type == LONG else 0) for number in numbers]
+
+
+@pytest.mark.parametrize(("id_type", "double"), [(STRING, False), (LONG, True)])
+def test_top_k_and_pairs_within_a_table(spark: SparkSession, tmp_path: Path, id_type: T.DataType, double: bool) -> None:
+    ids, vectors = shuffled_ids(110, id_type), some_vectors(110, seed=1)
+    documents = table(spark, ids, vectors, id_type, double).repartition(3)
+    comparison = compare(documents, staging=str(tmp_path / "blocks"), **SMALL)
+    assert_divided(comparison)
+    expected = cosines(vectors, vectors)
+
+    result = comparison.top_k(7)
+    assert [field.dataType for field in result.schema] == [id_type, T.IntegerType(), id_type, T.DoubleType()]
+    assert result.columns == ["id", "rank", "neighbor_id", "cosine"]
+    assert collected(result) == slow_top_k(ids, ids, expected, 7, within=True)
+
+    threshold = float(np.sort(expected[np.triu_indices(110, 1)])[-200])  # the cosine of a pair
+    pairs = comparison.pairs(threshold)
+    assert [field.dataType for field in pairs.schema] == [id_type, id_type, T.DoubleType()]
+    assert pairs.columns == ["id_a", "id_b", "cosine"]
+    assert collected(pairs) == slow_pairs(ids, ids, expected, threshold, within=True)
+
+
+def test_two_tables_and_their_matrix(spark: SparkSession, tmp_path: Path) -> None:
+    left_ids, left = shuffled_ids(70, DATE), some_vectors(70, seed=2)
+    right_ids, right = shuffled_ids(90, INT), some_vectors(90, seed=3)
+    one, other = table(spark, left_ids, left, DATE), table(spark, right_ids, right, INT, double=True)
+    renamed = other.withColumnsRenamed({"id": "my id", "embedding": "a.b"})
+    expected = cosines(left, right)
+    comparison = compare(
+        one.withColumnsRenamed({"id": "my id", "embedding": "a.b"}).repartition(2),
+        renamed.repartition(2),
+        staging=str(tmp_path),
+        id_column="my id",
+        embedding_column="a.b",
+        **SMALL,
+    )
+    assert_divided(comparison)
+    assert collected(comparison.top_k(4)) == slow_top_k(left_ids, right_ids, expected, 4, within=False)
+    assert collected(comparison.pairs(0.7)) == slow_pairs(left_ids, right_ids, expected, 0.7, within=False)
+
+    matrix, column_ids = comparison.matrix()
+    assert [field.dataType for field in matrix.schema] == [DATE, T.ArrayType(T.FloatType())]
+    assert column_ids == sorted(right_ids)
+    in_order = expected[np.argsort(np.array(left_ids))][:, np.argsort(np.array(right_ids))].astype(np.float32)
+    rows = matrix.collect()
+    assert [row.id for row in rows] == sorted(left_ids)
+    assert np.array_equal(np.array([row.cosines for row in rows], np.float32), in_order)
+
+
+def test_a_table_against_itself_finds_itself(spark: SparkSession, tmp_path: Path) -> None:
+    documents = table(spark, ["a", "b"], [[1, 0], [1, 1]], STRING)
+    comparison = compare(documents, documents, staging=str(tmp_path))
+    assert collected(comparison.top_k(1)) == [("a", 1, "a", 1.0), ("b", 1, "b", 1.0)]
+    assert len(collected(comparison.pairs(-1))) == 4
+
+
+def test_results_do_not_depend_on_partitions_blocks_or_tasks(spark: SparkSession, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    near = rng.standard_normal(33) + 1e-6 * rng.standard_normal((60, 33))  # float32 can't order these
+    vectors = np.concatenate([near, rng.standard_normal((60, 33))]).astype(np.float32)
+    documents = table(spark, shuffled_ids(120, STRING), vectors, STRING).cache()
+    found = []
+    for number, (partitions, sizes) in enumerate(
+        [(1, {}), (4, SMALL), (2, {"block_rows": 7, "stripe_rows": 25})],
+    ):
+        comparison = compare(documents.repartition(partitions), staging=str(tmp_path / str(number)), **sizes)
+        assert (len(comparison.tasks(5)) > 1) == bool(sizes)
+        found.append((collected(comparison.top_k(5)), collected(comparison.pairs(0.4))))
+    documents.unpersist()
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][1]) > 60 * 59 // 2
+    cosine_of_pairs = {frozenset(pair[:2]): pair[2] for pair in found[0][1]}
+    assert all(cosine_of_pairs[frozenset((a, b))] == cosine for a, _, b, cosine in found[0][0] if cosine >= 0.4)
+
+
+def test_one_row_and_fewer_rows_than_k(spark: SparkSession, tmp_path: Path) -> None:
+    alone = compare(table(spark, ["a"], [[1, 2]], STRING), staging=str(tmp_path))
+    assert collected(alone.top_k(3)) == [] and collected(alone.pairs(-1)) == []
+    assert alone.top_k(3).columns == ["id", "rank", "neighbor_id", "cosine"]
+    matrix, ids = alone.matrix()
+    assert collected(matrix) == [("a", [1.0])] and ids == ["a"]
+    three = compare(table(spark, [3, 1, 2], [[1, 0], [1, 1], [0, 1]], INT), staging=str(tmp_path))
+    assert collected(three.top_k(1000)) == [
+        (1, 1, 2, 0.707107),
+        (1, 2, 3, 0.707107),
+        (2, 1, 1, 0.707107),
+        (2, 2, 3, 0.0),
+        (3, 1, 1, 0.707107),
+        (3, 2, 2, 0.0),
+    ]
+
+
+def test_unfit_rows_are_counted_and_named(spark: SparkSession, tmp_path: Path) -> None:
+    nan = float("nan")
+    vectors = [[1, 2], [0, 0], [0, 0], [nan, 1], None, [], [1, 1], [None, 1]]
+    documents = table(spark, ["a", "b", "c", "d", "e", "f", None, "h"], vectors, STRING)
+    with refused(
+        "table 'mine' has 1 row without an id, 1 row without a vector (such as id 'e'), "
+        "1 row with an empty vector (such as id 'f'), "
+        "2 rows with NULL, NaN or infinity in the vector (such as id 'd'), "
+        "2 rows with a zero vector, which has no direction (such as id 'b'); expected",
+        "leave these rows out",
+    ):
+        compare(documents, staging=str(tmp_path), names=("mine", ""))
+
+
+def test_ragged_rows_and_repeated_ids(spark: SparkSession, tmp_path: Path) -> None:
+    ragged = table(spark, [1, 2, 3, 4], [[1, 2], [1, 2, 3], [3, 4], [2, 1]], INT)
+    with refused("different widths: 3 rows 2 wide (such as id 1), 1 row 3 wide (such as id 2)", "leave the others out"):
+        compare(ragged, staging=str(tmp_path))
+    repeated = table(spark, ["x", "y", "x", "x", "z", "y"], np.ones((6, 2)), STRING)
+    with refused("'left' has 2 ids in more than one row (such as id 'x')", "--id-column"):
+        compare(repeated, staging=str(tmp_path))
+    with refused("table 'right' has no rows, expected at least one"):
+        compare(table(spark, [1], [[1, 2]], INT), table(spark, [], [], INT), staging=str(tmp_path))
+    with refused("'left' are 2 wide and those of 'right' 3", "same model"):
+        compare(table(spark, [1], [[1, 2]], INT), table(spark, [1], [[1, 2, 3]], INT), staging=str(tmp_path))
+
+
+def test_columns_are_checked_before_anything_runs(spark: SparkSession, tmp_path: Path) -> None:
+    staging = str(tmp_path / "never")
+    good = table(spark, [1], [[1, 2]], INT).select("*", F.lit("x").alias("text"), F.array("id").alias("list"))
+    with refused("table 'left' has no column 'key'; found id, embedding, text, list; name one with --id-column"):
+        compare(good, staging=staging, id_column="key")
+    with refused("table 'left' has no column 'vector'", "--embedding-column"):
+        compare(good, staging=staging, embedding_column="vector")
+    with refused("embedding column 'text' is string, expected array<float> or array<double>", "--embedding-column"):
+        compare(good, staging=staging, embedding_column="text")
+    with refused("embedding column 'list' is array<int>, expected array<float>"):
+        compare(good, staging=staging, embedding_column="list")
+    with refused("id column 'list' is array<int>, expected a plain type", "--id-column"):
+        compare(good, staging=staging, id_column="list")
+    assert not Path(staging).exists()
+
+
+def test_wrong_questions_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    comparison = compare(table(spark, [1, 2], [[1, 2], [2, 1]], INT), staging=str(tmp_path))
+    with refused("k is 0, expected at least 1"):
+        comparison.top_k(0)
+    for threshold in (1.1, -1.1, float("nan")):
+        with refused(f"threshold is {threshold}, expected a cosine between -1 and 1"):
+            comparison.pairs(threshold)
+
+
+def made_by(documents: DataFrame, **changes: Any) -> DataFrame:
+    """The table as if embed.py had made it."""
+    said = {
+        "model": "builtin:mini",
+        "fingerprint": "f1",
+        "layer": "elmo",
+        "pooling": "mean",
+        "level": "document",
+        "tokenizer": "words",
+        "language": "en",
+        "max_sentence_tokens": 400,
+        "precision": "float32",
+        "normalize": False,
+        "width": 2,
+        "elmo_udf_version": "0",
+    }
+    return documents.withColumn("embedding", F.col("embedding").alias("embedding", metadata=said | changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("fingerprint", "f2"), ("layer", "word_emb"), ("pooling", "max"), ("width", 3)]
+)
+def test_tables_of_other_vectors_are_refused(spark: SparkSession, tmp_path: Path, name: str, other: Any) -> None:
+    documents = table(spark, [1], [[1, 2]], INT)
+    with refused("tables 'left' and 'right'", name, repr(other), "same model"):
+        compare(made_by(documents), made_by(documents, **{name: other}), staging=str(tmp_path))
+
+
+def test_what_may_differ_and_what_is_not_known_is_compared(spark: SparkSession, tmp_path: Path) -> None:
+    documents = table(spark, [1], [[1, 2]], INT)
+    for other in (made_by(documents, tokenizer="whitespace", model="a copy elsewhere"), documents):
+        assert collected(compare(made_by(documents), other, staging=str(tmp_path)).pairs(1)) == [(1, 1, 1.0)]
+
+
+def test_tables_of_tokens_and_sentences_are_refused_by_their_level(spark: SparkSession, tmp_path: Path) -> None:
+    documents = table(spark, [1, 1], [[1, 2], [1, 2]], INT).withColumn("key", F.monotonically_increasing_id())
+    with refused("a row for every token", "--level document", "--id-column"):
+        compare(made_by(documents, level="token"), staging=str(tmp_path))
+    by_key = compare(made_by(documents, level="token"), staging=str(tmp_path), id_column="key")
+    assert len(collected(by_key.pairs(1))) == 1
+
+
+def test_a_folder_that_is_not_shared_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    check_folder(spark, Folder(f"file:{tmp_path}"), 2)
+    with refused(
+        "folder 'file:/dev/null/x', where blocks go, is not shared by the driver and all executors", "driver:"
+    ):
+        check_folder(spark, Folder("file:/dev/null/x"), 2)
+
+
+def test_products_run_on_the_cpus_of_the_task(spark: SparkSession, tmp_path: Path) -> None:
+    """BLAS threads are set to the task's two cores, whatever the worker started with."""
+    comparison = compare(table(spark, [1, 2], [[1, 2], [2, 1]], INT), staging=str(tmp_path))
+
+    def count(left: Any, right: Any) -> Any:
+        import pyarrow as pa
+        from threadpoolctl import threadpool_info
+
+        threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        yield pa.record_batch({"threads": pa.array(threads, pa.int32())})
+
+    found = comparison._run(comparison.tasks(1), count, T.StructType().add("threads", "integer")).collect()
+    assert found and {row.threads for row in found} == {2}
