@@ -1,5 +1,11 @@
 """Sizes of tasks, and the line of progress."""
 
+import os
+import subprocess
+import sys
+
+import pytest
+
 from elmo_udf.embedding.progress import progress_line
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.work import count_tasks, operations_a_token
@@ -39,4 +45,11 @@ def test_cores_of_masters() -> None:
     assert [local_cores(m) for m in ("local", "local[3]", "local[3, 2]", "local-cluster[2,2,1024]", "yarn")] == [
         1, 3, 3, None, None,
     ]  # fmt: skip
-    assert (local_cores("local[*]") or 0) >= 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="limits a process to one core, as a container does")
+def test_cores_are_those_that_a_container_leaves() -> None:
+    code = "import os; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])\n"
+    code += "from elmo_udf.spark.session import local_cores; print(local_cores('local[*]'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "1\n", done.stderr

@@ -48,8 +48,14 @@ def local_cores(master: str | None) -> int | None:
     if not found:
         return None
     if found[1] == "*":
-        return os.cpu_count() or 1
+        return _jvm_cores()
     return int(found[1] or 1)
+
+
+def _jvm_cores() -> int:
+    """What ``local[*]`` means. The JVM counts what a container leaves it, os.cpu_count what the machine has."""
+    SparkContext._ensure_initialized()
+    return int(SparkContext._jvm.java.lang.Runtime.getRuntime().availableProcessors())  # type: ignore[union-attr]
 
 
 def executor_cores(spark: SparkSession) -> int:
