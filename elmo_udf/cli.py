@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,9 @@ def _start_logging(level: str, run_id: str) -> None:
     line_format = f"%(asctime)s {run_id} %(levelname)s %(message)s"
     logging.basicConfig(level="WARNING", stream=sys.stderr, format=line_format, force=True)
     logging.getLogger("elmo_udf").setLevel(level)
+    warnings.filterwarnings(
+        "ignore", message="PySpark does not yet fully support pandas"
+    )  # what is used here is tested
 
 
 def _is_rows(value: Any) -> bool:

@@ -95,7 +95,8 @@ def test_counts_are_about_the_row() -> None:
 
 def test_windows_bound_what_the_network_sees_at_once() -> None:
     encoder = ReferenceEncoder()
-    list(embed_documents(["A cat sat. The dog ran. No one saw. We all did."] * 10, encoder, ModelOptions(), window_tokens=8))
+    texts = ["A cat sat. The dog ran. No one saw. We all did."] * 10
+    list(embed_documents(texts, encoder, ModelOptions(), window_tokens=8))
     assert len(encoder.calls) > 10
     assert max(encoder.calls) < 8 + 4  # a window ends with the sentence that fills it
 

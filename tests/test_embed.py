@@ -101,13 +101,13 @@ def test_table_and_rejects(embed: Embed, tmp_path: Path) -> None:
 
 
 def test_schema_and_metadata_for_every_reader(embed: Embed, spark: SparkSession, tmp_path: Path, model: str) -> None:
-    embed(layer="word_emb", keep_columns=("lang",))
+    embed(layer="word_emb", keep_columns=("lang", "text"))
     path, files = str(tmp_path / "out"), str(tmp_path / "out" / "*.parquet")
     table = read_embeddings(spark, path)
     assert [(f.name, f.dataType.simpleString()) for f in table.schema] == [
         ("id", "string"), ("embedding", "array<float>"), ("n_tokens", "int"), ("n_sentences", "int"),
         ("n_truncated", "int"), ("content_hash", "string"), ("model", "string"), ("embedded_at", "timestamp"),
-        ("lang", "string"),
+        ("lang", "string"), ("text", "string"),
     ]  # fmt: skip
     metadata = metadata_of(table, "embedding")
     assert metadata is not None
@@ -180,6 +180,10 @@ def test_modes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     assert sorted(row.id for row in spark.read.parquet(output).collect()) == ["a", "b", "long", "new"]
     with pytest.raises(UserError, match="has rows of ids of the input already, such as 'new'"):
         embed(input=str(tmp_path / "more.csv"), mode="append")
+    with pytest.raises(UserError, match=r"holds 'd\.txt' and no Parquet files; expected a table, or nothing"):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "d.txt").touch()
+        embed(output=str(tmp_path / "folder"), mode="overwrite")
     embed(input=str(tmp_path / "more.csv"), mode="overwrite")
     assert [row.id for row in spark.read.parquet(output).collect()] == ["new"]
     assert pq.read_table(f"{output}-rejects").num_rows == 0

@@ -38,7 +38,7 @@ def test_json_lines_keep_their_types_and_report_broken_lines(spark: SparkSession
     path.write_text('{"id": 7, "text": "a\\nb"}\n{"id": 8, "text": null}\n{"id": 9, "te\n')
     table = read_documents(spark, EmbedOptions(input=str(path), output="unused"))
     rows = {row.id: row for row in table.collect()}
-    assert (rows[7].text, rows[8].text) == ("a\nb", None)
+    assert (rows[7]._text, rows[8]._text) == ("a\nb", None)
     assert rows[None]._malformed == '{"id": 9, "te'
     assert rows[7]._malformed is None
 
@@ -60,7 +60,7 @@ def test_text_is_a_line_a_document_with_file_and_line_as_id(
     try:
         table = read_documents(spark, EmbedOptions(input=str(tmp_path / "in"), output="unused"))
         assert spark.read.text(str(tmp_path / "in")).rdd.getNumPartitions() > 2
-        found = {row.id: row.text for row in table.collect()}
+        found = {row.id: row._text for row in table.collect()}
     finally:
         spark.conf.unset("spark.sql.files.maxPartitionBytes")
     name = f"{tmp_path}/in/a b+c%20.txt"
@@ -79,9 +79,10 @@ def test_a_file_a_document(spark: SparkSession, tmp_path: Path) -> None:
 
 def test_parquet_with_tokens_and_kept_columns(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "d.parquet"
-    table = pa.table({"key": [1, 2], "words": [[["a", "b"], ["c"]], None], "a.b": ["x", "y"], "day": [3, 4]})
+    words = [[["a", "b"], ["c"]], None]
+    table = pa.table({"key": [1, 2], "words": words, "a.b": ["x", "y"], "text": [3, 4]})
     pq.write_table(table, path)
-    found = read(spark, path, id_column="key", text_column="words", keep_columns=("a.b", "day"))
+    found = read(spark, path, id_column="key", text_column="words", keep_columns=("a.b", "text"))
     assert found == [(1, [["a", "b"], ["c"]], "x", 3), (2, None, "y", 4)]
 
 
@@ -110,6 +111,7 @@ def test_the_format_is_told_from_names(spark: SparkSession, tmp_path: Path, name
         ({"keep_columns": ("lang",)}, "column to keep 'lang' is not in input"),
         ({"keep_columns": ("n", "n")}, "given twice"),
         ({"keep_columns": ("id",)}, "a name of the embedding table's own"),
+        ({"keep_columns": ("_text",)}, "column to keep '_text' is not in input"),
         ({"text_column": "n"}, "text column 'n' is bigint, expected string"),
         ({"id_column": "many"}, "id column 'many' is array<string>, expected a plain type"),
         ({"input_format": "parquet"}, "Could not read footer"),

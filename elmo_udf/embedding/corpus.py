@@ -50,12 +50,8 @@ def _put_in_place(spark: SparkSession, options: EmbedOptions, plan: Plan, folder
         empty_table(spark, plan, options).write.mode("overwrite").parquet(staged_table)
     write_rejects(spark, f"{folder}/rows", f"{folder}/rejects", plan.id_type)
     sidecar = {"table": "embeddings"} | plan.metadata.as_dict()
-    if options.mode == "append" and commit.is_table(spark, options.output):
-        commit.append_files(spark, f"{folder}/rejects", options.rejects_path)
-        commit.append_files(spark, staged_table, options.output)
-    else:
-        commit.replace_table(spark, f"{folder}/rejects", options.rejects_path, {"table": "rejects"})
-        commit.replace_table(spark, staged_table, options.output, sidecar)
+    commit.put_table(spark, f"{folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
+    commit.put_table(spark, staged_table, options.output, sidecar, options.mode)
     return outcomes | totals
 
 

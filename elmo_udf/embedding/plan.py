@@ -12,7 +12,7 @@ from pyspark.sql import types as T
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, read_documents
+from elmo_udf.spark.inputs import MALFORMED, TEXT, read_documents
 from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.reading import reading
 from elmo_udf.spark.shipping import ShippedModel, ship_model
@@ -86,9 +86,9 @@ def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
 
 def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int]:
     """Number of rows, and of characters in their texts: one cheap pass that tells how much work there is."""
-    text: Any = F.col("text")
-    if isinstance(documents.schema["text"].dataType, T.ArrayType):
-        text = F.to_json("text")
+    text: Any = F.col(TEXT)
+    if isinstance(documents.schema[TEXT].dataType, T.ArrayType):
+        text = F.to_json(TEXT)
     # The column of malformed lines is read too: Spark parses only what is asked for, and would not notice them.
     counted = documents.select(F.count("*"), F.sum(F.length(text)), F.count(MALFORMED))
     with reading(f"input {options.input!r}", "files of the format named"):

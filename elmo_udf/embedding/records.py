@@ -12,6 +12,9 @@ from pyspark.sql import types as T
 
 from elmo_udf.embedding.documents import EmbeddedDocument
 
+RECORD_COLUMN, REASON, DETAIL = "_record", "_record_reason", "_record_detail"
+"""Names of columns between the UDF and the table, which no column of a user has."""
+
 _COUNTS = ("n_tokens", "n_sentences", "n_truncated")
 _INTEGERS = T.ArrayType(T.IntegerType(), False)
 
@@ -64,7 +67,7 @@ def row_fields(level: str) -> list[T.StructField]:
 def rows_of_records(
     width: int, level: str, schema: T.StructType
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A mapInArrow function: a column ``record`` becomes the columns of :func:`row_fields`, a row each.
+    """A mapInArrow function: RECORD_COLUMN becomes the columns of :func:`row_fields`, REASON and DETAIL.
 
     A rejected document stays one row, with a NULL embedding and its reason. The other columns are repeated.
     """
@@ -73,7 +76,7 @@ def rows_of_records(
 
     def expand(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            record = batch.column(batch.schema.get_field_index("record"))
+            record = batch.column(batch.schema.get_field_index(RECORD_COLUMN))
             rejected = pc.is_valid(pc.struct_field(record, "reason")).to_numpy(zero_copy_only=False)  # (B,)
             n_rows = np.where(rejected, 1, pc.list_value_length(pc.struct_field(record, "n_tokens")).to_numpy())
             source = pa.array(np.repeat(np.arange(batch.num_rows), n_rows))  # (R,) document of each row
@@ -81,9 +84,9 @@ def rows_of_records(
             columns = {"embedding": _embeddings(record, row_rejected, width)}
             for name in names[1:]:
                 columns[name] = _scatter(pc.list_flatten(pc.struct_field(record, name)), row_rejected)
-            for name in ("reason", "detail"):
-                columns[name] = pc.struct_field(record, name).take(source)
-            others = {name: batch.column(name).take(source) for name in batch.schema.names if name != "record"}
+            columns[REASON] = pc.struct_field(record, "reason").take(source)
+            columns[DETAIL] = pc.struct_field(record, "detail").take(source)
+            others = {name: batch.column(name).take(source) for name in batch.schema.names if name != RECORD_COLUMN}
             columns = others | columns
             yield pa.RecordBatch.from_arrays([columns[name] for name in column_names], names=column_names)
 

@@ -8,11 +8,11 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.embedding.plan import Plan
-from elmo_udf.embedding.records import row_fields, rows_of_records
+from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields, rows_of_records
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.udf import record_udf
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED
+from elmo_udf.spark.inputs import MALFORMED, TEXT
 
 OUTCOME = "_outcome"
 """Partition column of the staged rows: ``embedded``, or the reason of a rejection."""
@@ -27,16 +27,16 @@ def embedded_rows(plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerSt
     (All files of one write have the same columns; this one has a string to spare where there is no vector.)
     """
     checked = _first_of_each_id(_with_reasons(plan.documents), plan.n_tasks)
-    text = F.when(F.col("_reason").isNull(), F.col("text"))
+    text = F.when(F.col("_reason").isNull(), F.col(TEXT))
     carried = [*_CARRIED, *options.keep_columns]
-    records = checked.select(*map(_quoted, carried), record_udf(plan.model, options, stats)(text).alias("record"))
+    records = checked.select(*map(_quoted, carried), record_udf(plan.model, options, stats)(text).alias(RECORD_COLUMN))
     schema = T.StructType([records.schema[name] for name in carried] + row_fields(options.level))
-    schema = schema.add("reason", "string").add("detail", "string")
+    schema = schema.add(REASON, "string").add(DETAIL, "string")
     expand = rows_of_records(plan.metadata.width, options.level, schema)
     # The UDF's stage has no profile of its own: this step, which only reshapes, gives it one.
     rows = records.mapInArrow(expand, schema, profile=plan.stage.profile)
-    reason = F.coalesce("_reason", "reason")
-    detail = F.when(F.col("_reason").isNotNull(), F.col("_detail")).otherwise(F.col("detail"))
+    reason = F.coalesce("_reason", REASON)
+    detail = F.when(F.col("_reason").isNotNull(), F.col("_detail")).otherwise(F.col(DETAIL))
     rows = rows.withColumn("model", F.when(reason.isNull(), F.lit(plan.model.fingerprint)).otherwise(detail))
     rows = rows.withColumn("embedded_at", F.current_timestamp())
     rows = rows.withColumn(OUTCOME, F.coalesce(reason, F.lit("embedded")))
@@ -62,16 +62,16 @@ def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) ->
 
 def _with_reasons(documents: DataFrame) -> DataFrame:
     """``content_hash``, and what is wrong with a row as far as Spark can tell, in ``_reason`` and ``_detail``."""
-    text = F.col("text")
-    if isinstance(documents.schema["text"].dataType, T.ArrayType):
-        text = F.to_json("text")
+    text = F.col(TEXT)
+    if isinstance(documents.schema[TEXT].dataType, T.ArrayType):
+        text = F.to_json(TEXT)
         blank = F.lit(False)  # lists of tokens may be empty in many ways: the tokenizer tells
     else:
         blank = text.rlike(_BLANK)
     checks = [
         (F.col(MALFORMED).isNotNull(), "malformed_record", F.substring(F.col(MALFORMED), 1, 200)),
         (F.col("id").isNull(), "null_id", F.lit("the id is NULL")),
-        (F.col("text").isNull(), "null_text", F.lit("the text is NULL")),
+        (F.col(TEXT).isNull(), "null_text", F.lit("the text is NULL")),
         (blank, "blank_text", F.format_string("the text is %d characters of white space", F.length(text))),
     ]
     return (

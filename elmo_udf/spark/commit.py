@@ -17,8 +17,13 @@ from elmo_udf.spark.tables import SIDECAR
 
 def check_output(spark: SparkSession, path: str, mode: str) -> None:
     """Before any work: refuse an output that exists, unless ``mode`` says what to do with it."""
-    if mode == "error" and files.list_names(spark, path):
+    names = files.list_names(spark, path)
+    if mode == "error" and names:
         raise UserError(f"output {path!r} exists already; give another path, or --mode overwrite")
+    if names and SIDECAR not in names and not any(name.endswith(".parquet") for name in names):
+        raise UserError(
+            f"output {path!r} holds {names[0]!r} and no Parquet files; expected a table, or nothing; give another path"
+        )
 
 
 def check_same_file_system(spark: SparkSession, output: str, rejects: str) -> None:
@@ -28,11 +33,6 @@ def check_same_file_system(spark: SparkSession, output: str, rejects: str) -> No
             f"output {output!r} and rejects {rejects!r} are on different file systems, expected one; "
             "give a --rejects path beside the output"
         )
-
-
-def is_table(spark: SparkSession, path: str) -> bool:
-    """Whether there is a table of ours at ``path``."""
-    return SIDECAR in files.list_names(spark, path)
 
 
 @contextmanager
@@ -45,6 +45,14 @@ def staging(spark: SparkSession, output: str) -> Iterator[str]:
         yield path
     finally:
         files.delete(spark, path)
+
+
+def put_table(spark: SparkSession, staged: str, output: str, sidecar: dict[str, Any], mode: str) -> None:
+    """Move a staged folder into its place: its files beside those of a table that is there, if ``mode`` is append."""
+    if mode == "append" and SIDECAR in files.list_names(spark, output):
+        append_files(spark, staged, output)
+    else:
+        replace_table(spark, staged, output, sidecar)
 
 
 def replace_table(spark: SparkSession, staged: str, output: str, sidecar: dict[str, Any]) -> None:

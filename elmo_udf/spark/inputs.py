@@ -1,4 +1,4 @@
-"""Documents from Parquet, CSV, JSON lines and text: always the columns id, text and those to keep."""
+"""Documents from Parquet, CSV, JSON lines and text: always the columns id, TEXT, MALFORMED and those to keep."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.reading import reading
 
+TEXT = "_text"
+"""Column with the text, under a name of our own, so that a user's column "text" can be kept."""
+
 MALFORMED = "_malformed"
 """Column with a JSON line that is no object, else NULL."""
 
@@ -25,7 +28,19 @@ _FORMATS = {
     "txt": "text",
     "text": "text",
 }
-_RESERVED = ("embedding", "n_tokens", "n_sentences", "n_truncated", "content_hash", "model", "embedded_at")
+_RESERVED = ("id", "embedding", "n_tokens", "n_sentences", "n_truncated", "content_hash", "model", "embedded_at")
+_INTERNAL = (
+    TEXT,
+    MALFORMED,
+    "_record",
+    "_record_reason",
+    "_record_detail",
+    "_reason",
+    "_detail",
+    "_apart",
+    "_duplicate",
+    "_outcome",
+)
 _RESERVED_BY_LEVEL = {
     "document": (),
     "sentence": ("sentence_index",),
@@ -34,7 +49,7 @@ _RESERVED_BY_LEVEL = {
 
 
 def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
-    """The input as columns ``id``, ``text``, the kept ones and MALFORMED. Nothing is read but schemas and names.
+    """The input as columns ``id``, TEXT, MALFORMED and the kept ones. Nothing is read but schemas and names.
 
     Raises UserError for an input that is not there or can't be read, and for columns that are missing, of the wrong
     type or in the table's own way.
@@ -122,15 +137,13 @@ def _select(table: DataFrame, kind: str, options: EmbedOptions) -> DataFrame:
                 f"{what} {name!r} is not in input {options.input!r}; found {found}; name another with {flag}"
             )
     _check_types(table, id_column, text_column)
-    reserved = {"id", *_RESERVED, *_RESERVED_BY_LEVEL[options.level]}
+    reserved = {*_RESERVED, *_RESERVED_BY_LEVEL[options.level], *_INTERNAL}
     for name in options.keep_columns:
         if name in reserved or options.keep_columns.count(name) > 1:
             raise UserError(f"column to keep {name!r} is a name of the embedding table's own or given twice; rename it")
     malformed = F.col(MALFORMED) if MALFORMED in table.columns else F.lit(None).cast("string").alias(MALFORMED)
     quoted = [F.col(f"`{name}`") for name in options.keep_columns]
-    return table.select(
-        F.col(f"`{id_column}`").alias("id"), F.col(f"`{text_column}`").alias("text"), malformed, *quoted
-    )
+    return table.select(F.col(f"`{id_column}`").alias("id"), F.col(f"`{text_column}`").alias(TEXT), malformed, *quoted)
 
 
 def _check_types(table: DataFrame, id_column: str, text_column: str) -> None:

@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.embedding.documents import EmbeddedDocument
-from elmo_udf.embedding.records import RECORD, row_fields, rows_of_records, to_frame
+from elmo_udf.embedding.records import DETAIL, REASON, RECORD, RECORD_COLUMN, row_fields, rows_of_records, to_frame
 from elmo_udf.text.tokenizer import TokenizedDocument
 
 WIDTH = 1024
@@ -43,7 +43,8 @@ def udf_of_arrays(table: DataFrame) -> DataFrame:
             vectors = np.ones((len(batch), WIDTH), np.float32)
             yield pd.Series(list(vectors))
 
-    return table.select("id", F.pandas_udf(embed, T.ArrayType(T.FloatType(), False))("id").alias("embedding"))
+    udf = F.pandas_udf(embed, "array<float>")  # type: ignore[call-overload]
+    return table.select("id", udf("id").alias("embedding"))
 
 
 def udf_of_records_then_map(table: DataFrame) -> DataFrame:
@@ -55,10 +56,9 @@ def udf_of_records_then_map(table: DataFrame) -> DataFrame:
             vectors = np.ones((len(batch), 1, WIDTH), np.float32)
             yield to_frame([EmbeddedDocument(vector, tokenized) for vector in vectors], "document")
 
-    records = table.select("id", F.pandas_udf(embed, RECORD)("id").alias("record"))
-    schema = (
-        T.StructType([records.schema["id"], *row_fields("document")]).add("reason", "string").add("detail", "string")
-    )
+    udf = F.pandas_udf(embed, RECORD)  # type: ignore[call-overload]
+    records = table.select("id", udf("id").alias(RECORD_COLUMN))
+    schema = T.StructType([records.schema["id"], *row_fields("document")]).add(REASON, "string").add(DETAIL, "string")
     return records.mapInArrow(rows_of_records(WIDTH, "document", schema), schema).select("id", "embedding")
 
 
