@@ -90,8 +90,9 @@ def read_pairs(path: Path, left: str, right: str) -> list[Pair]:
 
 
 def cosine_of_last(neighbors: list[Pair], n_pairs: int) -> float:
-    """A threshold that about ``n_pairs`` pairs reach, whatever the model (two near neighbors name each other)."""
-    return neighbors[min(2 * n_pairs, len(neighbors)) - 1][0]
+    """A threshold that about ``n_pairs`` pairs reach, whatever the model: the cosine of the last of so many."""
+    pairs = dict.fromkeys((cosine, min(ids), max(ids)) for cosine, *ids in neighbors)  # named from both sides
+    return list(pairs)[:n_pairs][-1][0]
 
 
 def draw(neighbors: list[Pair], embeddings: Path, path: Path, report: dict[str, Any]) -> None:

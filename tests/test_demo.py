@@ -117,6 +117,8 @@ def test_threshold_is_reached_by_about_the_pairs_wanted(steps: ModuleType) -> No
     rows = [(1 - 0.01 * (i // 2), f"{i}", f"{i ^ 1}") for i in range(20)]  # 10 pairs, named from both sides
     threshold = steps.cosine_of_last(rows, 4)
     assert sum(row[0] >= threshold for row in rows) == 8
+    rows = rows[:1] + rows[2:]  # the second document of a pair may have nearer ones
+    assert sum(row[0] >= steps.cosine_of_last(rows, 4) for row in rows) == 7
     assert steps.cosine_of_last(rows, 100) == rows[-1][0]
 
 
