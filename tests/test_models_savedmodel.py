@@ -150,6 +150,17 @@ def test_variables_of_training_and_of_state_are_left_out(tmp_path: Path) -> None
     assert_read(savedmodels.write_variables(values, tmp_path))
 
 
+def test_what_a_checkpoint_keeps_besides_variables_is_left_out(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.kept = [tf.Variable(value, name=name) for name, value in savedmodels.variables(MODEL).items()]
+    module.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+    tf.saved_model.save(module, str(tmp_path))
+    assert any(key.startswith("table/") for key in keys(tmp_path))
+    assert_read(tmp_path)
+
+
 CELL = "bilm/RNN_1/RNN/MultiRNNCell/Cell1/rnn/lstm_cell"
 
 
