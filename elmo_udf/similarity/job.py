@@ -7,11 +7,12 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from elmo_udf.errors import UserError
 from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.join import Comparison, cluster_of, compare, shape_of
 from elmo_udf.similarity.plan import check_matrix_size, make_plan
 from elmo_udf.similarity.tables import Side, sides_of, width_of
-from elmo_udf.spark import commit
+from elmo_udf.spark import commit, files
 from elmo_udf.spark.tables import metadata_of, read_table
 
 
@@ -21,6 +22,7 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
     Raises UserError for tables that can't be compared and for an output that exists.
     """
     commit.check_output(spark, options.output, options.mode)
+    _check_not_read(spark, options)
     names = (options.embeddings, options.against or "")
     left = read_table(spark, options.embeddings)
     right = read_table(spark, options.against) if options.against else None
@@ -58,6 +60,13 @@ def explain(spark: SparkSession, sides: tuple[Side, ...], options: SimilarityOpt
     if 0 in n_rows or options.kind == "matrix":
         return {"rows": n_rows[0], **({"rows_against": n_rows[1]} if len(n_rows) > 1 else {}), "width": shape.width}
     return make_plan(shape, cluster_of(spark)).explain()
+
+
+def _check_not_read(spark: SparkSession, options: SimilarityOptions) -> None:
+    output = files.hadoop_path(spark, options.output)[1]
+    for flag, path in (("--embeddings", options.embeddings), ("--against", options.against)):
+        if path is not None and files.hadoop_path(spark, path)[1].equals(output):
+            raise UserError(f"output {options.output!r} is the table of {flag}; expected another path; change --output")
 
 
 def _ask(comparison: Comparison, options: SimilarityOptions) -> tuple[DataFrame, dict[str, Any]]:

@@ -88,7 +88,10 @@ def cluster_of(spark: SparkSession) -> Cluster:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One table (``right`` is ``left`` then) or two, packed and ready to be asked."""
+    """One table or two, packed and ready to be asked.
+
+    sides, packed: one each within a table, else left and right.
+    """
 
     spark: SparkSession
     folder: Folder
@@ -107,6 +110,7 @@ class Comparison:
         if k < 1:
             raise UserError(f"k is {k}, expected at least 1")
         within, tile_rows = self._within, self.tile_rows
+        k = min(k, len(self.packed[-1].rows))
 
         def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
             return nearest_work(left, right, k, tile_rows, both=within)

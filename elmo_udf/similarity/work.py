@@ -28,8 +28,8 @@ def nearest_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int, bot
     """
     left_ids, rows = left.read_rows()
     right_ids, others = (left_ids, rows) if right is None else right.read_rows()
-    of_left = Shortlists(len(rows), k)
-    of_right = Shortlists(len(others), k) if both and right is not None else None
+    of_left = Shortlists(len(rows), min(k, len(others)))
+    of_right = Shortlists(len(others), min(k, len(rows))) if both and right is not None else None
     for tile in tiles(rows, None if right is None else others, tile_rows):
         of_left.offer_rows(tile)
         if of_right is not None:
