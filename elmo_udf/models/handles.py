@@ -6,7 +6,6 @@ Hub resolves, or any other URI, which Spark fetches.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -19,8 +18,6 @@ from elmo_udf.models import allennlp, mini, savedmodel
 from elmo_udf.models.archives import content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
-
-logger = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Path]
 """Brings what a URI names to this machine and returns where it is; raises UserError where it can't."""
@@ -39,9 +36,7 @@ def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = Non
         return mini.make()
     path = resolve(handle, sha256, fetch)
     with _folder(path, handle) as folder:
-        model = _read(content_folder(folder, _is_model), handle)
-    logger.info("model %s loaded, fingerprint %s", handle, model.fingerprint())
-    return model
+        return _read(content_folder(folder, _is_model), handle)
 
 
 def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Path:
