@@ -1,6 +1,6 @@
 """Writes conf/*.toml: every option of a job, at its default and with its sentence, from the dataclass of the options.
 
-    python scripts/conf.py
+python scripts/conf.py
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ MAY_IMPORT = {
 }
 """What each part of elmo_udf may import besides itself. There is no circle in it."""
 
-TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel", "elmo_udf.network.bilm", "elmo_udf.network.runtime"}
-"""The modules that import TensorFlow, inside of functions only."""
+TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
+"""The modules outside of elmo_udf.network that import TensorFlow; these and those inside of functions only."""
 
 SPARK_FACING = {
     "embedding": {"corpus", "loaded", "plan", "progress", "records", "rows", "stats", "udf"},
@@ -138,7 +138,7 @@ def test_modules_are_in_no_circle() -> None:
 
 def test_tensorflow_is_imported_by_the_network_and_the_readers_of_its_files_when_used() -> None:
     found = [item for item in IMPORTS if item.imported.split(".")[0] in ("tensorflow", "tensorflow_hub")]
-    assert {item.module for item in found} == TENSORFLOW
+    assert {item.module for item in found if part(item.module) != "network"} == TENSORFLOW
     assert {item.where for item in found} <= {"function", "types"}
 
 
