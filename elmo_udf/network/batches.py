@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Batch:
-    """Sentences that the network reads together: n tokens, V of them distinct."""
+    """Sentences that the network reads side by side: n tokens, V of them distinct."""
 
     vocabulary: list[str]
     """The V distinct tokens."""
@@ -23,25 +23,25 @@ class Batch:
     """(n,) int64: index of each token in the whole text."""
 
 
-def batches(sentences: Sequence[Sequence[str]], max_tokens: int) -> Iterator[Batch]:
-    """All sentences, in batches of sentences of about equal length and of at most ``max_tokens`` tokens.
+def batches(sentences: Sequence[Sequence[str]], max_sentences: int) -> Iterator[Batch]:
+    """All sentences, in batches of at most ``max_sentences`` distinct ones of about equal length.
 
-    The longest come first, so that a text that does not fit into memory fails early; sentences of a length come in
-    the order of their words, because those that begin alike share work within a batch. A repeated sentence costs no
-    more work and is not counted. A sentence longer than ``max_tokens`` is a batch of its own.
+    Sentences of a length come in the order of their words, because those that begin alike share work within a batch.
+    A repeated sentence costs no work and is not counted. The longest come first, so that what does not fit into
+    memory fails early.
     """
+    keys = [(len(sentence), *sentence) for sentence in sentences]
     lengths = np.fromiter(map(len, sentences), dtype=np.int64, count=len(sentences))
     starts = np.cumsum(lengths) - lengths
-    order = sorted(range(len(sentences)), key=lambda s: (len(sentences[s]), *sentences[s]), reverse=True)
     batch: list[int] = []
-    n_tokens = 0
-    for s in order:
-        cost = 0 if batch and sentences[s] == sentences[batch[-1]] else len(sentences[s])
-        if batch and n_tokens + cost > max_tokens:
+    n_distinct = 0
+    for s in sorted(range(len(sentences)), key=keys.__getitem__, reverse=True):
+        is_new = not batch or keys[s] != keys[batch[-1]]
+        if is_new and n_distinct == max_sentences:
             yield _batch(sentences, batch, starts[batch], lengths[batch])
-            batch, n_tokens, cost = [], 0, len(sentences[s])
+            batch, n_distinct = [], 0
         batch.append(s)
-        n_tokens += cost
+        n_distinct += is_new
     if batch:
         yield _batch(sentences, batch, starts[batch], lengths[batch])
 

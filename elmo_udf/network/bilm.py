@@ -7,7 +7,6 @@ L LSTM layers; N states of one direction in T levels, n of them in one level (fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from elmo_udf.models.form import Model
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
 
 
 class BiLM:
-    """The weights of a model, on the device, and the functions over them.
-
-    Each function is traced once: all sizes that differ between batches are open in its signature.
-    """
+    """The weights of a model, on the device, and the equations over them (functions.py makes them run fast)."""
 
     def __init__(self, model: Model, precision: str) -> None:
         """``precision`` of the weights and of the products with them; all else is float32."""
@@ -32,9 +28,6 @@ class BiLM:
 
         self.options, self.mix, self.precision = model.options, model.mix, precision
         self.weights = {name: tf.constant(array, dtype=precision) for name, array in network_arrays(model)}
-        ids = tf.TensorSpec([None, None], tf.int32)
-        self.word_vectors = tf.function(self._word_vectors, input_signature=[ids], autograph=False)
-        self._readers: dict[tuple[str, tuple[str, ...]], tf.types.experimental.PolymorphicFunction] = {}
 
     def _linear(self, x: tf.Tensor, name: str, activation: Activation = lambda y: y) -> tf.Tensor:
         """activation(x @ kernel + bias), one fused operation on a CPU: (n, a) -> (n, b) float32."""
@@ -51,7 +44,7 @@ class BiLM:
 
     # A token out of context: character CNN, highways, projection ----------------------------------------------
 
-    def _word_vectors(self, ids: tf.Tensor) -> tf.Tensor:
+    def word_vectors(self, ids: tf.Tensor) -> tf.Tensor:
         """Character ids (V, S) int32 -> vectors (V, P) float32."""
         import tensorflow as tf
 
@@ -95,7 +88,7 @@ class BiLM:
         cell = _clip(f * cell + i * j, self.options.cell_clip)
         return cell, _clip(self._product(o * tf.tanh(cell), f"{layer}_projection"), self.options.projection_clip)
 
-    def _read(
+    def read(
         self,
         direction: str,
         names: Sequence[str],
@@ -145,31 +138,6 @@ class BiLM:
             return layers[self.options.layer_names.index(name)]
         weights = tf.unstack(self.mix.scale * tf.nn.softmax(tf.constant(self.mix.weights)))
         return tf.add_n([weight * layer for weight, layer in zip(weights, layers, strict=True)])  # equation 1
-
-    # The functions as TensorFlow runs them --------------------------------------------------------------------
-
-    def reader(self, direction: str, names: Sequence[str]) -> tf.types.experimental.PolymorphicFunction:
-        """The equations of one direction up to the layers ``names``: :meth:`_read` without its first two arguments."""
-        import tensorflow as tf
-
-        key = (direction, tuple(names))
-        if key not in self._readers:
-            p, c, depth = self.options.projection_dim, self.options.cell_dim, self.depth(names)
-            words, states = tf.TensorSpec([None, p]), [(tf.TensorSpec([None, c]), tf.TensorSpec([None, p]))] * depth
-            signature = [words, *[tf.TensorSpec([None], tf.int32)] * 3, states]
-            self._readers[key] = tf.function(partial(self._read, *key), input_signature=signature, autograph=False)
-        return self._readers[key]
-
-    def depth(self, names: Sequence[str]) -> int:
-        """Number of LSTM layers that the layers ``names`` need: all of them for ``elmo``, or for no name at all."""
-        known = self.options.layer_names
-        return max(
-            (known.index(name) for name in names if name in known and "elmo" not in names), default=len(known) - 1
-        )
-
-    def n_traces(self) -> int:
-        """How often TensorFlow has traced the functions: once each, if shapes do not matter."""
-        return sum(f.experimental_get_tracing_count() for f in (self.word_vectors, *self._readers.values()))
 
 
 def _activation(gate: str) -> Activation:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Model, NetworkOptions
 from elmo_udf.network.batches import Batch, batches
-from elmo_udf.network.bilm import BiLM
 from elmo_udf.network.forest import plant
+from elmo_udf.network.functions import Functions
 from elmo_udf.network.runtime import start_tensorflow
 from elmo_udf.network.weights import DIRECTIONS
 from elmo_udf.network.words import WordVectors
@@ -28,6 +28,7 @@ class Network:
         *,
         precision: str = "float32",
         threads: int | None = None,
+        max_sentences: int = 1024,
         max_tokens: int = 8192,
         max_words: int = 65536,
         share: bool = True,
@@ -36,7 +37,9 @@ class Network:
 
         ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and sums are float32.
         ``threads``: TensorFlow's, within an operation; None leaves the choice to it.
-        ``max_tokens``: of a batch, which bounds memory (about 80 KiB a token at the published size).
+        ``max_sentences``: read side by side; more make larger products, and need memory for their states.
+        ``max_tokens``: read before results leave the device (one of each sentence at least). It bounds the memory
+        that a text takes besides its result: about 80 KiB a token at the published size.
         ``max_words``: whose vectors are kept from batch to batch.
         ``share``: whether sentences that begin (end) alike share the forward (backward) states of that part.
         Raises UserError for an unknown precision.
@@ -45,11 +48,12 @@ class Network:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
         start_tensorflow(threads)
         options = model.options
-        self._options, self._max_tokens, self._share = options, max_tokens, share
+        self._options, self._share = options, share
+        self._max_sentences, self._max_tokens = max_sentences, max_tokens
         self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
-        self._bilm = BiLM(model, precision)
+        self._functions = Functions(model, precision)
         widest_filter = max(width for width, _ in options.filters)
-        self._words = WordVectors(self._bilm.word_vectors, options.projection_dim, widest_filter, max_words)
+        self._words = WordVectors(self._functions.word_vectors, options.projection_dim, widest_filter, max_words)
         # A sentence starts from the state after its boundary, a constant of the model; what would be read last,
         # the other boundary, is never looked at.
         self._boundary = {
@@ -62,7 +66,7 @@ class Network:
         c, p = self._options.cell_dim, self._options.projection_dim
         zeros = [(np.zeros((1, c), np.float32), np.zeros((1, p), np.float32))] * self._options.n_layers
         zero, one = np.zeros(1, np.int32), np.ones(1, np.int32)
-        _, after = self._bilm.reader(direction, ())(self._words.of_ids(ids[np.newaxis]), zero, zero, one, zeros)
+        _, after = self._functions.reader(direction, ())(self._words.of_ids(ids[np.newaxis]), zero, zero, one, zeros)
         return after
 
     @property
@@ -79,7 +83,7 @@ class Network:
 
     def n_traces(self) -> int:
         """How often TensorFlow has traced a function of the network: a constant, whatever was computed."""
-        return self._bilm.n_traces()
+        return self._functions.n_traces()
 
     def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
         """Vectors of all tokens: {name: (N, width) float32}, rows in reading order, sentence after sentence.
@@ -90,7 +94,7 @@ class Network:
         """
         n_tokens = sum(map(len, sentences))
         layers = {name: np.empty((n_tokens, self.width(name)), dtype=np.float32) for name in names}
-        for batch in batches(sentences, self._max_tokens):
+        for batch in batches(sentences, self._max_sentences):
             self._fill(layers, batch)
         return layers
 
@@ -101,10 +105,19 @@ class Network:
             layers["word_emb"][batch.positions] = words[batch.ids]
         names = [name for name in layers if name != "word_emb"]
         for i, direction in enumerate(DIRECTIONS if names else ()):
-            forest = plant(batch.ids, batch.lengths, backward=direction == "backward", share=self._share)
-            boundary = self._boundary[direction][: self._bilm.depth(names)]
-            read = self._bilm.reader(direction, names)
-            halves, _ = read(words, forest.tokens, forest.parents, forest.sizes, boundary)
             half = slice(i * self._options.projection_dim, (i + 1) * self._options.projection_dim)
-            for name in names:
-                layers[name][batch.positions, half] = halves[name].numpy()[forest.nodes]  # (N, P) -> (n, P)
+            for nodes, positions, halves in self._read(direction, names, words, batch):
+                for name in names:
+                    layers[name][batch.positions[positions], half] = halves[name].numpy()[nodes]
+
+    def _read(self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch) -> Iterator[tuple]:
+        """One direction over ``batch``, as much at a time as fits: nodes and positions (M,), {name: (N, P)}."""
+        read, before = (
+            self._functions.reader(direction, names),
+            self._boundary[direction][: self._functions.depth(names)],
+        )
+        backward = direction == "backward"
+        for levels in plant(batch.ids, batch.lengths, self._max_tokens, backward=backward, share=self._share):
+            vocabulary, tokens = np.unique(levels.tokens, return_inverse=True)
+            halves, before = read(words[vocabulary], tokens.astype(np.int32), levels.parents, levels.sizes, before)
+            yield levels.nodes, levels.positions, halves

@@ -7,48 +7,71 @@ token and its parent, the state before. A sentence that has ended has no node: p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Forest:
-    """States of one direction over a batch of n tokens, level after level: N ≤ n nodes in T levels."""
+class Levels:
+    """N nodes in T consecutive levels of one direction's forest, level after level."""
 
     tokens: np.ndarray
     """(N,) int32: index of each node's token in the vocabulary."""
     parents: np.ndarray
-    """(N,) int32: row of each node's parent in the level before; 0, the boundary's state, in the first level."""
+    """(N,) int32: row of each node's parent in the level before; 0 in the forest's first level."""
     sizes: np.ndarray
     """(T,) int32: number of nodes of each level."""
+    positions: np.ndarray
+    """(M,) int64: indices of the batch's tokens after which these nodes are the state, M ≥ N."""
     nodes: np.ndarray
-    """(n,) int64: the node that is the state after reading each token of the batch."""
+    """(M,) int64: the node, 0 .. N - 1, of each of these tokens."""
 
 
-def plant(ids: np.ndarray, lengths: np.ndarray, *, backward: bool, share: bool = True) -> Forest:
+def plant(
+    ids: np.ndarray, lengths: np.ndarray, max_nodes: int, *, backward: bool, share: bool = True
+) -> Iterator[Levels]:
     """The forest of sentences, given one after the other and read from their ends if ``backward``.
 
-    ``ids``: (n,) token indices; ``lengths``: (n_sentences,) tokens of each sentence, their sum n.
-    With ``share`` off every token has a node of its own.
+    ``ids``: (n,) token indices; ``lengths``: (n_sentences,) tokens of each sentence, their sum n. It comes in parts
+    of as many levels as ``max_nodes`` allows, at least one. With ``share`` off every token has a node of its own.
     """
+    part: list[tuple[np.ndarray, ...]] = []
+    n_nodes = 0
+    for level in _levels(ids, lengths, backward, share):
+        if part and n_nodes + len(level[0]) > max_nodes:
+            yield _join(part)
+            part, n_nodes = [], 0
+        part.append(level)
+        n_nodes += len(level[0])
+    if part:
+        yield _join(part)
+
+
+def _levels(ids: np.ndarray, lengths: np.ndarray, backward: bool, share: bool) -> Iterator[tuple[np.ndarray, ...]]:
+    """For each level: tokens (n,), parents (n,), positions (m,) and nodes (m,) in 0 .. n - 1, all int64."""
     lasts = np.cumsum(lengths) - 1
     longest_first = np.argsort(-lengths, kind="stable")  # so the sentences alive at level t are the first ones
     first = (lasts if backward else lasts - lengths + 1)[longest_first]
-    step = -1 if backward else 1
     n_alive = np.cumsum(np.bincount(lengths, minlength=1)[::-1])[::-1][1:]  # (T,) sentences longer than 0, 1, ...
     n_ids = int(ids.max(initial=0)) + 1
-    nodes = np.empty(len(ids), dtype=np.int64)
-    tokens, parents, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], []
-    row = np.zeros(len(lengths), dtype=np.int64)  # of each sentence's state in the level before
-    n_nodes = 0
+    nodes = np.zeros(len(lengths), dtype=np.int64)  # of each sentence in the level before
     for t, n in enumerate(n_alive):
-        positions = first[:n] + step * t
-        state = row[:n] * n_ids + ids[positions]  # equal where equal tokens follow equal beginnings
-        state, row = np.unique(state, return_inverse=True) if share else (state, np.arange(n))
-        tokens.append((state % n_ids).astype(np.int32))
-        parents.append((state // n_ids).astype(np.int32))
-        sizes.append(len(state))
-        nodes[positions] = n_nodes + row
-        n_nodes += len(state)
-    return Forest(np.concatenate(tokens), np.concatenate(parents), np.array(sizes, dtype=np.int32), nodes)
+        positions = first[:n] + (-t if backward else t)
+        states = nodes[:n] * n_ids + ids[positions]  # equal where equal tokens follow equal beginnings
+        states, nodes = np.unique(states, return_inverse=True) if share else (states, np.arange(n))
+        yield states % n_ids, states // n_ids, positions, nodes
+
+
+def _join(levels: list[tuple[np.ndarray, ...]]) -> Levels:
+    tokens, parents, positions, nodes = zip(*levels, strict=True)
+    sizes = np.array([len(level) for level in tokens])
+    firsts = np.cumsum(sizes) - sizes
+    return Levels(
+        tokens=np.concatenate(tokens).astype(np.int32),
+        parents=np.concatenate(parents).astype(np.int32),
+        sizes=sizes.astype(np.int32),
+        positions=np.concatenate(positions),
+        nodes=np.concatenate([level + first for level, first in zip(nodes, firsts, strict=True)]),
+    )
