@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -216,4 +217,23 @@ def test_truncated_weights_are_refused(n_bytes: int, tmp_path: Path) -> None:
     weights = (folder / "weights.hdf5").read_bytes()
     (folder / "weights.hdf5").write_bytes(weights[:n_bytes])
     with refused("weights.hdf5", "HDF5", "fetch the model again"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual"])
+def test_values_in_another_file_are_refused(kind: str, tmp_path: Path) -> None:
+    """HDF5 would read any file of this machine that a model names."""
+    folder, secret = write_folder(MODEL, tmp_path / "model"), tmp_path / "secret"
+    values = MODEL.arrays["forward_0_bias"]
+    write_hdf5(secret, {"secret": values})
+    name = "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B"
+    with h5py.File(folder / "weights.hdf5", "a") as file:
+        del file[name]
+        if kind == "external":
+            file.create_dataset(name, values.shape, values.dtype, external=[(str(secret), 0, values.nbytes)])
+        else:
+            layout = h5py.VirtualLayout(values.shape, values.dtype)
+            layout[:] = h5py.VirtualSource(str(secret), "secret", values.shape)
+            file.create_virtual_dataset(name, layout)
+    with refused("LSTMCell/B", "in another file"):
         load_model(str(folder))

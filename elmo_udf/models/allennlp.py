@@ -145,6 +145,11 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
 
     def keep(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and name not in TRAINING_ONLY:
+            if item.external or item.is_virtual:  # HDF5 would read whatever file it names
+                raise UserError(
+                    f"{where}: the values of {name} are in another file, expected all of them in this one; "
+                    "don't use this model"
+                )
             # bilm-tf's training does without a MultiRNNCell where there is one layer
             full_name = re.sub(r"^(RNN_[01]/RNN)/LSTMCell/", r"\1/MultiRNNCell/Cell0/LSTMCell/", name)
             variables[full_name] = item[...]
