@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -99,6 +99,19 @@ def test_windows_bound_what_the_network_sees_at_once() -> None:
     list(embed_documents(texts, encoder, ModelOptions(), window_tokens=8))
     assert len(encoder.calls) > 10
     assert max(encoder.calls) < 8 + 4  # a window ends with the sentence that fills it
+
+
+def test_documents_come_out_before_all_have_gone_in() -> None:
+    taken = []
+
+    def texts() -> Iterator[str]:
+        for i in range(100):
+            taken.append(i)
+            yield "One two three four."
+
+    documents = embed_documents(texts(), ReferenceEncoder(), ModelOptions(), window_tokens=20)
+    next(documents)
+    assert len(taken) == 4  # five tokens each
 
 
 def test_too_many_vectors_for_a_row_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
