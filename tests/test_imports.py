@@ -33,7 +33,7 @@ TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
 
 SPARK_FACING = {
     "embedding": {"corpus", "loaded", "plan", "progress", "records", "rows", "stats", "udf"},
-    "similarity": {"job", "join", "pack", "progress", "query", "tables"},
+    "similarity": {"compare", "job", "join", "pack", "progress", "query", "tables"},
 }
 """The modules outside of elmo_udf.spark that import pyspark. All others are plain Python."""
 

@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 
 from elmo_udf.similarity.blocks import Block, Folder, Stripe, ranks_of
 from elmo_udf.similarity.cosine import Rows, exact_block
-from elmo_udf.similarity.plan import (
-    MEMORY_MIB,
-    Cluster,
-    Shape,
-    check_matrix_size,
-    make_plan,
-    stripe_bytes,
-    stripes_of,
-    super_tiles,
-)
+from elmo_udf.similarity.cost import Cluster, Shape, stripe_bytes
+from elmo_udf.similarity.plan import MEMORY_MIB, check_matrix_size, make_plan, stripes_of, super_tiles
 from elmo_udf.similarity.vectors import default_block_rows, pack_batches
 from tests.refusals import refused
 

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.similarity.blocks import Folder
-from elmo_udf.similarity.join import Comparison, compare
+from elmo_udf.similarity.compare import compare
+from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.pack import check_folder
 from tests.refusals import refused
 

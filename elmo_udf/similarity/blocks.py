@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -37,17 +38,7 @@ class Folder:
 
     def open(self) -> tuple[fs.FileSystem, str]:
         """pyarrow's file system and the path in it. Raises UserError where pyarrow has none for it."""
-        scheme, authority, path = re.fullmatch(r"(?:([\w+.-]+):)?(?://([^/]*))?(.*)", self.uri, re.DOTALL).groups()  # type: ignore[union-attr]
-        if scheme in (None, "file"):
-            return fs.LocalFileSystem(), path
-        try:
-            file_system, root = fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority or ''}/")
-        except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
-            raise UserError(
-                f"folder {self.uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, "
-                "gs:, abfss: or hdfs: (with libhdfs); write the output to such a place"
-            ) from None
-        return file_system, root.rstrip("/") + path
+        return _open(self.uri)
 
     def write_block(self, ids: pa.Array, values: np.ndarray, name: str) -> None:
         """Write one block: ids (n,), values (n, width) float32 or float64."""
@@ -95,6 +86,21 @@ class Stripe:
             values[n_read : n_read + len(part)] = part
             n_read += len(part)
         return _joined(ids), Rows.of(values)
+
+
+@cache
+def _open(uri: str) -> tuple[fs.FileSystem, str]:
+    scheme, authority, path = re.fullmatch(r"(?:([\w+.-]+):)?(?://([^/]*))?(.*)", uri, re.DOTALL).groups()  # type: ignore[union-attr]
+    if scheme in (None, "file"):
+        return fs.LocalFileSystem(), path
+    try:
+        file_system, root = fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority or ''}/")
+    except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
+        raise UserError(
+            f"folder {uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, "
+            "gs:, abfss: or hdfs: (with libhdfs); write the output to such a place"
+        ) from None
+    return file_system, root.rstrip("/") + path
 
 
 def new_name() -> str:

@@ -9,9 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.errors import UserError
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity.join import Comparison, cluster_of, compare, shape_of
+from elmo_udf.similarity.compare import cluster_of, compare
+from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.plan import check_matrix_size, make_plan
-from elmo_udf.similarity.tables import Side, sides_of, width_of
+from elmo_udf.similarity.tables import Side, shape_of, sides_of, width_of
 from elmo_udf.spark import commit, files
 from elmo_udf.spark.tables import metadata_of, read_table
 

@@ -21,69 +21,22 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Folder, Stripe, new_name
 from elmo_udf.similarity.cosine import STEPS
-from elmo_udf.similarity.pack import Packed, check_folder, pack
+from elmo_udf.similarity.pack import Packed
 from elmo_udf.similarity.plan import (
     Cluster,
     Plan,
-    Shape,
     check_matrix_size,
     make_plan,
     stripes_of,
     super_tiles,
 )
 from elmo_udf.similarity.progress import watched
-from elmo_udf.similarity.tables import Side, sides_of
-from elmo_udf.similarity.vectors import default_block_rows
+from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
-from elmo_udf.spark import files
-from elmo_udf.spark.session import task_cpus, task_slots
 
 log = logging.getLogger(__name__)
 
 Task = tuple[Stripe, Stripe | None]
-
-
-def compare(
-    left: DataFrame,
-    right: DataFrame | None = None,
-    *,
-    staging: str,
-    id_column: str = "id",
-    embedding_column: str = "embedding",
-    names: tuple[str, str] = ("left", "right"),
-    block_rows: int | None = None,
-    stripe_rows: int | None = None,
-) -> Comparison:
-    """Pack a table, to compare its rows with each other, or two tables, to compare every left row with every right.
-
-    left, right: a column of ids, each once and of any type that can be ordered, and one of array<float> or
-        array<double>, all of one width, finite and not zero. In messages they go by ``names``.
-    staging: path or URI of a folder that driver and executors share; blocks and results stay there until you delete it.
-    block_rows, stripe_rows: rows of a file (and of a tile of the product) and of what a task holds of one side;
-        chosen by default.
-
-    Raises UserError for tables that can't be compared, and for a folder that is not shared.
-    """
-    sides = sides_of(left, right, id_column, embedding_column, names)
-    spark = left.sparkSession
-    files.make_folder(spark, staging)
-    folder = Folder(str(files.hadoop_path(spark, staging)[1].toString()))
-    cluster = cluster_of(spark)
-    check_folder(spark, folder, min(cluster.slots, 64))
-    packed = [pack(spark, side, folder, block_rows) for side in sides]
-    widths = {one.width for one in packed}
-    if len(widths) > 1:
-        raise UserError(
-            f"vectors of table {names[0]!r} are {packed[0].width} wide and those of {names[1]!r} {packed[1].width}; "
-            "expected one width; embed both with the same model and options"
-        )
-    tile_rows = block_rows or default_block_rows(packed[0].width)
-    return Comparison(spark, folder, cluster, sides, tuple(packed), tile_rows, stripe_rows)
-
-
-def cluster_of(spark: SparkSession) -> Cluster:
-    """The tasks that run at once now, and their cores."""
-    return Cluster(task_slots(spark), task_cpus(spark))
 
 
 @dataclass(frozen=True)
@@ -194,12 +147,6 @@ class Comparison:
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
         return self.spark.read.schema(schema).parquet(path)
-
-
-def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int) -> Shape:
-    """Sizes of a comparison of tables with so many rows."""
-    value_bytes = max(8 if isinstance(side.value_type, T.DoubleType) else 4 for side in sides)
-    return Shape(n_rows[0], n_rows[1] if len(n_rows) > 1 else None, width, value_bytes, kept)
 
 
 def _cosine() -> Any:

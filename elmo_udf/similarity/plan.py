@@ -7,12 +7,12 @@ reads and few partial results; short ones mean less memory and more tasks.
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass, replace
 from math import ceil
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Stripe
+from elmo_udf.similarity.cost import Cluster, Shape, seconds_until_done, stripe_bytes, task_seconds
 
 MEMORY_MIB = 640
 """Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
@@ -21,45 +21,8 @@ MAX_MATRIX_CELLS = 400_000_000
 """20,000 x 20,000: 1.6 GB."""
 MAX_MATRIX_COLUMNS = 100_000
 
-# A rough model of a machine, to choose between divisions; nothing else depends on it.
-_FLOPS_PER_S = 60e9  # of one core, float32
-_CELL_S = 0.5e-9  # to look at one score
-_BYTES_PER_S = 300e6  # of one task, reading blocks
-_KEPT_S = 2e-6  # to write and merge a partial result
-_TASK_S = 0.2  # to start a task
 _ONE_TASK_S = 2.0  # work that is not worth dividing
-_STRAGGLER = 0.1  # of the longest task
 _MAX_TASKS = 50_000
-_MAX_SIMULATED = 2_000
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """What the work runs on: tasks at once, and cores of a task."""
-
-    slots: int
-    task_cpus: int
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of the problem. ``n_right`` is None within one table; ``kept`` is k, or 0 for pairs."""
-
-    n_left: int
-    n_right: int | None
-    width: int
-    value_bytes: int
-    kept: int
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row in a block."""
-        return self.width * self.value_bytes
-
-    @property
-    def n_cells(self) -> float:
-        """Pairs of rows, each once."""
-        return self.n_left**2 / 2 if self.n_right is None else float(self.n_left * self.n_right)
 
 
 @dataclass(frozen=True)
@@ -107,15 +70,6 @@ class Plan:
             "worker_mib_at_most": ceil((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
             "seconds_estimated": round(self.seconds, 1),
         }
-
-
-def stripe_bytes(shape: Shape) -> tuple[int, int]:
-    """Bytes in memory of a row of the left and of the right stripe of a task.
-
-    Its values; norm, id and rank; its short list and result; on the left its float32 unit row.
-    """
-    right = shape.row_bytes + 128 + 8 * (shape.kept + shape.kept + max(8, shape.kept // 4))
-    return right + 4 * shape.width, right
 
 
 def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) -> Plan:
@@ -172,23 +126,11 @@ def _plan(shape: Shape, cluster: Cluster, stripe_rows: int) -> Plan:
 
 
 def _seconds(plan: Plan, cluster: Cluster) -> float:
-    """Time until the last task ends, longest tasks first, and something for one that is slower than the rest."""
     left, right = plan.stripe_rows
-    full = _task_seconds(plan.shape, cluster, left * right, left + right)
+    full = task_seconds(plan.shape, cluster, left * right, left + right)
     if plan.n_right is not None:
         durations = [full] * (plan.n_left * plan.n_right)
     else:
-        half = _task_seconds(plan.shape, cluster, left * left / 2, left)
+        half = task_seconds(plan.shape, cluster, left * left / 2, left)
         durations = [full] * (plan.n_left * (plan.n_left - 1) // 2) + [half] * plan.n_left
-    if len(durations) > _MAX_SIMULATED:
-        return sum(durations) / cluster.slots + durations[0] / 2
-    ends = [0.0] * cluster.slots
-    for duration in durations:
-        heapq.heapreplace(ends, ends[0] + duration)
-    return max(ends) + _STRAGGLER * durations[0]
-
-
-def _task_seconds(shape: Shape, cluster: Cluster, n_cells: float, n_rows: int) -> float:
-    products = 2 * shape.width * n_cells / (_FLOPS_PER_S * cluster.task_cpus)
-    rest = n_cells * _CELL_S + n_rows * (shape.row_bytes / _BYTES_PER_S + shape.kept * _KEPT_S)
-    return _TASK_S + products + rest
+    return seconds_until_done(durations, cluster.slots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -9,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
+from elmo_udf.similarity.cost import Shape
 from elmo_udf.spark.tables import check_comparable, metadata_of
 
 _ID_TYPES = (
@@ -61,6 +63,12 @@ def width_of(side: Side) -> int:
     """Width of some vector of the table; 1 where there is none."""
     sized = side.table.select(F.size("embedding").alias("width")).where("width > 0").first()
     return 1 if sized is None else int(sized.width)
+
+
+def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int) -> Shape:
+    """Sizes of a comparison of tables with so many rows, where ``kept`` rows are kept a row (0 for pairs)."""
+    value_bytes = max(8 if isinstance(side.value_type, T.DoubleType) else 4 for side in sides)
+    return Shape(n_rows[0], n_rows[1] if len(n_rows) > 1 else None, width, value_bytes, min(kept, n_rows[-1]))
 
 
 def _side(table: DataFrame, id_column: str, embedding_column: str, name: str) -> Side:

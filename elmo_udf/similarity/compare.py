@@ -1,0 +1,58 @@
+"""From DataFrames to a comparison that can be asked: the way in, from PySpark and from the job."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.blocks import Folder
+from elmo_udf.similarity.cost import Cluster
+from elmo_udf.similarity.join import Comparison
+from elmo_udf.similarity.pack import check_folder, pack
+from elmo_udf.similarity.tables import sides_of
+from elmo_udf.similarity.vectors import default_block_rows
+from elmo_udf.spark import files
+from elmo_udf.spark.session import task_cpus, task_slots
+
+
+def compare(
+    left: DataFrame,
+    right: DataFrame | None = None,
+    *,
+    staging: str,
+    id_column: str = "id",
+    embedding_column: str = "embedding",
+    names: tuple[str, str] = ("left", "right"),
+    block_rows: int | None = None,
+    stripe_rows: int | None = None,
+) -> Comparison:
+    """Pack a table, to compare its rows with each other, or two tables, to compare every left row with every right.
+
+    left, right: a column of ids, each once and of any type that can be ordered, and one of array<float> or
+        array<double>, all of one width, finite and not zero. In messages they go by ``names``.
+    staging: path or URI of a folder that driver and executors share; blocks and results stay there until you delete it.
+    block_rows, stripe_rows: rows of a file (and of a tile of the product) and of what a task holds of one side;
+        chosen by default.
+
+    Raises UserError for tables that can't be compared, and for a folder that is not shared.
+    """
+    sides = sides_of(left, right, id_column, embedding_column, names)
+    spark = left.sparkSession
+    files.make_folder(spark, staging)
+    folder = Folder(str(files.hadoop_path(spark, staging)[1].toString()))
+    cluster = cluster_of(spark)
+    check_folder(spark, folder, min(cluster.slots, 64))
+    packed = [pack(spark, side, folder, block_rows) for side in sides]
+    widths = {one.width for one in packed}
+    if len(widths) > 1:
+        raise UserError(
+            f"vectors of table {names[0]!r} are {packed[0].width} wide and those of {names[1]!r} {packed[1].width}; "
+            "expected one width; embed both with the same model and options"
+        )
+    tile_rows = block_rows or default_block_rows(packed[0].width)
+    return Comparison(spark, folder, cluster, sides, tuple(packed), tile_rows, stripe_rows)
+
+
+def cluster_of(spark: SparkSession) -> Cluster:
+    """The tasks that run at once now, and their cores."""
+    return Cluster(task_slots(spark), task_cpus(spark))

@@ -1,0 +1,76 @@
+"""What a comparison costs in time and memory, by a rough model: to choose between divisions into tasks.
+
+Nothing else depends on it: results are the same whatever it says.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_FLOPS_PER_S = 60e9  # of one core, float32
+_CELL_S = 0.5e-9  # to look at one score
+_BYTES_PER_S = 300e6  # of one task, reading blocks
+_KEPT_S = 2e-6  # to write and merge a partial result
+_TASK_S = 0.2  # to start a task
+_STRAGGLER = 0.1  # of the longest task
+_MAX_SIMULATED = 2_000
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the work runs on: tasks at once, and cores of a task."""
+
+    slots: int
+    task_cpus: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the problem. ``n_right`` is None within one table; ``kept`` is k, or 0 for pairs."""
+
+    n_left: int
+    n_right: int | None
+    width: int
+    value_bytes: int
+    kept: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row in a block."""
+        return self.width * self.value_bytes
+
+    @property
+    def n_cells(self) -> float:
+        """Pairs of rows, each once."""
+        return self.n_left**2 / 2 if self.n_right is None else float(self.n_left * self.n_right)
+
+
+def stripe_bytes(shape: Shape) -> tuple[int, int]:
+    """Bytes in memory of a row of the left and of the right stripe of a task.
+
+    Its values; norm, id and rank; its short list and result; on the left its float32 unit row.
+    """
+    right = shape.row_bytes + 128 + 8 * (shape.kept + shape.kept + max(8, shape.kept // 4))
+    return right + 4 * shape.width, right
+
+
+def task_seconds(shape: Shape, cluster: Cluster, n_cells: float, n_rows: int) -> float:
+    """Seconds that a task takes for so many cells and rows of both stripes together."""
+    products = 2 * shape.width * n_cells / (_FLOPS_PER_S * cluster.task_cpus)
+    rest = n_cells * _CELL_S + n_rows * (shape.row_bytes / _BYTES_PER_S + shape.kept * _KEPT_S)
+    return _TASK_S + products + rest
+
+
+def seconds_until_done(durations: Sequence[float], slots: int) -> float:
+    """Seconds until the last task ends if they start in this order, the longest first.
+
+    With something for a task that is slower than the others.
+    """
+    if len(durations) > _MAX_SIMULATED:
+        return sum(durations) / slots + durations[0] / 2
+    ends = [0.0] * slots
+    for duration in durations:
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends) + _STRAGGLER * durations[0]
