@@ -58,7 +58,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("model", nargs="?", default="builtin:mini", help="model handle (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "demo-output", help="folder (default: demo-output)")
     parser.add_argument("--documents", type=int, help="only so many documents (default: all)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.output.exists() and not options.output.is_dir():
+        parser.error(f"--output {str(options.output)!r} is a file, expected a folder or a path where there is nothing")
+    if options.documents is not None and options.documents < 2:
+        parser.error(f"--documents is {options.documents}, expected at least 2, so that there are pairs")
+    return options
 
 
 def shortest(path: Path) -> Path:

@@ -18,6 +18,8 @@ from matplotlib.image import imread
 
 DOCUMENTS = 60
 
+pytestmark = pytest.mark.timeout(600)  # three jobs, each a process that starts Spark
+
 
 @pytest.fixture(scope="module")
 def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
@@ -87,6 +89,16 @@ def test_demo_stops_at_a_model_that_is_not_there(root: Path, tmp_path: Path) -> 
     assert done.returncode == 2
     assert "nowhere/model" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"), [(["--documents", "1"], "at least 2"), (["--output", __file__], "expected a folder")]
+)
+def test_demo_refuses_bad_flags(root: Path, flags: list[str], named: str) -> None:
+    command = [sys.executable, str(root / "scripts" / "demo_run.py"), *flags]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert named in done.stderr.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
