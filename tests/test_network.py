@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix, Model
 from elmo_udf.network.engine import Network
+from elmo_udf.network.forest import Levels, plant
 from tests import numpy_elmo
 from tests.make_models import random_model
 
@@ -152,6 +154,21 @@ def test_savings_change_nothing(switched: dict[str, int]) -> None:
     for layer in names:
         expected = np.concatenate([reference(name, tuple(sentence))[layer] for sentence in text])
         np.testing.assert_allclose(layers[layer], expected, rtol=0, atol=TOLERANCE)
+
+
+def test_shared_and_repeated_parts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_nodes: list[int] = []
+
+    def counting(*arguments: object, **options: object) -> Iterator[Levels]:
+        for levels in plant(*arguments, **options):  # type: ignore[arg-type]
+            n_nodes.append(len(levels.tokens))
+            yield levels
+
+    monkeypatch.setattr("elmo_udf.network.engine.plant", counting)
+    text = [["a", "b", "c", "d"], ["a", "b", "x", "d"]]
+    engine = Network(model("published options, small"))
+    engine.layers(text * 10, ["elmo"])
+    assert n_nodes == [6, 7]  # forward a b c d, x d; backward d c b a, x b a
 
 
 def test_one_trace_for_all_shapes() -> None:

@@ -127,7 +127,9 @@ class BiLM:
         outputs = {
             name: tf.TensorArray(tf.float32, n_levels, infer_shape=False, element_shape=words.shape) for name in names
         }
-        _, _, after, outputs = tf.while_loop(lambda t, *_: t < n_levels, level, (0, 0, before, outputs))
+        # A level needs the one before, so there is nothing to run in parallel: more than 1 would only hold memory.
+        start = (0, 0, before, outputs)
+        _, _, after, outputs = tf.while_loop(lambda t, *_: t < n_levels, level, start, parallel_iterations=1)
         return {name: outputs[name].concat() for name in names}, after
 
     def _layer(self, name: str, layers: list[tf.Tensor]) -> tf.Tensor:
