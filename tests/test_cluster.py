@@ -23,7 +23,7 @@ MODEL = random_model(11)
 def run(root: Path, job: str, *arguments: str, settings: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """A job as users start it: ``python jobs/x.py`` with Spark's settings in the environment."""
     submit = " ".join(f"--conf {setting}" for setting in (*settings, "spark.ui.enabled=false"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK", "PYTHONPATH"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK"))}
     environment["PYSPARK_SUBMIT_ARGS"] = f"{submit} pyspark-shell"
     command = [sys.executable, str(root / "jobs" / f"{job}.py"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
