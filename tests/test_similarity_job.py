@@ -97,7 +97,7 @@ def test_matrix_with_its_ids(spark: Any, documents: str, tmp_path: Path) -> None
 
 
 def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
-    for kind, said in (("topk", "tasks"), ("pairs", "gflop"), ("matrix", "rows")):
+    for kind, said in (("topk", "blocks_at_least"), ("pairs", "gflop"), ("matrix", "columns")):
         assert run(spark, kind, *columns(documents), "--output", tmp_path / "out", "--dry-run") == 0
         assert said in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import ceil
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -13,6 +14,7 @@ from elmo_udf.similarity.compare import cluster_of, compare
 from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.plan import check_matrix_size, make_plan
 from elmo_udf.similarity.tables import Side, shape_of, sides_of, width_of
+from elmo_udf.similarity.vectors import default_block_rows
 from elmo_udf.spark import commit, files
 from elmo_udf.spark.tables import metadata_of, read_table
 
@@ -58,9 +60,11 @@ def explain(spark: SparkSession, sides: tuple[Side, ...], options: SimilarityOpt
     """The plan in numbers, for tables that were not packed yet."""
     n_rows = [side.table.count() for side in sides]
     shape = shape_of(sides, n_rows, width_of(sides[0]), _kept(options))
+    block_rows = options.block_rows or default_block_rows(shape.width)
+    blocks = {"block_rows": block_rows, "blocks_at_least": sum(ceil(n / block_rows) for n in n_rows)}
     if 0 in n_rows or options.kind == "matrix":
-        return {"rows": n_rows[0], **({"rows_against": n_rows[1]} if len(n_rows) > 1 else {}), "width": shape.width}
-    return make_plan(shape, cluster_of(spark)).explain()
+        return {"rows": n_rows[0], "columns": n_rows[-1], "width": shape.width} | blocks
+    return make_plan(shape, cluster_of(spark)).explain() | blocks
 
 
 def _check_not_read(spark: SparkSession, options: SimilarityOptions) -> None:
