@@ -47,6 +47,7 @@ def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, mode
     assert (report["executors"], report["model_loads"], report["tasks"]) == (2, 2, 12)
     assert (report["task_cpus"], report["rows_embedded"]) == (2, 200)
     assert "model_loads" in done.stdout
+    assert "[Stage" not in done.stderr, "Spark's bars of progress mix with ours"
     for row in pq.read_table(tmp_path / "out").to_pylist():
         layers = [numpy_elmo.layers(MODEL, sentence)["elmo"] for sentence in Tokenizer()(texts[row["id"]]).sentences]
         np.testing.assert_allclose(row["embedding"], np.concatenate(layers).mean(axis=0), atol=1e-5)

@@ -68,13 +68,13 @@ def test_words_in_their_sentences(spark: SparkSession, tables: dict[str, str]) -
     np.testing.assert_allclose([a["cosine"] for a in report["answers"]], best, atol=2e-6)
 
 
-@pytest.mark.parametrize("batch_rows", [7, 60])  # fewer than k, and more: then a batch is cut within a tie
-def test_many_batches_are_reduced_and_ties_go_by_id(spark: SparkSession, batch_rows: int) -> None:
+@pytest.mark.parametrize(("partitions", "batch_rows"), [(3, 7), (1, 1000)])  # the second is cut within a tie
+def test_many_batches_are_reduced_and_ties_go_by_id(spark: SparkSession, partitions: int, batch_rows: int) -> None:
     random = np.random.default_rng(3)
     vectors = np.repeat(random.standard_normal((50, 4)), 4, axis=0).astype(np.float32)
     order = random.permutation(200)
     data = [(int(i), [float(x) for x in vectors[i]]) for i in order]
-    table = spark.createDataFrame(data, "id int, embedding array<float>").repartition(3)
+    table = spark.createDataFrame(data, "id int, embedding array<float>").repartition(partitions)
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", batch_rows)
     try:
         found = [tuple(row) for row in nearest(table, vectors[0], 10).collect()]

@@ -14,7 +14,7 @@ from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import WorkerStats, stats_accumulator
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import commit
-from elmo_udf.spark.outcomes import count_outcomes, write_rejects
+from elmo_udf.spark.outcomes import Counts, count_outcomes, write_rejects
 
 log = logging.getLogger(__name__)
 
@@ -38,47 +38,46 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
             rows = embedded_rows(plan, options, stats)
             rows.write.partitionBy(OUTCOME).parquet(f"{folder}/rows")
         embedding_s = time.perf_counter() - started
-        outcomes = _put_in_place(spark, options, plan, folder)
-    return plan.report() | _results(plan, options, outcomes, stats.value, embedding_s)
+        counts = count_outcomes(spark, f"{folder}/rows", options.level)
+        _check_sum(plan, counts)
+        _put_in_place(spark, options, plan, folder, counts)
+    return plan.report() | _results(options, counts, stats.value, embedding_s)
 
 
-def _put_in_place(spark: SparkSession, options: EmbedOptions, plan: Plan, folder: str) -> dict[str, int]:
-    """Count what was written, and move table and rejects to their paths; number of documents by outcome."""
-    outcomes, totals = count_outcomes(spark, f"{folder}/rows", options.level)
+def _check_sum(plan: Plan, counts: Counts) -> None:
+    """Nothing is lost: rows in are rows embedded and rows rejected, as they were written."""
+    if plan.n_rows != counts.n_embedded + counts.n_rejected:
+        raise RuntimeError(
+            f"{plan.n_rows} rows were read, but {counts.n_embedded} embedded and {counts.n_rejected} rejected; "
+            "expected the sum to agree; nothing was put in place; did the input change during the run?"
+        )
+
+
+def _put_in_place(spark: SparkSession, options: EmbedOptions, plan: Plan, folder: str, counts: Counts) -> None:
+    """Move the staged table and its rejects to their paths."""
     staged_table = f"{folder}/rows/{OUTCOME}=embedded"
-    if not outcomes.get("embedded"):
+    if not counts.n_embedded:
         empty_table(spark, plan, options).write.mode("overwrite").parquet(staged_table)
     write_rejects(spark, f"{folder}/rows", f"{folder}/rejects", plan.id_type)
     sidecar = {"table": "embeddings"} | plan.metadata.as_dict()
     commit.put_table(spark, f"{folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
     commit.put_table(spark, staged_table, options.output, sidecar, options.mode)
-    return outcomes | totals
 
 
-def _results(
-    plan: Plan, options: EmbedOptions, outcomes: dict[str, int], stats: WorkerStats, embedding_s: float
-) -> dict[str, Any]:
+def _results(options: EmbedOptions, counts: Counts, stats: WorkerStats, embedding_s: float) -> dict[str, Any]:
     """The part of the report that is known after the work. The counts are those of the written table."""
-    n_embedded = outcomes.pop("embedded", 0)
-    totals = {name: outcomes.pop(name) for name in ("n_tokens", "n_truncated", "n_rows_written")}
-    n_rejected = sum(outcomes.values())
-    if plan.n_rows != n_embedded + n_rejected:
-        raise RuntimeError(
-            f"{plan.n_rows} rows were read, but {n_embedded} embedded and {n_rejected} rejected; expected the sum to "
-            "agree; did the input change during the run?"
-        )
-    executors = {load.executor for load in stats.loads}
     return {
-        "rows_in": plan.n_rows,
-        "rows_embedded": n_embedded,
-        "rows_rejected": n_rejected,
-        "rejected_by_reason": outcomes,
-        **totals,
+        "rows_embedded": counts.n_embedded,
+        "rows_rejected": counts.n_rejected,
+        "rejected_by_reason": counts.rejected,
+        "n_rows_written": counts.n_rows,
+        "n_tokens": counts.n_tokens,
+        "n_truncated": counts.n_truncated,
         "n_sentence_cuts": stats.n_cuts,
-        "tokens_per_s": round(totals["n_tokens"] / embedding_s, 1),
+        "tokens_per_s": round(counts.n_tokens / embedding_s, 1),
         "embedding_s": round(embedding_s, 3),
         "model_loads": len(stats.loads),
-        "executors": len(executors),
+        "executors": len({load.executor for load in stats.loads}),
         "model_load_s": round(max((load.seconds for load in stats.loads), default=0.0), 3),
         "output": options.output,
         "rejects": options.rejects_path,

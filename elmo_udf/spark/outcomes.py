@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 
-def count_outcomes(spark: SparkSession, rows: str, level: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Documents by outcome, and sums over the rows of the table, both as written."""
+@dataclass(frozen=True)
+class Counts:
+    """What one run wrote. Documents are counted once, however many rows they have."""
+
+    n_embedded: int
+    rejected: dict[str, int]
+    """Documents by reason."""
+    n_rows: int
+    """Of the embedding table, like the sums that follow."""
+    n_tokens: int
+    n_truncated: int
+
+    @property
+    def n_rejected(self) -> int:
+        """Documents rejected for whatever reason."""
+        return sum(self.rejected.values())
+
+
+def count_outcomes(spark: SparkSession, rows: str, level: str) -> Counts:
+    """Counts of the staged rows at ``rows``, read back from their files."""
     table = spark.read.parquet(rows)
     first = F.lit(True)
     for index in ("sentence_index", "token_index"):
-        if index in table.columns:
+        if level != "document" and index in table.columns:
             first &= F.coalesce(F.col(index), F.lit(0)) == 0
-    counts = table.groupBy("_outcome").agg(
+    sums = table.groupBy("_outcome").agg(
         F.sum(first.cast("int")), F.count("*"), F.sum("n_tokens"), F.sum("n_truncated")
     )
-    outcomes, totals = {}, {"n_rows_written": 0, "n_tokens": 0, "n_truncated": 0}
-    for outcome, n_documents, n_rows, n_tokens, n_truncated in counts.collect():
-        outcomes[outcome] = n_documents
-        if outcome == "embedded":
-            totals = {"n_rows_written": n_rows, "n_tokens": n_tokens, "n_truncated": n_truncated}
-    return outcomes, totals
+    found = {outcome: values for outcome, *values in sums.collect()}
+    n_embedded, n_rows, n_tokens, n_truncated = found.pop("embedded", (0, 0, 0, 0))
+    rejected = {reason: values[0] for reason, values in sorted(found.items())}
+    return Counts(n_embedded, rejected, n_rows, n_tokens, n_truncated)
 
 
 def write_rejects(spark: SparkSession, rows: str, rejects: str, id_type: T.DataType) -> None:

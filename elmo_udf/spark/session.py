@@ -11,8 +11,9 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
 
+_BARS = "spark.ui.showConsoleProgress"
 _PREFERRED = {
-    "spark.ui.showConsoleProgress": "false",  # jobs have a progress line of their own
+    _BARS: "false",  # jobs have a progress line of their own
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # INT96, the default, is deprecated and has no zone
     "spark.sql.maxConcurrentOutputFileWriters": "16",  # no sort by outcome before the write
 }
@@ -28,6 +29,7 @@ def job_session(name: str) -> tuple[SparkSession, bool]:
     active = SparkSession.getActiveSession()
     if active is not None:
         return active, False
+    by_python = "PYSPARK_GATEWAY_PORT" not in os.environ  # else by spark-submit
     SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
     conf = SparkConf()
     # pyspark itself reads this variable only; spark-submit alone turns the property into it
@@ -36,9 +38,11 @@ def job_session(name: str) -> tuple[SparkSession, bool]:
     cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
     if cores and not conf.contains("spark.task.cpus"):
         builder = builder.config("spark.task.cpus", str(cores))
-    for name, value in _PREFERRED.items():
-        if not conf.contains(name):
-            builder = builder.config(name, value)
+    for setting, value in _PREFERRED.items():
+        # Without spark-submit, pyspark poses as a shell, for which Spark itself asks for the bars of progress.
+        by_launcher = by_python and setting == _BARS and _BARS not in os.environ.get("PYSPARK_SUBMIT_ARGS", "")
+        if by_launcher or not conf.contains(setting):
+            builder = builder.config(setting, value)
     return builder.getOrCreate(), True
 
 
