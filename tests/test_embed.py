@@ -170,6 +170,14 @@ def test_vectors_depend_on_the_document_alone(embed: Embed, spark: SparkSession,
     np.testing.assert_allclose(found[1], found[0], atol=1e-5)
 
 
+def test_cuts_are_counted_and_lose_no_token(embed: Embed, tmp_path: Path) -> None:
+    whole = embed(output=str(tmp_path / "whole"))
+    cut = embed(output=str(tmp_path / "cut"), max_sentence_tokens=4)
+    lengths = [len(sentence) for text in EMBEDDED.values() for sentence in Tokenizer()(text).sentences]
+    assert (whole["n_sentence_cuts"], cut["n_sentence_cuts"]) == (0, sum((n - 1) // 4 for n in lengths))
+    assert cut["n_tokens"] == whole["n_tokens"] == sum(lengths)
+
+
 def test_modes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     output = str(tmp_path / "out")
     embed()
