@@ -22,8 +22,18 @@ Work = Callable[[Any, Any], dict[str, Any]]
 """A job of the library: (Spark session, options) to report."""
 
 
-def run_job(work: Work, options_class: type, description: str | None, argv: Sequence[str] | None = None) -> int:
-    """Parse, run, summarize, report. The exit code: 0 done, 2 a mistake of the user's (one line), 1 anything else."""
+def run_job(
+    work: Work,
+    options_class: type,
+    description: str | None,
+    argv: Sequence[str] | None = None,
+    *,
+    whole_machine: bool = False,
+) -> int:
+    """Parse, run, summarize, report. The exit code: 0 done, 2 a mistake of the user's (one line), 1 anything else.
+
+    ``whole_machine``: in local mode a task takes all cores, so that one Python worker, and one model, serves them.
+    """
     started = time.time()
     run_id = uuid.uuid4().hex[:12]
     report: dict[str, Any] = {"job": Path(sys.argv[0]).stem, "run_id": run_id, "version": __version__}
@@ -31,7 +41,9 @@ def run_job(work: Work, options_class: type, description: str | None, argv: Sequ
     try:
         options = parse(options_class, sys.argv[1:] if argv is None else argv, description or "")
         _start_logging(options.log_level, run_id)
-        report |= {"status": "ok", "dry_run": options.dry_run} | _in_session(work, options, str(report["job"]))
+        report |= {"status": "ok", "dry_run": options.dry_run} | _in_session(
+            work, options, str(report["job"]), whole_machine
+        )
         code = 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -61,11 +73,11 @@ def summary(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _in_session(work: Work, options: Any, name: str) -> dict[str, Any]:
+def _in_session(work: Work, options: Any, name: str, whole_machine: bool) -> dict[str, Any]:
     """Run in the session there is, or in one of our own that is stopped afterwards."""
     from elmo_udf.spark.session import job_session  # after the flags are known to be good: starting Spark takes seconds
 
-    spark, is_ours = job_session(name)
+    spark, is_ours = job_session(name, whole_machine)
     try:
         return work(spark, options)
     finally:

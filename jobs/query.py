@@ -7,4 +7,4 @@ from elmo_udf.options import QueryOptions
 from elmo_udf.similarity.query import query
 
 if __name__ == "__main__":
-    sys.exit(run_job(query, QueryOptions, __doc__))
+    sys.exit(run_job(query, QueryOptions, __doc__, whole_machine=True))

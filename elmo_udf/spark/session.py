@@ -19,12 +19,12 @@ _PREFERRED = {
 }
 
 
-def job_session(name: str) -> tuple[SparkSession, bool]:
+def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     """A session for a job, and whether this call created it (then, and only then, the job stops it).
 
     Nothing that the user has set is touched: master, properties and Python are Spark's own business.
-    What is added where it is unset: workers use the driver's interpreter; in local mode a task takes all cores,
-    so that one Python worker, and one model, serves them (profiles are refused there).
+    What is added where it is unset: workers use the driver's interpreter; with ``whole_machine`` a task takes all
+    cores in local mode, where Spark refuses profiles.
     """
     active = SparkSession.getActiveSession()
     if active is not None:
@@ -36,7 +36,7 @@ def job_session(name: str) -> tuple[SparkSession, bool]:
     os.environ.setdefault("PYSPARK_PYTHON", conf.get("spark.pyspark.python", None) or sys.executable)
     builder = SparkSession.builder.appName(conf.get("spark.app.name", None) or name)
     cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
-    if cores and not conf.contains("spark.task.cpus"):
+    if whole_machine and cores and not conf.contains("spark.task.cpus"):
         builder = builder.config("spark.task.cpus", str(cores))
     for setting, value in _PREFERRED.items():
         # Without spark-submit, pyspark poses as a shell, for which Spark itself asks for the bars of progress.
