@@ -1,0 +1,173 @@
+"""How fast the engine is, what it needs, and what each of its savings gains; each figure in a process of its own.
+
+    python scripts/benchmarks/engine.py [--quick]
+
+The engine against this machine's own matrix products: a float32 rate below its peak is time lost outside of them,
+a rate above it is work shared. Leave the machine alone while it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from published import SIZES, Text, natural_text, operations_per_token, published_model, templated_text
+
+from elmo_udf.network import batches as batching
+from elmo_udf.network import engine
+
+RESULTS = Path(__file__).parent / "results" / "engine.json"
+THREADS = os.cpu_count() or 1
+
+
+def alone(function: Callable[..., Any], *arguments: object) -> Any:
+    """The function's result from a fresh process: no memory, thread or trace of another measurement."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def product_peak(precision: str) -> float:
+    """The best rate of a matrix product of the LSTM's shapes, in GFLOP/s."""
+    from elmo_udf.network.runtime import start_tensorflow
+
+    tf = start_tensorflow(THREADS)
+    best = 0.0
+    for rows in (128, 256, 512, 1024):
+        for inner, outer in ((1024, 4096), (1024, 16384), (4096, 512)):
+            a, b = (tf.cast(tf.random.normal(shape), precision) for shape in ((rows, inner), (inner, outer)))
+            product = tf.function(lambda a, b: a @ b)
+            product(a, b)
+            for _ in range(20):
+                started = time.perf_counter()
+                product(a, b).numpy()
+                best = max(best, 2 * rows * inner * outer / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def rate(size: str, text: Text, repeats: int, precision: str = "float32", off: str = "") -> dict[str, float]:
+    """Best tokens/s over ``repeats`` readings of ``text`` that start with an empty memory of words; peak GiB."""
+    with_all = {"precision": precision, "threads": THREADS}
+    arguments, switch = OFF[off]
+    network = engine.Network(published_model(size), **(with_all | arguments))  # type: ignore[arg-type]
+    switch(network)
+    network.layers([["warm", "up"]], ["elmo"])
+    seconds = []
+    for _ in range(repeats):
+        network._words._rows.clear()
+        started = time.perf_counter()
+        network.layers(text, ["elmo"])
+        seconds.append(time.perf_counter() - started)
+    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"tokens_per_s": round(sum(map(len, text)) / min(seconds)), "peak_gib": round(peak_gib, 2)}
+
+
+def document_vectors(size: str, text: Text, precision: str) -> np.ndarray:
+    """Mean of the tokens of each sentence: (n_sentences, D)."""
+    rows = engine.Network(published_model(size), precision=precision, threads=THREADS).layers(text, ["elmo"])["elmo"]
+    lengths = np.array([len(sentence) for sentence in text])
+    return np.add.reduceat(rows, np.cumsum(lengths) - lengths) / lengths[:, np.newaxis]
+
+
+def _nothing(network: engine.Network) -> None:
+    """All is switched by the constructor."""
+
+
+def _all_positions(network: engine.Network) -> None:
+    network._words._widest_filter = 50
+
+
+def _own_order(network: engine.Network) -> None:
+    def in_order(sentences: Text, max_sentences: int) -> Iterator[batching.Batch]:
+        lengths = np.array([len(sentence) for sentence in sentences])
+        starts = np.cumsum(lengths) - lengths
+        for first in range(0, len(sentences), max_sentences):
+            batch = list(range(first, min(first + max_sentences, len(sentences))))
+            yield batching._batch(sentences, batch, starts[batch], lengths[batch])
+
+    engine.batches = in_order  # type: ignore[assignment]
+
+
+def _every_token(network: engine.Network) -> None:
+    def not_distinct(sentences: Text, max_sentences: int) -> Iterator[batching.Batch]:
+        for batch in batching.batches(sentences, max_sentences):
+            tokens = [batch.vocabulary[i] for i in batch.ids]
+            yield batching.Batch(tokens, np.arange(len(tokens)), batch.lengths, batch.positions)
+
+    engine.batches = not_distinct  # type: ignore[assignment]
+
+
+OFF: dict[str, tuple[dict[str, object], Callable[[engine.Network], None]]] = {
+    "": ({}, _nothing),
+    "shared beginnings and ends": ({"share": False}, _nothing),
+    "words kept between batches": ({"max_words": 0}, _nothing),
+    "words once a batch": ({"max_words": 0, "share": False}, _every_token),
+    "only the positions a word needs": ({}, _all_positions),
+    "sentences sorted by length": ({}, _own_order),
+    "1024 sentences side by side, not 128": ({"max_sentences": 128}, _nothing),
+    "1024 sentences side by side, not 32": ({"max_sentences": 32}, _nothing),
+}
+"""How to switch each saving off. Not among them: padding and boundaries, which this engine has no code to compute."""
+
+
+def measure(size: str, n_sentences: int, n_templated: int, repeats: int) -> dict[str, Any]:
+    """All figures, printed as they come."""
+    text = natural_text(n_sentences)
+    n_tokens, flop = sum(map(len, text)), operations_per_token(SIZES[size])
+    figures: dict[str, Any] = {"n_sentences": len(text), "n_tokens": n_tokens, "mflop_per_token": round(flop / 1e6, 1)}
+
+    def note(name: str, value: Any) -> Any:
+        print(f"{name:60} {value}", flush=True)
+        figures[name] = value
+        return value
+
+    bars: dict[str, float] = {}
+    for precision, short in (("float32", "f32"), ("bfloat16", "bf16")):
+        peak = note(f"{precision} product peak, GFLOP/s", round(alone(product_peak, precision)))
+        natural = note(precision, alone(rate, size, text, repeats, precision))
+        bars[f"{short}_of_peak"] = natural["tokens_per_s"] * flop / 1e9 / peak
+        note(f"{precision} small size", alone(rate, "small", text, repeats, precision))
+    own = figures["float32"]
+    bars["peak_gib"] = own["peak_gib"]
+    exact, rounded = (alone(document_vectors, size, text, precision) for precision in ("float32", "bfloat16"))
+    cosines = (exact * rounded).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)
+    bars["bf16_min_cosine"] = float(cosines.min())
+    templated = note("float32 templated text", alone(rate, size, templated_text(n_templated), 1))
+    repeated = note("float32 every sentence ten times", alone(rate, size, text * 10, 1))
+    bars["templated_gain"] = templated["tokens_per_s"] / own["tokens_per_s"]
+    bars["repeated_gain"] = repeated["tokens_per_s"] / own["tokens_per_s"]
+    longer = note("float32 ten times the sentences", alone(rate, size, natural_text(10 * n_sentences), 1))
+    bars["growth_10x"] = 10 * own["tokens_per_s"] / longer["tokens_per_s"]
+    for off in filter(None, OFF):
+        without = note(f"float32 without: {off}", alone(rate, size, text, 1, "float32", off))
+        without["gain"] = round(own["tokens_per_s"] / without["tokens_per_s"], 2)
+    return {"figures": figures, "bars": {key: round(value, 5) for key, value in bars.items()}}
+
+
+def main() -> None:
+    """Measure, print, and write the results (not with --quick)."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the small network on few sentences; nothing is written")
+    quick = parser.parse_args().quick
+    result = {
+        "machine": {"processor": platform.processor() or platform.machine(), "threads": THREADS},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        **(measure("small", 200, 400, 1) if quick else measure("original", 3100, 20_000, 3)),
+    }
+    print(json.dumps(result["bars"], indent=2))
+    if not quick:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
