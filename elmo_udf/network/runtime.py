@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 logger = logging.getLogger(__name__)
@@ -15,14 +19,35 @@ def start_tensorflow(threads: int | None = None) -> ModuleType:
     TensorFlow takes these settings only before its first operation. Later calls find it running: they change
     nothing, and log a warning where they asked for something else.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, at the import: no notes on CPUs and CUDA
-    import tensorflow as tf
+    with _stderr_in_log():
+        import tensorflow as tf
 
-    for gpu in tf.config.list_physical_devices("GPU"):
+        gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
         _set(tf.config.experimental.set_memory_growth, gpu, True)
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         _set(tf.config.threading.set_intra_op_parallelism_threads, threads)
     return tf
+
+
+@contextmanager
+def _stderr_in_log() -> Iterator[None]:
+    """Log, for debugging, what TensorFlow's libraries write to stderr as they start.
+
+    They speak of CUDA as an error on machines that have no GPU, before any log level that one could set is read.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as file:
+        stderr = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            for line in file.read().decode(errors="replace").splitlines():
+                logger.debug("%s", line)
 
 
 def _set(setter: object, *values: object) -> None:
