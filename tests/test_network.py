@@ -175,12 +175,12 @@ def test_one_trace_for_all_shapes() -> None:
     engine = Network(random_model(1), max_sentences=10, max_tokens=50)
     for n_sentences in (1, 2, 5, 17, 40):
         engine.layers(natural_text(n_sentences), ["elmo", "lstm_outputs1"])
-    traces = engine.n_traces()
+    traces = engine.n_traces
     assert traces == 5  # of the word vectors; and in each direction, of the boundary's state and of the text
     for n_sentences in (3, 4, 30, 64):
         engine.layers(natural_text(n_sentences, seed=n_sentences), ["elmo", "lstm_outputs1"])
     engine.layers([["word"] * 300, ["y" * 48]], ["elmo", "lstm_outputs1"])
-    assert engine.n_traces() == traces
+    assert engine.n_traces == traces
 
 
 def test_bfloat16_is_near_float32() -> None:

@@ -81,9 +81,10 @@ class Network:
             raise UserError(f"layer {layer!r} is not in the model; expected one of {known}")
         return self._widths[layer]
 
+    @property
     def n_traces(self) -> int:
         """How often TensorFlow has traced a function of the network: a constant, whatever was computed."""
-        return self._functions.n_traces()
+        return self._functions.n_traces
 
     def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
         """Vectors of all tokens: {name: (N, width) float32}, rows in reading order, sentence after sentence.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elmo_udf.models.form import Model
 from elmo_udf.network.bilm import BiLM
@@ -21,8 +21,9 @@ class Functions:
         import tensorflow as tf
 
         self._bilm = BiLM(model, precision)
-        ids = tf.TensorSpec([None, None], tf.int32)
-        self.word_vectors = tf.function(self._bilm.word_vectors, input_signature=[ids], autograph=False)
+        self.n_traces = 0
+        """How often TensorFlow has traced a function: once for each, whatever it is called with."""
+        self.word_vectors = self._graph(self._bilm.word_vectors, [tf.TensorSpec([None, None], tf.int32)])
         self._readers: dict[tuple[str, tuple[str, ...]], PolymorphicFunction] = {}
 
     def reader(self, direction: str, names: Sequence[str]) -> PolymorphicFunction:
@@ -34,9 +35,18 @@ class Functions:
             p, c = self._bilm.options.projection_dim, self._bilm.options.cell_dim
             words, before = tf.TensorSpec([None, p]), [(tf.TensorSpec([None, c]), tf.TensorSpec([None, p]))]
             signature = [words, *[tf.TensorSpec([None], tf.int32)] * 3, before * self.depth(names)]
-            read = partial(self._bilm.read, *key)
-            self._readers[key] = tf.function(read, input_signature=signature, autograph=False)
+            self._readers[key] = self._graph(partial(self._bilm.read, *key), signature)
         return self._readers[key]
+
+    def _graph(self, function: Callable[..., Any], signature: list[Any]) -> PolymorphicFunction:
+        """``function`` as a graph for all arguments of ``signature``; what is Python in it runs when it is traced."""
+        import tensorflow as tf
+
+        def traced(*arguments: Any) -> Any:
+            self.n_traces += 1
+            return function(*arguments)
+
+        return tf.function(traced, input_signature=signature, autograph=False)
 
     def depth(self, names: Sequence[str]) -> int:
         """Number of LSTM layers that the layers ``names`` need: all of them for ``elmo``, or for no name at all."""
@@ -44,7 +54,3 @@ class Functions:
         if not names or "elmo" in names:
             return len(known) - 1
         return max(known.index(name) for name in names)
-
-    def n_traces(self) -> int:
-        """How often TensorFlow has traced a function: once for each, whatever it was called with."""
-        return sum(f.experimental_get_tracing_count() for f in (self.word_vectors, *self._readers.values()))
