@@ -190,10 +190,12 @@ def test_modes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     assert sorted(row.id for row in spark.read.parquet(output).collect()) == ["a", "b", "long", "new"]
     with pytest.raises(UserError, match="has rows of ids of the input already, such as 'new'"):
         embed(input=str(tmp_path / "more.csv"), mode="append")
-    with pytest.raises(UserError, match=r"holds 'd\.txt' and no Parquet files; expected a table, or nothing"):
-        (tmp_path / "folder").mkdir()
-        (tmp_path / "folder" / "d.txt").touch()
-        embed(output=str(tmp_path / "folder"), mode="overwrite")
+    with pytest.raises(UserError, match="have other columns: none only in the table, source string only in this run"):
+        (tmp_path / "other.csv").write_text("id,text,source\nother,One more text.,x\n")
+        embed(input=str(tmp_path / "other.csv"), mode="append", keep_columns=("source",))
+    with pytest.raises(UserError, match="id string only in the table, id bigint only in this run"):
+        (tmp_path / "other.json").write_text('{"id": 7, "text": "One more text."}\n')
+        embed(input=str(tmp_path / "other.json"), mode="append")
     embed(input=str(tmp_path / "more.csv"), mode="overwrite")
     assert [row.id for row in spark.read.parquet(output).collect()] == ["new"]
     assert pq.read_table(f"{output}-rejects").num_rows == 0

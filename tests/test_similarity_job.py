@@ -111,7 +111,7 @@ def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_pat
         (["--id-column", "id"], "has no column 'id'; found key, vector, other; name one with --id-column"),
         (["--embedding-column", "other"], "embedding column 'other' is bigint, expected array<float>"),
         (["--id-column", "other", "--against", "/nowhere"], "error: table '/nowhere' does not exist"),
-        (["--output", "/x/y", "--against", "file:/x/y/"], "output '/x/y' is the table of --against; expected another"),
+        (["--output", "/x/y", "--against", "file:/x/y/"], "output '/x/y' holds the table of --against 'file:/x/y/'"),
     ],
 )
 def test_mistakes_end_with_2_and_one_line(

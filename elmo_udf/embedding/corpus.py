@@ -15,6 +15,8 @@ from elmo_udf.embedding.stats import WorkerStats, stats_accumulator
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import commit
 from elmo_udf.spark.outcomes import Counts, count_outcomes, write_rejects
+from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.tables import check_append
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +27,12 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
     Everything that can be refused is refused before the first document is embedded (UserError). Table and rejects
     come from one pass, are written aside and moved into place when all is done.
     """
-    commit.check_same_file_system(spark, options.output, options.rejects_path)
-    commit.check_output(spark, options.output, options.mode)
-    commit.check_output(spark, options.rejects_path, options.mode)
+    outputs = {"output": options.output, "rejects": options.rejects_path}
+    check_outputs(spark, outputs, {"input": options.input}, options.mode)
     plan = make_plan(spark, options)
+    if options.mode == "append":
+        schema = empty_table(spark, plan, options).schema
+        check_append(spark, options.output, options.rejects_path, plan.metadata, schema, plan.documents)
     if options.dry_run:
         return plan.report()
     stats = stats_accumulator(spark.sparkContext)

@@ -16,7 +16,7 @@ from elmo_udf.spark.inputs import MALFORMED, TEXT, read_documents
 from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.reading import reading
 from elmo_udf.spark.shipping import ShippedModel, ship_model
-from elmo_udf.spark.tables import TableMetadata, check_append
+from elmo_udf.spark.tables import TableMetadata
 from elmo_udf.version import __version__
 
 
@@ -79,8 +79,6 @@ def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
         width=width,
         elmo_udf_version=__version__,
     )
-    if options.mode == "append":
-        check_append(spark, options.output, metadata, documents)
     return Plan(model, documents, n_rows, n_characters, stage, n_tasks, metadata)
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from elmo_udf.errors import UserError
 from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.compare import cluster_of, compare
 from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.plan import check_matrix_size, make_plan
 from elmo_udf.similarity.tables import Side, shape_of, sides_of, width_of
 from elmo_udf.similarity.vectors import default_block_rows
-from elmo_udf.spark import commit, files
+from elmo_udf.spark import commit
+from elmo_udf.spark.outputs import check_outputs
 from elmo_udf.spark.tables import metadata_of, read_table
 
 
@@ -24,8 +24,9 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
 
     Raises UserError for tables that can't be compared and for an output that exists.
     """
-    commit.check_output(spark, options.output, options.mode)
-    _check_not_read(spark, options)
+    inputs = {"table of --embeddings": options.embeddings}
+    inputs |= {"table of --against": options.against} if options.against else {}
+    check_outputs(spark, {"output": options.output}, inputs, options.mode)
     names = (options.embeddings, options.against or "")
     left = read_table(spark, options.embeddings)
     right = read_table(spark, options.against) if options.against else None
@@ -51,7 +52,7 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
         result.write.parquet(f"{folder}/table")
         n_rows_out = spark.read.parquet(f"{folder}/table").count()
         sidecar |= _asked(options) | _made_of(left, options)
-        commit.replace_table(spark, f"{folder}/table", options.output, sidecar)
+        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
     seconds = {"packing_s": round(packed_s, 3), "comparing_s": round(time.perf_counter() - started - packed_s, 3)}
     return _asked(options) | _sizes(comparison, options) | {"rows_out": n_rows_out, "output": options.output} | seconds
 
@@ -65,13 +66,6 @@ def explain(spark: SparkSession, sides: tuple[Side, ...], options: SimilarityOpt
     if 0 in n_rows or options.kind == "matrix":
         return {"rows": n_rows[0], "columns": n_rows[-1], "width": shape.width} | blocks
     return make_plan(shape, cluster_of(spark)).explain() | blocks
-
-
-def _check_not_read(spark: SparkSession, options: SimilarityOptions) -> None:
-    output = files.hadoop_path(spark, options.output)[1]
-    for flag, path in (("--embeddings", options.embeddings), ("--against", options.against)):
-        if path is not None and files.hadoop_path(spark, path)[1].equals(output):
-            raise UserError(f"output {options.output!r} is the table of {flag}; expected another path; change --output")
 
 
 def _ask(comparison: Comparison, options: SimilarityOptions) -> tuple[DataFrame, dict[str, Any]]:

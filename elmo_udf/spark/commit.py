@@ -15,31 +15,10 @@ from elmo_udf.spark import files
 from elmo_udf.spark.tables import SIDECAR
 
 
-def check_output(spark: SparkSession, path: str, mode: str) -> None:
-    """Before any work: refuse an output that exists, unless ``mode`` says what to do with it."""
-    names = files.list_names(spark, path)
-    if mode == "error" and names:
-        raise UserError(f"output {path!r} exists already; give another path, or --mode overwrite")
-    if names and SIDECAR not in names and not any(name.endswith(".parquet") for name in names):
-        raise UserError(
-            f"output {path!r} holds {names[0]!r} and no Parquet files; expected a table, or nothing; give another path"
-        )
-
-
-def check_same_file_system(spark: SparkSession, output: str, rejects: str) -> None:
-    """Tables are put in place by renaming, which works within one file system."""
-    if not files.same_file_system(spark, output, rejects):
-        raise UserError(
-            f"output {output!r} and rejects {rejects!r} are on different file systems, expected one; "
-            "give a --rejects path beside the output"
-        )
-
-
 @contextmanager
 def staging(spark: SparkSession, output: str) -> Iterator[str]:
     """A folder beside ``output`` (same file system, a name that readers skip), gone when the block ends."""
-    parent, _, name = output.rstrip("/").rpartition("/")
-    path = f"{parent or ('/' if output.startswith('/') else '.')}/_{name}-{uuid.uuid4().hex[:12]}"
+    path = _beside(output)
     files.make_folder(spark, path)
     try:
         yield path
@@ -48,39 +27,46 @@ def staging(spark: SparkSession, output: str) -> Iterator[str]:
 
 
 def put_table(spark: SparkSession, staged: str, output: str, sidecar: dict[str, Any], mode: str) -> None:
-    """Move a staged folder into its place: its files beside those of a table that is there, if ``mode`` is append."""
-    if mode == "append" and SIDECAR in files.list_names(spark, output):
+    """Move a staged folder to ``output``; with mode append its files beside those of a table that is there.
+
+    Raises UserError where mode is error and another run has made the output meanwhile; the staged table is kept then.
+    """
+    taken = bool(files.list_names(spark, output))
+    if taken and mode == "append":
         append_files(spark, staged, output)
-    else:
-        replace_table(spark, staged, output, sidecar)
+        return
+    files.write_text(spark, f"{staged}/{SIDECAR}", json.dumps(sidecar, indent=2, default=str) + "\n")
+    files.write_text(spark, f"{staged}/_SUCCESS", "")
+    if taken and mode == "error":
+        kept = f"{output.rstrip('/')}-{uuid.uuid4().hex[:12]}"
+        files.rename(spark, staged, kept)
+        raise UserError(f"output {output!r} was made by another run meanwhile; the table of this run is {kept!r}")
+    _replace(spark, staged, output)
 
 
-def replace_table(spark: SparkSession, staged: str, output: str, sidecar: dict[str, Any]) -> None:
-    """Move the staged folder to ``output``, after an earlier table there is moved out of the way."""
-    write_sidecar(spark, staged, sidecar)
-    old = None
-    if files.exists(spark, output):
-        old = staged.rstrip("/") + "-old"
-        files.rename(spark, output, old)
-    else:
-        files.make_folder(spark, _parent(output))
-    files.rename(spark, staged, output)
-    if old is not None:
-        files.delete(spark, old)
+def _replace(spark: SparkSession, staged: str, output: str) -> None:
+    """Move the staged folder to ``output``; what was there is put aside first, and back if the move fails."""
+    if not files.exists(spark, output):
+        files.make_folder(spark, files.parent(output))
+        files.rename(spark, staged, output)
+        return
+    old = _beside(output)
+    files.rename(spark, output, old)
+    try:
+        files.rename(spark, staged, output)
+    except Exception:
+        files.rename(spark, old, output)
+        raise
+    files.delete(spark, old)
 
 
 def append_files(spark: SparkSession, staged: str, output: str) -> None:
-    """Move every data file of the staged folder into the table at ``output``; each move is atomic."""
+    """Move every data file of the staged folder into the table at ``output``; each move is atomic, all are not."""
     for name in files.list_names(spark, staged):
         if not name.startswith(("_", ".")):
             files.rename(spark, f"{staged}/{name}", f"{output}/{name}")
 
 
-def write_sidecar(spark: SparkSession, table: str, sidecar: dict[str, Any]) -> None:
-    """Write ``_elmo.json`` into a table's folder."""
-    files.write_text(spark, f"{table}/{SIDECAR}", json.dumps(sidecar, indent=2, default=str) + "\n")
-
-
-def _parent(path: str) -> str:
-    parent = path.rstrip("/").rpartition("/")[0]
-    return parent or ("/" if path.startswith("/") else ".")
+def _beside(output: str) -> str:
+    """A new name in the folder of ``output``. It has no "=", for which Spark would take it as a partition."""
+    return f"{files.parent(output).rstrip('/')}/_elmo-{uuid.uuid4().hex[:12]}"

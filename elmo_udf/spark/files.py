@@ -45,13 +45,17 @@ def same_file_system(spark: SparkSession, left: str, right: str) -> bool:
 def delete(spark: SparkSession, path: str) -> None:
     """Remove a file or a folder with all it holds; nothing happens where there is none."""
     file_system, where = hadoop_path(spark, path)
-    file_system.delete(where, True)
+    with _reached(path):
+        file_system.delete(where, True)
 
 
 def make_folder(spark: SparkSession, path: str) -> None:
-    """Make a folder and those above it."""
+    """Make a folder and those above it. Raises UserError where that can't be."""
     file_system, where = hadoop_path(spark, path)
-    file_system.mkdirs(where)
+    with _reached(path):
+        made = file_system.mkdirs(where)
+    if not made:
+        raise UserError(f"folder {path!r} can't be made; check the path and its permissions")
 
 
 def rename(spark: SparkSession, source: str, target: str) -> None:
@@ -61,13 +65,24 @@ def rename(spark: SparkSession, source: str, target: str) -> None:
         raise OSError(f"{source} could not be renamed to {target}")
 
 
-def list_names(spark: SparkSession, path: str) -> list[str]:
-    """Names in a folder, sorted; none where there is no such folder."""
+def parent(path: str) -> str:
+    """The folder that ``path`` is in, as a path of the same kind."""
+    above = path.rstrip("/").rpartition("/")[0]
+    return above or ("/" if path.startswith("/") else ".")
+
+
+def list_entries(spark: SparkSession, path: str) -> list[tuple[str, bool]]:
+    """Names in a folder, sorted, and whether each is a folder; none where there is no such folder."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         if not file_system.exists(where):
             return []
-        return sorted(status.getPath().getName() for status in file_system.listStatus(where))
+        return sorted((entry.getPath().getName(), entry.isDirectory()) for entry in file_system.listStatus(where))
+
+
+def list_names(spark: SparkSession, path: str) -> list[str]:
+    """Names in a folder, sorted; none where there is no such folder."""
+    return [name for name, _ in list_entries(spark, path)]
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:

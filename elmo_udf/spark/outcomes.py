@@ -8,6 +8,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.spark.tables import rejects_schema
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -47,4 +49,5 @@ def write_rejects(spark: SparkSession, rows: str, rejects: str, id_type: T.DataT
     """The rejects table (id, reason, detail) from the staged rows, where ``model`` holds the detail."""
     staged = spark.read.parquet(rows).where(F.col("_outcome") != "embedded")
     reason, detail = F.col("_outcome").alias("reason"), F.col("model").alias("detail")
-    staged.select(F.col("id").cast(id_type).alias("id"), reason, detail).coalesce(1).write.parquet(rejects)
+    table = staged.select(F.col("id").cast(id_type).alias("id"), reason, detail)
+    table.to(rejects_schema(id_type)).coalesce(1).write.parquet(rejects)

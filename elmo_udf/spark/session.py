@@ -26,9 +26,8 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     What is added where it is unset: workers use the driver's interpreter; with ``whole_machine`` a task takes all
     cores in local mode, where Spark refuses profiles.
     """
-    active = SparkSession.getActiveSession()
-    if active is not None:
-        return active, False
+    if SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None:
+        return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
     by_python = "PYSPARK_GATEWAY_PORT" not in os.environ  # else by spark-submit
     SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
     conf = SparkConf()

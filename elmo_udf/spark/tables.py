@@ -83,8 +83,12 @@ def check_comparable(left: TableMetadata | None, right: TableMetadata | None, wh
             )
 
 
-def check_append(spark: SparkSession, path: str, metadata: TableMetadata, documents: DataFrame) -> None:
-    """Refuse to append vectors made another way, or documents whose id the table at ``path`` has already."""
+def check_append(
+    spark: SparkSession, path: str, rejects: str, metadata: TableMetadata, schema: T.StructType, documents: DataFrame
+) -> None:
+    """Refuse to append vectors made another way, other columns, or documents whose id the table has already."""
+    if files.list_names(spark, rejects):
+        _check_columns(rejects, read_table(spark, rejects).schema, rejects_schema(schema["id"].dataType))
     if not files.list_names(spark, path):
         return
     table = read_embeddings(spark, path)
@@ -96,9 +100,28 @@ def check_append(spark: SparkSession, path: str, metadata: TableMetadata, docume
                 f"table {path!r} was made with {name} {theirs!r}, and this run has {ours!r}; expected equal options; "
                 "use those of the table, or another output"
             )
+    _check_columns(path, table.schema, schema)
     twice = documents.join(table.select("id").distinct(), "id", "left_semi").select("id").limit(1).collect()
     if twice:
         raise UserError(
             f"table {path!r} has rows of ids of the input already, such as {twice[0].id!r}; expected new ids only; "
             "leave them out of the input, or use another output"
+        )
+
+
+def rejects_schema(id_type: T.DataType) -> T.StructType:
+    """Columns of a rejects table: id as in the input, reason, detail."""
+    return T.StructType().add("id", id_type).add("reason", "string").add("detail", "string")
+
+
+def _check_columns(path: str, found: T.StructType, ours: T.StructType) -> None:
+    """Refuse other columns than those of a table: a file with others would make it unreadable."""
+    there, here = ([f"{field.name} {field.dataType.simpleString()}" for field in schema] for schema in (found, ours))
+    if there != here:
+        only_there, only_here = (
+            ", ".join(n for n in a if n not in b) or "none" for a, b in ((there, here), (here, there))
+        )
+        raise UserError(
+            f"table {path!r} and this run have other columns: {only_there} only in the table, {only_here} only in this "
+            "run; expected equal columns; change --keep-columns or the input, or use another output"
         )

@@ -1,0 +1,86 @@
+"""What may be written where: checked on the driver before any work, so that nothing is lost by a mistake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pyspark.sql import SparkSession
+
+from elmo_udf.errors import UserError
+from elmo_udf.spark import files
+from elmo_udf.spark.tables import SIDECAR
+
+_GLOB = re.compile(r"[*?{}\[\]\\]")
+
+
+def check_outputs(spark: SparkSession, outputs: Mapping[str, str], inputs: Mapping[str, str], mode: str) -> None:
+    """Refuse outputs that exist (unless ``mode`` says what to do with them), and that would destroy something.
+
+    Keys are the names of the options, for the messages. Outputs must be on one file system (tables are renamed into
+    place), apart from each other, and not hold an input.
+    """
+    for name, path in outputs.items():
+        _check_name(spark, name, path)
+        for other, source in inputs.items():
+            if _holds(spark, path, _fixed_part(source)):
+                raise UserError(
+                    f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one"
+                )
+    for name, path in outputs.items():
+        for other, second in outputs.items():
+            if name != other:
+                _check_apart(spark, (name, path), (other, second))
+    for name, path in outputs.items():
+        _check_content(spark, name, path, mode)
+
+
+def _check_name(spark: SparkSession, name: str, path: str) -> None:
+    qualified = str(files.hadoop_path(spark, path)[1].toUri().getPath())
+    if found := _GLOB.search(qualified):
+        raise UserError(
+            f"{name} {path!r} has {found[0]!r} in its path, where Spark sees a pattern; choose a plain path"
+        )
+
+
+def _check_apart(spark: SparkSession, first: tuple[str, str], second: tuple[str, str]) -> None:
+    (name, path), (other, other_path) = first, second
+    if not files.same_file_system(spark, path, other_path):
+        raise UserError(
+            f"{name} {path!r} and {other} {other_path!r} are on different file systems, expected one; "
+            f"give a path of {other} beside the {name}"
+        )
+    if _holds(spark, path, other_path):
+        raise UserError(f"{name} {path!r} holds {other} {other_path!r}; expected paths apart; change one")
+
+
+def _check_content(spark: SparkSession, name: str, path: str, mode: str) -> None:
+    found = files.list_names(spark, path)
+    if mode == "error" and found:
+        raise UserError(f"{name} {path!r} exists already; give another path, or --mode overwrite")
+    for entry, is_folder in files.list_entries(spark, path):
+        of_a_table = "=" in entry if is_folder else entry.endswith(".parquet")
+        if not of_a_table and not entry.startswith(("_", ".")):
+            raise UserError(
+                f"{name} {path!r} holds {entry!r}, which is no part of a table; expected a table, or nothing; "
+                "give another path"
+            )
+    if found and SIDECAR not in found and not any(entry.endswith(".parquet") or "=" in entry for entry in found):
+        raise UserError(
+            f"{name} {path!r} holds {found[0]!r} and no table; expected a table, or nothing; give another path"
+        )
+
+
+def _fixed_part(source: str) -> str:
+    """The folder of a pattern, up to its first part with a glob character; other paths as they are."""
+    match = _GLOB.search(source)
+    return source if match is None else source[: match.start()].rpartition("/")[0] or "."
+
+
+def _holds(spark: SparkSession, outer: str, inner: str) -> bool:
+    """Whether ``inner`` is ``outer`` or lies in it."""
+    (outer_system, outer_path), (inner_system, inner_path) = (files.hadoop_path(spark, p) for p in (outer, inner))
+    if not outer_system.getUri().equals(inner_system.getUri()):
+        return False
+    folder, path = (str(p.toUri().getPath()).rstrip("/") + "/" for p in (outer_path, inner_path))
+    return path.startswith(folder)
