@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "text": {"errors"},
     "models": {"errors", "text"},
     "network": {"errors", "text", "models"},
-    "spark": {"errors", "options", "models"},
+    "spark": {"errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
     "similarity": {"errors", "options", "spark", "embedding"},
     "cli": {"errors", "version", "flags", "spark"},
@@ -32,8 +32,8 @@ TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
 """The modules outside of elmo_udf.network that import TensorFlow; these and those inside of functions only."""
 
 SPARK_FACING = {
-    "embedding": {"corpus", "loaded", "plan", "progress", "records", "rows", "stats", "udf"},
-    "similarity": {"compare", "job", "join", "pack", "progress", "query", "tables"},
+    "embedding": {"corpus", "loaded", "plan", "records", "rows", "stats", "udf"},
+    "similarity": {"compare", "job", "join", "pack", "query", "tables"},
 }
 """The modules outside of elmo_udf.spark that import pyspark. All others are plain Python."""
 

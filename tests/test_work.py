@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from elmo_udf.embedding.progress import progress_line
-from elmo_udf.embedding.stats import WorkerStats
+from elmo_udf.embedding.stats import WorkerStats, progress_line
 from elmo_udf.embedding.work import count_tasks, operations_a_token
 from elmo_udf.models.form import NetworkOptions
 from elmo_udf.spark.session import local_cores

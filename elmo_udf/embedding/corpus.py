@@ -9,13 +9,13 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.plan import Plan, make_plan
-from elmo_udf.embedding.progress import watched
 from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
-from elmo_udf.embedding.stats import WorkerStats, stats_accumulator
+from elmo_udf.embedding.stats import WorkerStats, progress_line, stats_accumulator
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import commit
 from elmo_udf.spark.outcomes import Counts, count_outcomes, write_rejects
 from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.progress import watched
 from elmo_udf.spark.tables import check_append
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
     stats = stats_accumulator(spark.sparkContext)
     started = time.perf_counter()
     with commit.staging(spark, options.output) as folder:
-        with watched(spark, stats, plan.n_rows):
+        with watched(stats, lambda done, seconds: progress_line(done, plan.n_rows, seconds)):
             rows = embedded_rows(plan, options, stats)
             rows.write.partitionBy(OUTCOME).parquet(f"{folder}/rows")
         embedding_s = time.perf_counter() - started

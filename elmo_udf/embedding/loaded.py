@@ -36,6 +36,8 @@ def encoder_in_worker(file_name: str, precision: str) -> tuple[Encoder, Load | N
     if key in _encoders:
         return _encoders[key], None
     started = time.perf_counter()
+    if context and "gpu" in context.resources():  # before TensorFlow starts: it would take every GPU of the machine
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(context.resources()["gpu"].addresses)
     _encoders.clear()  # one model at a time: the one before is not asked for again in practice, and is large
 
     from elmo_udf.models.store import load

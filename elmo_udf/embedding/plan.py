@@ -17,7 +17,6 @@ from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.reading import reading
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.spark.tables import TableMetadata
-from elmo_udf.version import __version__
 
 
 @dataclass(frozen=True)
@@ -65,20 +64,7 @@ def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
         raise UserError(f"input {options.input!r} has no rows, expected at least one document; check path and format")
     stage = embedding_stage(spark)
     n_tasks = options.partitions or count_tasks(n_characters, model.network, stage.cpus, stage.slots)
-    metadata = TableMetadata(
-        model=options.model,
-        fingerprint=model.fingerprint,
-        layer=options.layer,
-        pooling=options.pooling,
-        level=options.level,
-        tokenizer=options.tokenizer,
-        language=options.language,
-        max_sentence_tokens=options.max_sentence_tokens,
-        precision=options.precision,
-        normalize=options.normalize,
-        width=width,
-        elmo_udf_version=__version__,
-    )
+    metadata = TableMetadata.of_options(options, model.fingerprint, width)
     return Plan(model, documents, n_rows, n_characters, stage, n_tasks, metadata)
 
 
@@ -89,6 +75,6 @@ def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int]:
         text = F.to_json(TEXT)
     # The column of malformed lines is read too: Spark parses only what is asked for, and would not notice them.
     counted = documents.select(F.count("*"), F.sum(F.length(text)), F.count(MALFORMED))
-    with reading(f"input {options.input!r}", "files of the format named"):
+    with reading(f"input {options.input!r}", "files of one format and with the same columns"):
         n_rows, n_characters, _ = counted.collect()[0]
     return n_rows, n_characters or 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pyspark import Accumulator, AccumulatorParam, SparkContext
 
 from elmo_udf.embedding.loaded import Load
+from elmo_udf.spark.progress import time_left
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,13 @@ class _Sum(AccumulatorParam[WorkerStats]):
 def stats_accumulator(context: SparkContext) -> Accumulator[WorkerStats]:
     """A Spark accumulator of WorkerStats; Spark adds a task's part when the task ends."""
     return context.accumulator(WorkerStats(), _Sum())
+
+
+def progress_line(stats: WorkerStats, n_documents: int, seconds: float) -> str:
+    """What is done, how fast, and how long the rest will take at that speed."""
+    share = min(1.0, stats.n_documents / max(1, n_documents))
+    left = f", {time_left(share, seconds)}" if share else ""
+    return (
+        f"embedded {stats.n_documents:,} of {n_documents:,} documents ({share:.0%}), {stats.n_tokens:,} tokens, "
+        f"{stats.n_tokens / max(seconds, 1e-9):,.0f} tokens/s{left}"
+    )

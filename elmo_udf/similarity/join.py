@@ -30,9 +30,9 @@ from elmo_udf.similarity.plan import (
     stripes_of,
     super_tiles,
 )
-from elmo_udf.similarity.progress import watched
 from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
+from elmo_udf.spark.progress import time_left, watched
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class Comparison:
                         yield from work(*tasks[number])
                         done.add(cells[number])
 
-        with watched(done, sum(cells)):
+        with watched(done, lambda n_done, seconds: progress_line(n_done, sum(cells), seconds)):
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
         return self.spark.read.schema(schema).parquet(path)
@@ -151,3 +151,10 @@ class Comparison:
 
 def _cosine() -> Any:
     return (F.col("steps") / STEPS).alias("cosine")
+
+
+def progress_line(done: int, total: int, seconds: float) -> str:
+    """What is done, how fast, and how long the rest will take at that speed."""
+    speed = done / max(seconds, 1e-9)
+    left = time_left(done / total, seconds)
+    return f"compared {done:,} of {total:,} pairs ({done / total:.0%}), {speed:,.0f} pairs/s, {left}"

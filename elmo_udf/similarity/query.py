@@ -90,18 +90,7 @@ def _check_level(options: QueryOptions, made: TableMetadata) -> None:
 
 def _vector(spark: SparkSession, options: QueryOptions, made: TableMetadata) -> np.ndarray:
     """The vector (D,) of the text as a document, or of the first occurrence of the word in it."""
-    embed = elmo_udf(
-        made.model,
-        spark=spark,
-        layer=made.layer,
-        pooling=made.pooling,
-        level=options.level,
-        tokenizer=made.tokenizer,
-        language=made.language,
-        max_sentence_tokens=made.max_sentence_tokens,
-        normalize=made.normalize,
-        precision=made.precision,
-    )
+    embed = elmo_udf(spark=spark, **made.options() | {"level": options.level})
     text = spark.createDataFrame([(options.text,)], "text string").coalesce(1)
     value = text.select(embed("text").alias("embedding")).collect()[0].embedding
     if value is None:

@@ -9,11 +9,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
+from elmo_udf.options import ModelOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.reading import reading
+from elmo_udf.version import __version__
 
 SIDECAR = "_elmo.json"
 """Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
+
+
+_OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name != "model_sha256")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,16 @@ class TableMetadata:
     normalize: bool
     width: int
     elmo_udf_version: str
+
+    @staticmethod
+    def of_options(options: ModelOptions, fingerprint: str, width: int) -> TableMetadata:
+        """What a table made with these options will say."""
+        values = {name: getattr(options, name) for name in _OPTIONS}
+        return TableMetadata(fingerprint=fingerprint, width=width, elmo_udf_version=__version__, **values)
+
+    def options(self) -> dict[str, Any]:
+        """The model options that make such vectors again."""
+        return {name: getattr(self, name) for name in _OPTIONS}
 
     @staticmethod
     def of_column(column: T.StructField) -> TableMetadata | None:

@@ -1,0 +1,49 @@
+"""A line of progress every few seconds while Spark works."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from pyspark import Accumulator
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+EVERY_S = 5.0
+
+
+@contextmanager
+def watched(done: Accumulator[T], line: Callable[[T, float], str]) -> Iterator[None]:
+    """Log ``line(value of the accumulator, seconds)`` while the block runs, whenever the value has changed.
+
+    Spark adds a task's part when the task ends.
+    """
+    started, finished = time.monotonic(), threading.Event()
+    shown = done.value
+
+    def watch() -> None:
+        nonlocal shown
+        while not finished.wait(EVERY_S):
+            if done.value != shown:
+                shown = done.value
+                log.info("%s", line(shown, time.monotonic() - started))
+
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def time_left(share: float, seconds: float) -> str:
+    """The text "ETA h:mm:ss" for the rest, where ``share`` (above 0) of the work took ``seconds``."""
+    minutes, rest = divmod(round(seconds / share - seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"ETA {hours}:{minutes:02d}:{rest:02d}" if hours else f"ETA {minutes}:{rest:02d}"
