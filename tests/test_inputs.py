@@ -93,6 +93,7 @@ def test_parquet_with_tokens_and_kept_columns(spark: SparkSession, tmp_path: Pat
         (["a.ndjson.gz"], "json"),
         (["x.txt"], "text"),
         (["part-0.snappy.parquet"], "parquet"),
+        (["text"], "parquet"),  # a name, no suffix
     ],
 )
 def test_the_format_is_told_from_names(spark: SparkSession, tmp_path: Path, names: list[str], expected: str) -> None:
@@ -102,15 +103,56 @@ def test_the_format_is_told_from_names(spark: SparkSession, tmp_path: Path, name
 
 
 @pytest.mark.parametrize(
+    ("folder", "file", "expected"),
+    [
+        ("text", "part-0.parquet", "parquet"),
+        ("json", "part-0", "parquet"),
+        ("data.csv", "part-0.parquet", "parquet"),
+        ("data.csv", "part-0", "csv"),
+    ],
+)
+def test_the_name_of_the_folder_comes_last(
+    spark: SparkSession, tmp_path: Path, folder: str, file: str, expected: str
+) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / file).touch()
+    assert guess_format(spark, str(tmp_path / folder)) == expected
+
+
+def test_a_column_called_malformed_is_only_a_column_of_parquet(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    pq.write_table(pa.table({"id": ["a"], "text": ["b"], "_malformed": ["c"]}), path)
+    table = read_documents(spark, EmbedOptions(input=str(path), output="unused", keep_columns=("_malformed",)))
+    assert table.collect() == [("a", "b", None, "c")]
+
+
+@pytest.mark.parametrize("header", [",id,text", "x,id,text,x", "text,id,text2"])
+def test_csv_with_odd_headers(spark: SparkSession, tmp_path: Path, header: str) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(f"{header}\n0,7,one,two\n" if header.count(",") > 2 else f"{header}\n0,7,one\n")
+    text = "0" if header.startswith("text") else "one"
+    assert read(spark, path) == [("7", text)]
+
+
+def test_kept_intervals_of_months_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    path = str(tmp_path / "d.parquet")
+    spark.sql("SELECT 'a' id, 'b' text, array(INTERVAL '3' MONTH) age").write.parquet(path)
+    with pytest.raises(UserError, match="column to keep 'age' is array<interval month>, and Spark can't bring"):
+        read(spark, path, keep_columns=("age",))
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"input": "nowhere.csv"}, "input 'nowhere.csv' does not exist"),
         ({"input": "nope://x/y.csv"}, "can't be reached"),
         ({"id_column": "key"}, "id column 'key' is not in input"),
-        ({"text_column": "body"}, "found ['id', 'many', 'n', 'text']; name another with --text-column"),
+        ({"text_column": "body"}, "found ['Model', 'id', 'many', 'n', 'text']; name another with --text-column"),
         ({"keep_columns": ("lang",)}, "column to keep 'lang' is not in input"),
         ({"keep_columns": ("n", "n")}, "given twice"),
         ({"keep_columns": ("id",)}, "a name of the embedding table's own"),
+        ({"keep_columns": ("Model",)}, "a name of the embedding table's own"),
+        ({"whole_files": True}, "whose format is json; expected text files"),
         ({"keep_columns": ("_text",)}, "column to keep '_text' is not in input"),
         ({"text_column": "n"}, "text column 'n' is bigint, expected string"),
         ({"id_column": "many"}, "id column 'many' is array<string>, expected a plain type"),
@@ -119,7 +161,7 @@ def test_the_format_is_told_from_names(spark: SparkSession, tmp_path: Path, name
 )
 def test_mistakes_are_one_line(spark: SparkSession, tmp_path: Path, options: dict[str, object], words: str) -> None:
     path = tmp_path / "d.json"
-    path.write_text('{"id": "a", "text": "b", "n": 1, "many": ["x"]}\n')
+    path.write_text('{"id": "a", "text": "b", "n": 1, "many": ["x"], "Model": 1}\n')
     with pytest.raises(UserError) as error:
         read_documents(spark, EmbedOptions(**{"input": str(path), "output": "unused"} | options))  # type: ignore[arg-type]
     assert words in str(error.value)

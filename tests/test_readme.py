@@ -152,8 +152,8 @@ def test_reasons_are_those_of_the_code() -> None:
     table = README.split("| reason | |\n")[1].split("\n\n")[0]
     said = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     code = "".join(path.read_text("utf-8") for path in (ROOT / "elmo_udf" / "embedding").glob("*.py"))
-    ending = "id|text|record|large|vector"
-    assert said == set(re.findall(rf'"((?:null|blank|duplicate|malformed|too|non_finite)_(?:{ending}))"', code))
+    ending = "id|text|record|large|vector|utf8"
+    assert said == set(re.findall(rf'"((?:null|not|blank|duplicate|malformed|too|non_finite)_(?:{ending}))"', code))
 
 
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"])

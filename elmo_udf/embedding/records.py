@@ -64,6 +64,10 @@ def row_fields(level: str) -> list[T.StructField]:
     return fields
 
 
+_BATCH_BYTES = 2**26
+"""About how much a batch of rows may hold: a kept column repeated with every token can exceed Arrow's 2 GiB."""
+
+
 def rows_of_records(
     width: int, level: str, schema: T.StructType
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -81,16 +85,30 @@ def rows_of_records(
             n_rows = np.where(rejected, 1, pc.list_value_length(pc.struct_field(record, "n_tokens")).to_numpy())
             source = pa.array(np.repeat(np.arange(batch.num_rows), n_rows))  # (R,) document of each row
             row_rejected = np.repeat(rejected, n_rows)
-            columns = {"embedding": _embeddings(record, row_rejected, width)}
+            columns: dict[str, pa.Array] = {"embedding": _embeddings(record, row_rejected, width)}
             for name in names[1:]:
                 columns[name] = _scatter(pc.list_flatten(pc.struct_field(record, name)), row_rejected)
-            columns[REASON] = pc.struct_field(record, "reason").take(source)
-            columns[DETAIL] = pc.struct_field(record, "detail").take(source)
-            others = {name: batch.column(name).take(source) for name in batch.schema.names if name != RECORD_COLUMN}
-            columns = others | columns
-            yield pa.RecordBatch.from_arrays([columns[name] for name in column_names], names=column_names)
+            # What a document has once is repeated with each of its rows, slice by slice.
+            repeated = {REASON: pc.struct_field(record, "reason"), DETAIL: pc.struct_field(record, "detail")}
+            repeated |= {name: batch.column(name) for name in batch.schema.names if name != RECORD_COLUMN}
+            for rows in _slices(list(repeated.values()), n_rows, width):
+                part = {name: column[rows] for name, column in columns.items()}
+                part |= {name: column.take(source[rows]) for name, column in repeated.items()}
+                yield pa.RecordBatch.from_arrays([part[name] for name in column_names], names=column_names)
 
     return expand
+
+
+def _slices(repeated: list[pa.Array], n_rows: np.ndarray, width: int) -> Iterator[slice]:
+    """Runs of rows of about _BATCH_BYTES, at least one row each; ``n_rows`` (B,) is the number of each document."""
+    document_bytes = [sum(column.slice(i, 1).nbytes for column in repeated) for i in range(len(n_rows))]
+    ends = np.cumsum(np.repeat(np.array(document_bytes, np.int64) + 4 * width, n_rows))  # (R,) bytes up to each row
+    start = 0
+    while start < len(ends):
+        limit = _BATCH_BYTES + (ends[start - 1] if start else 0)
+        stop = max(start + 1, int(np.searchsorted(ends, limit, side="right")))
+        yield slice(start, stop)
+        start = stop
 
 
 def _embeddings(record: pa.StructArray, row_rejected: np.ndarray, width: int) -> pa.ListArray:

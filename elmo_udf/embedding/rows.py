@@ -12,7 +12,7 @@ from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.udf import record_udf
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, TEXT
+from elmo_udf.spark.inputs import MALFORMED, TEXT, kept_names
 
 OUTCOME = "_outcome"
 """Partition column of the staged rows: ``embedded``, or the reason of a rejection."""
@@ -26,10 +26,11 @@ def embedded_rows(plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerSt
 
     (All files of one write have the same columns; this one has a string to spare where there is no vector.)
     """
-    checked = _first_of_each_id(_with_reasons(plan.documents), plan.n_tasks)
+    kept = kept_names(options)
+    checked = _first_of_each_id(_with_reasons(plan.documents), kept, plan.n_tasks)
     text = F.when(F.col("_reason").isNull(), F.col(TEXT))
-    carried = [*_CARRIED, *options.keep_columns]
-    records = checked.select(*map(_quoted, carried), record_udf(plan.model, options, stats)(text).alias(RECORD_COLUMN))
+    carried = [*_CARRIED, *kept]
+    records = checked.select(*carried, record_udf(plan.model, options, stats)(text).alias(RECORD_COLUMN))
     schema = T.StructType([records.schema[name] for name in carried] + row_fields(options.level))
     schema = schema.add(REASON, "string").add(DETAIL, "string")
     expand = rows_of_records(plan.metadata.width, options.level, schema)
@@ -45,7 +46,7 @@ def embedded_rows(plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerSt
 
 def empty_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> DataFrame:
     """The embedding table without a row."""
-    kept = [plan.documents.schema[name] for name in options.keep_columns]
+    kept = [plan.documents.schema[name] for name in kept_names(options)]
     fields = [plan.documents.schema["id"], *row_fields(options.level), *kept]
     schema = T.StructType(fields).add("content_hash", "string").add("model", "string").add("embedded_at", "timestamp")
     return _in_order(spark.createDataFrame([], schema), plan, options)
@@ -56,8 +57,8 @@ def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) ->
     counts = ("n_tokens", "n_sentences", "n_truncated")
     positions = [f.name for f in row_fields(options.level) if f.name not in ("embedding", *counts)]
     embedding = F.col("embedding").alias("embedding", metadata=plan.metadata.as_dict())
-    tail = ("content_hash", "model", "embedded_at", *options.keep_columns, *more)
-    return rows.select("id", *positions, embedding, *counts, *map(_quoted, tail))
+    kept = [F.col(ours).alias(name) for ours, name in zip(kept_names(options), options.keep_columns, strict=True)]
+    return rows.select("id", *positions, embedding, *counts, "content_hash", "model", "embedded_at", *kept, *more)
 
 
 def _with_reasons(documents: DataFrame) -> DataFrame:
@@ -69,25 +70,42 @@ def _with_reasons(documents: DataFrame) -> DataFrame:
     else:
         blank = text.rlike(_BLANK)
     checks = [
-        (F.col(MALFORMED).isNotNull(), "malformed_record", F.substring(F.col(MALFORMED), 1, 200)),
+        (F.col(MALFORMED).isNotNull(), "malformed_record", F.make_valid_utf8(F.substring(F.col(MALFORMED), 1, 200))),
         (F.col("id").isNull(), "null_id", F.lit("the id is NULL")),
+        *[
+            (~_is_utf8(F.col(name), documents.schema[name].dataType), "not_utf8", F.lit(f"the {what} is not UTF-8"))
+            for name, what in [("id", "id"), (TEXT, "text")]
+        ],
         (F.col(TEXT).isNull(), "null_text", F.lit("the text is NULL")),
         (blank, "blank_text", F.format_string("the text is %d characters of white space", F.length(text))),
     ]
+    is_string = isinstance(documents.schema["id"].dataType, T.StringType)
     return (
         documents.withColumn("content_hash", F.sha2(text, 256))
         .withColumn("_reason", F.coalesce(*[F.when(found, F.lit(reason)) for found, reason, _ in checks]))
         .withColumn("_detail", F.coalesce(*[F.when(found, detail) for found, _, detail in checks]))
+        .withColumn("id", F.make_valid_utf8("id") if is_string else F.col("id"))  # in the rejects, all can be read
     )
 
 
-def _first_of_each_id(documents: DataFrame, n_tasks: int) -> DataFrame:
-    """Of the good rows that share an id the one with the smallest content hash stays; spread over ``n_tasks``."""
+def _is_utf8(column: Column, kind: T.DataType) -> Column:
+    """Whether all strings in it are valid UTF-8, which Spark does not ask of a file, and Python does. True for NULL."""
+    if isinstance(kind, T.ArrayType):
+        return F.coalesce(F.forall(column, lambda item: _is_utf8(item, kind.elementType)), F.lit(True))
+    return F.coalesce(F.is_valid_utf8(column), F.lit(True)) if isinstance(kind, T.StringType) else F.lit(True)
+
+
+def _first_of_each_id(documents: DataFrame, kept: list[str], n_tasks: int) -> DataFrame:
+    """Of the good rows that share an id the one with the smallest content hash stays; spread over ``n_tasks``.
+
+    Where the texts are equal too, a hash of the columns ``kept`` decides, and so never the order of the input.
+    """
     good = F.col("_reason").isNull()
     # Rows that are rejected already compete with none; their hash keeps them from all meeting in one task.
     apart = F.when(~good, F.coalesce(F.col("content_hash"), F.lit(MALFORMED)))
     spread = documents.withColumn("_apart", apart).repartition(n_tasks, "id", "_apart")
-    order = Window.partitionBy("id", "_apart").orderBy("content_hash")
+    ties = [F.xxhash64(F.to_json(F.struct(*kept)))] if kept else []  # as JSON: maps can be neither compared nor hashed
+    order = Window.partitionBy("id", "_apart").orderBy("content_hash", *ties)
     kept_hash = F.first("content_hash").over(order)
     detail = F.concat(F.lit("another row of this id is kept, with content hash "), kept_hash)
     is_duplicate: Column = good & (F.row_number().over(order) > 1)
@@ -96,7 +114,3 @@ def _first_of_each_id(documents: DataFrame, n_tasks: int) -> DataFrame:
         .withColumn("_detail", F.when(F.col("_duplicate"), detail).otherwise(F.col("_detail")))
         .withColumn("_reason", F.when(F.col("_duplicate"), F.lit("duplicate_id")).otherwise(F.col("_reason")))
     )
-
-
-def _quoted(name: str) -> Column:
-    return F.col(f"`{name}`")

@@ -20,6 +20,7 @@ MALFORMED = "_malformed"
 """Column with a JSON line that is no object, else NULL."""
 
 _FORMATS = {
+    "parquet": "parquet",
     "csv": "csv",
     "tsv": "csv",
     "json": "json",
@@ -28,17 +29,15 @@ _FORMATS = {
     "txt": "text",
     "text": "text",
 }
-_RESERVED = ("id", "embedding", "n_tokens", "n_sentences", "n_truncated", "content_hash", "model", "embedded_at")
-_INTERNAL = (
-    TEXT,
-    MALFORMED,
-    "_record",
-    "_record_reason",
-    "_record_detail",
-    "_reason",
-    "_detail",
-    "_apart",
-    "_duplicate",
+_RESERVED = (
+    "id",
+    "embedding",
+    "n_tokens",
+    "n_sentences",
+    "n_truncated",
+    "content_hash",
+    "model",
+    "embedded_at",
     "_outcome",
 )
 _RESERVED_BY_LEVEL = {
@@ -49,15 +48,30 @@ _RESERVED_BY_LEVEL = {
 
 
 def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
-    """The input as columns ``id``, TEXT, MALFORMED and the kept ones. Nothing is read but schemas and names.
+    """The input as columns ``id``, TEXT, MALFORMED and, under their :func:`kept_names`, those to keep.
 
-    Raises UserError for an input that is not there or can't be read, and for columns that are missing, of the wrong
-    type or in the table's own way.
+    Nothing is read but schemas and names. Raises UserError for an input that is not there or can't be read, and for
+    columns that are missing, of the wrong type or in the table's own way.
     """
     kind = options.input_format or guess_format(spark, options.input)
+    if options.whole_files and kind != "text":
+        raise UserError(
+            f"--whole-files with input {options.input!r}, whose format is {kind}; expected text files; "
+            "leave the flag out, or add --input-format text"
+        )
     with reading(f"input {options.input!r}", f"{kind} files"):
         table = _read(spark, kind, options)
     return _select(table, kind, options)
+
+
+def kept_names(options: EmbedOptions) -> list[str]:
+    """Our own names of the columns to keep, until the table is written: a user's may hold dots, or be one of ours."""
+    return [f"_kept_{i}" for i in range(len(options.keep_columns))]
+
+
+def quoted(name: str) -> Column:
+    """The column of that very name, whatever characters it has."""
+    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def guess_format(spark: SparkSession, path: str) -> str:
@@ -65,11 +79,12 @@ def guess_format(spark: SparkSession, path: str) -> str:
     pattern, glob = path.rstrip("/"), any(character in path for character in "*?{[")
     if not glob and not files.exists(spark, path):
         raise UserError(f"input {path!r} does not exist; check the path")
-    for name in [pattern.rpartition("/")[2], *([] if glob else files.list_names(spark, path))]:
+    for name in [*([] if glob else files.list_names(spark, path)), pattern.rpartition("/")[2]]:
         if name.startswith(("_", ".")):
             continue
-        suffix = re.sub(r"\.(gz|bz2|zst|snappy|lz4|deflate)$", "", name.lower()).rpartition(".")[2]
-        if suffix in _FORMATS:
+        stem = re.sub(r"\.(gz|bz2|zst|snappy|lz4|deflate)$", "", name.lower())
+        _, dot, suffix = stem.rpartition(".")
+        if dot and suffix in _FORMATS:
             return _FORMATS[suffix]
     return "parquet"
 
@@ -80,7 +95,10 @@ def _read(spark: SparkSession, kind: str, options: EmbedOptions) -> DataFrame:
     if kind == "csv":  # RFC 4180: a quote within quotes is doubled, and a quoted field may hold line breaks
         separator = "\t" if re.search(r"\.tsv(\.\w+)?$", options.input.lower()) else ","
         reader = spark.read.option("header", True).option("multiLine", True).option("sep", separator)
-        return reader.option("quote", '"').option("escape", '"').csv(options.input)
+        reader = reader.option("quote", '"').option("escape", '"')
+        table = reader.csv(options.input)
+        # Spark reads all files by the first one's header, and compares it with theirs only when told to.
+        return reader.option("enforceSchema", _has_made_up_names(table.columns)).schema(table.schema).csv(options.input)
     if kind == "json":
         return _with_malformed(
             spark, spark.read.option("columnNameOfCorruptRecord", MALFORMED).json(options.input), options
@@ -89,6 +107,12 @@ def _read(spark: SparkSession, kind: str, options: EmbedOptions) -> DataFrame:
         table = spark.read.text(options.input, wholetext=True)
         return table.select(_path().alias("id"), F.col("value").alias("text"))
     return _lines(spark.read.text(options.input))
+
+
+def _has_made_up_names(columns: list[str]) -> bool:
+    """Whether Spark may have renamed columns of a CSV file, as it does by position where names are empty or equal."""
+    stems = [name.lower().removesuffix(str(i)) for i, name in enumerate(columns) if name.endswith(str(i))]
+    return "_c" in stems or len(set(stems)) < len(stems)
 
 
 def _with_malformed(spark: SparkSession, table: DataFrame, options: EmbedOptions) -> DataFrame:
@@ -127,7 +151,7 @@ def _lines(table: DataFrame) -> DataFrame:
 
 def _select(table: DataFrame, kind: str, options: EmbedOptions) -> DataFrame:
     id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
-    found = [name for name in table.columns if name != MALFORMED]
+    found = [name for name in table.columns if kind != "json" or name != MALFORMED]
     for name, what in [(id_column, "id column"), (text_column, "text column")] + [
         (name, "column to keep") for name in options.keep_columns
     ]:
@@ -137,13 +161,34 @@ def _select(table: DataFrame, kind: str, options: EmbedOptions) -> DataFrame:
                 f"{what} {name!r} is not in input {options.input!r}; found {found}; name another with {flag}"
             )
     _check_types(table, id_column, text_column)
-    reserved = {*_RESERVED, *_RESERVED_BY_LEVEL[options.level], *_INTERNAL}
+    _check_kept(table, options)
+    malformed = F.col(MALFORMED) if kind == "json" else F.lit(None).cast("string").alias(MALFORMED)
+    kept = [quoted(name).alias(ours) for name, ours in zip(options.keep_columns, kept_names(options), strict=True)]
+    return table.select(quoted(id_column).alias("id"), quoted(text_column).alias(TEXT), malformed, *kept)
+
+
+def _check_kept(table: DataFrame, options: EmbedOptions) -> None:
+    """Names as Spark compares them, without case; types that Spark brings to Python and back."""
+    taken = [*_RESERVED, *_RESERVED_BY_LEVEL[options.level]]
     for name in options.keep_columns:
-        if name in reserved or options.keep_columns.count(name) > 1:
+        if name.lower() in taken:
             raise UserError(f"column to keep {name!r} is a name of the embedding table's own or given twice; rename it")
-    malformed = F.col(MALFORMED) if MALFORMED in table.columns else F.lit(None).cast("string").alias(MALFORMED)
-    quoted = [F.col(f"`{name}`") for name in options.keep_columns]
-    return table.select(F.col(f"`{id_column}`").alias("id"), F.col(f"`{text_column}`").alias(TEXT), malformed, *quoted)
+        taken.append(name.lower())
+        if _has_months(table.schema[name].dataType):
+            raise UserError(
+                f"column to keep {name!r} is {table.schema[name].dataType.simpleString()}, and Spark can't bring "
+                "intervals of years and months to Python; expected another type; cast it to string, or leave it out"
+            )
+
+
+def _has_months(kind: T.DataType) -> bool:
+    if isinstance(kind, T.ArrayType):
+        return _has_months(kind.elementType)
+    if isinstance(kind, T.MapType):
+        return _has_months(kind.keyType) or _has_months(kind.valueType)
+    if isinstance(kind, T.StructType):
+        return any(_has_months(field.dataType) for field in kind)
+    return isinstance(kind, T.YearMonthIntervalType)
 
 
 def _check_types(table: DataFrame, id_column: str, text_column: str) -> None:
@@ -156,7 +201,9 @@ def _check_types(table: DataFrame, id_column: str, text_column: str) -> None:
             "sentence) or array<array<string>>; name another with --text-column"
         )
     identifier = table.schema[id_column].dataType
-    if isinstance(identifier, (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType)):
+    if isinstance(
+        identifier, (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType, T.YearMonthIntervalType)
+    ):
         raise UserError(
             f"id column {id_column!r} is {identifier.simpleString()}, expected a plain type such as string or bigint; "
             "name another with --id-column"

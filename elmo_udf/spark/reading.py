@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
@@ -22,10 +23,19 @@ def reading(what: str, expected: str) -> Iterator[None]:
     except AnalysisException as error:
         raise UserError(_line(what, str(error), expected)) from None
     except (PySparkException, Py4JJavaError) as error:
-        message = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
+        message = _messages(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
         if not any(name in message for name in _ABOUT_THE_DATA):
             raise
         raise UserError(_line(what, message, expected)) from None
+
+
+def _messages(exception: Any) -> str:
+    """What an exception of Java says, then what the one says that began it, on one line."""
+    first, cause = exception, exception
+    while cause.getCause() is not None:
+        cause = cause.getCause()
+    words = [str(first.getMessage()), *([] if cause is first else [str(cause.getMessage())])]
+    return "; ".join(" ".join(text.split()) for text in words)
 
 
 def _line(what: str, message: str, expected: str) -> str:
