@@ -115,7 +115,18 @@ def test_documents_come_out_before_all_have_gone_in() -> None:
 
 
 def test_too_many_vectors_for_a_row_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents_module, "MAX_DOCUMENT_BYTES", 16 * 4 * 5)
-    found = embed(["a b c d e", "a b c d e f"], level="token", tokenizer="whitespace")
+    monkeypatch.setattr(documents_module, "MAX_DOCUMENT_BYTES", MODEL.width("elmo") * 4 * 5)
+    found = embed(
+        ["a b c d e", "a b c d e f", [["a", "b", "c"], ["d", "e", "f"]]], level="token", tokenizer="whitespace"
+    )
+    assert [d.reason for d in found] == [None, "too_large", "too_large"]
+    assert [d.reason for d in embed([[["a", "b", "c"], ["d", "e", "f"]]])] == [None]
+
+
+@pytest.mark.parametrize("level", ["document", "sentence"])
+def test_a_sentence_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setattr(documents_module, "MAX_DOCUMENT_BYTES", MODEL.width("elmo") * 4 * 5)
+    found = embed(["a b c d e", "a b c d e f"], level=level, tokenizer="whitespace")
     assert [d.reason for d in found] == [None, "too_large"]
-    assert [d.reason for d in embed(["a b c d e f"])] == [None]
+    assert found[1].detail.startswith("6 tokens of")
+    assert "split the sentence" in found[1].detail

@@ -89,6 +89,12 @@ def _refusal(document: TokenizedDocument | None, width: int, level: str) -> tupl
     n_rows = {"document": 1, "sentence": len(document.sentences), "token": document.n_tokens}[level]
     if n_rows * width * 4 > MAX_DOCUMENT_BYTES:
         return "too_large", f"{n_rows} vectors of {width} values at level {level} exceed {MAX_DOCUMENT_BYTES} bytes"
+    longest = max(map(len, document.sentences))
+    if longest * width * 4 > MAX_DOCUMENT_BYTES:  # the network takes a sentence as a whole
+        return "too_large", (
+            f"{longest} tokens of {width} values in one sentence exceed {MAX_DOCUMENT_BYTES} bytes; "
+            "split the sentence, or use the tokenizer words, which cuts it"
+        )
     return ()
 
 
