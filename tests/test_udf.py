@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.errors import PythonException
 from pyspark.sql import SparkSession
 
 from elmo_udf import elmo_udf, register
@@ -94,6 +95,21 @@ def test_default_of_a_hub_model_is_our_document_vector(spark: SparkSession, tmp_
     table = spark.createDataFrame(list(enumerate(texts)), "n int, text string")
     rows = table.select("n", elmo_udf(str(folder), tokenizer="whitespace")("text").alias("v")).orderBy("n").collect()
     np.testing.assert_allclose([row.v for row in rows], theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [("1", "int32"), ("1.5D", "float64"), ("array(1, 2)", "int32"), ("named_struct('a', 'b')", "struct")],
+)
+def test_a_column_that_is_no_text_is_named(spark: SparkSession, model: str, column: str, kind: str) -> None:
+    with pytest.raises(PythonException, match=f"elmo_udf got a column of {kind}, expected string, array<string>"):
+        spark.sql(f"SELECT {column} AS x").select(elmo_udf(model)("x")).collect()
+
+
+def test_a_column_of_null_is_text(spark: SparkSession, model: str) -> None:
+    table = spark.createDataFrame([(None, None), (None, [None])], "a string, b array<string>")
+    rows = table.select(elmo_udf(model)("a"), elmo_udf(model)("b")).collect()
+    assert [tuple(row) for row in rows] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -95,7 +96,7 @@ def _pandas_udf(
         encoder, load = encoder_in_worker(file_name, options.precision)  # before the first batch is asked for
         if stats is not None and load is not None:
             stats.add(WorkerStats(loads=frozenset({load})))
-        texts = (None if _is_null(text) else text for batch in batches for text in batch)
+        texts = (None if _is_null(text) else text for batch in batches for text in _texts(batch))
         embedded = embed_documents(texts, encoder, options)
         while batch := _take(embedded):
             if stats is not None:
@@ -107,6 +108,24 @@ def _pandas_udf(
     pandas_type = pd.DataFrame if isinstance(return_type, T.StructType) else pd.Series
     embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}  # type: ignore[valid-type]
     return F.pandas_udf(embed, return_type)  # type: ignore[call-overload]
+
+
+def _texts(batch: pd.Series) -> pd.Series:
+    """The batch, which Arrow has made of one type. Raises UserError for a column that is not text or tokens."""
+    found: Any = next((value for value in batch if not _is_null(value)), None)
+    while isinstance(found, (list, np.ndarray)):
+        found = next((item for item in found if item is not None), None)
+    kind = type(found).__name__ if found is not None and not isinstance(found, str) else None
+    if isinstance(batch, pd.DataFrame):
+        kind = "struct"
+    elif pd.api.types.is_numeric_dtype(batch.dtype):
+        kind = str(batch.dtype)
+    if kind is not None:
+        raise UserError(
+            f"elmo_udf got a column of {kind}, expected string, array<string> (a tokenized sentence) or "
+            "array<array<string>>; name another column, or cast it to string"
+        )
+    return batch
 
 
 def _is_null(text: Any) -> bool:
