@@ -14,7 +14,7 @@ from elmo_udf.options import ModelOptions
 from elmo_udf.text.characters import is_truncated
 from elmo_udf.text.tokenizer import Sentence, TokenizedDocument, Tokenizer
 
-WINDOW_TOKENS = 32_768
+WINDOW_TOKENS = 65_536
 """Tokens that are embedded together: enough for the network to find sentences of similar length."""
 
 MAX_DOCUMENT_BYTES = 2**30

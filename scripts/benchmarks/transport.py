@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few rows; results are not written")
     quick = parser.parse_args().quick
-    n_rows, repeats = (2_000, 1) if quick else (100_000, 5)
+    n_rows, repeats = (2_000, 1) if quick else (50_000, 3)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     ways: list[Callable[[DataFrame], DataFrame]] = [udf_of_arrays, udf_of_records_then_map, map_alone]
