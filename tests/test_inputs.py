@@ -166,3 +166,22 @@ def test_mistakes_are_one_line(spark: SparkSession, tmp_path: Path, options: dic
         read_documents(spark, EmbedOptions(**{"input": str(path), "output": "unused"} | options))  # type: ignore[arg-type]
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_folders_that_are_no_input(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    with pytest.raises(UserError, match=r"holds no files; found the folders \['below'\], which are not read"):
+        guess_format(spark, str(tmp_path))
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.jsonl").touch()
+    with pytest.raises(UserError, match="holds files of several formats: csv, json; expected one"):
+        guess_format(spark, str(tmp_path))
+
+
+def test_spark_says_nothing_beside_our_line(
+    spark: SparkSession, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.parquet").write_text("no Parquet")
+    with pytest.raises(UserError, match="can't be read"):
+        read(spark, tmp_path / "a.parquet")
+    assert "SparkException" not in capfd.readouterr().err

@@ -59,7 +59,7 @@ def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
             f"--whole-files with input {options.input!r}, whose format is {kind}; expected text files; "
             "leave the flag out, or add --input-format text"
         )
-    with reading(f"input {options.input!r}", f"{kind} files"):
+    with reading(f"input {options.input!r}", f"{kind} files", quiet=True):
         table = _read(spark, kind, options)
     return _select(table, kind, options)
 
@@ -75,18 +75,33 @@ def quoted(name: str) -> Column:
 
 
 def guess_format(spark: SparkSession, path: str) -> str:
-    """The format that the names of the files tell; Parquet where they tell nothing."""
-    pattern, glob = path.rstrip("/"), any(character in path for character in "*?{[")
-    if not glob and not files.exists(spark, path):
+    """The format that the names of the files tell; Parquet where they tell nothing.
+
+    Raises UserError for a path where nothing is, an empty folder, and a folder of files in several formats.
+    """
+    name, glob = path.rstrip("/").rpartition("/")[2], any(character in path for character in "*?{[")
+    if glob:
+        return _format_of(name) or "parquet"
+    if not files.exists(spark, path):
         raise UserError(f"input {path!r} does not exist; check the path")
-    for name in [*([] if glob else files.list_names(spark, path)), pattern.rpartition("/")[2]]:
-        if name.startswith(("_", ".")):
-            continue
-        stem = re.sub(r"\.(gz|bz2|zst|snappy|lz4|deflate)$", "", name.lower())
-        _, dot, suffix = stem.rpartition(".")
-        if dot and suffix in _FORMATS:
-            return _FORMATS[suffix]
-    return "parquet"
+    # the entry of a file is the file itself
+    entries = [entry for entry in files.list_entries(spark, path) if not entry[0].startswith(("_", "."))]
+    if all(is_folder and "=" not in entry for entry, is_folder in entries):
+        below = f"; found the folders {[entry for entry, _ in entries]}, which are not read" if entries else ""
+        raise UserError(f"input {path!r} holds no files{below}; expected documents; give a path or a glob of files")
+    found = {_format_of(entry) for entry, is_folder in entries if not is_folder} - {None}
+    if len(found) > 1:
+        raise UserError(
+            f"input {path!r} holds files of several formats: {', '.join(sorted(map(str, found)))}; expected one; "
+            f"name the files with a glob such as {path.rstrip('/')}/*.csv"
+        )
+    return found.pop() or "parquet" if found else _format_of(name) or "parquet"
+
+
+def _format_of(name: str) -> str | None:
+    """The format that a file's name tells."""
+    _, dot, suffix = re.sub(r"\.(gz|bz2|zst|snappy|lz4|deflate)$", "", name.lower()).rpartition(".")
+    return _FORMATS.get(suffix) if dot else None
 
 
 def _read(spark: SparkSession, kind: str, options: EmbedOptions) -> DataFrame:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors import AnalysisException, PySparkException
 
 from elmo_udf.errors import UserError
@@ -16,10 +17,14 @@ _ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "
 
 
 @contextmanager
-def reading(what: str, expected: str) -> Iterator[None]:
-    """UserError where Spark says in the block that the files are not what they should be; other errors pass."""
+def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
+    """UserError where Spark says in the block that the files are not what they should be; other errors pass.
+
+    ``quiet`` keeps Spark's own pages about it out of the log: for blocks that only look at schemas.
+    """
     try:
-        yield
+        with _silence() if quiet else nullcontext():
+            yield
     except AnalysisException as error:
         raise UserError(_line(what, str(error), expected)) from None
     except (PySparkException, Py4JJavaError) as error:
@@ -27,6 +32,17 @@ def reading(what: str, expected: str) -> Iterator[None]:
         if not any(name in message for name in _ABOUT_THE_DATA):
             raise
         raise UserError(_line(what, message, expected)) from None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    context = SparkContext.getOrCreate()
+    level = context._jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel()  # type: ignore[union-attr]
+    context.setLogLevel("OFF")
+    try:
+        yield
+    finally:
+        context.setLogLevel(str(level))
 
 
 def _messages(exception: Any) -> str:

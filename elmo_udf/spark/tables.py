@@ -65,7 +65,7 @@ def read_table(spark: SparkSession, path: str) -> DataFrame:
     """The Parquet table at ``path``. Raises UserError where there is none."""
     if not any(character in path for character in "*?{[") and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
-    with reading(f"table {path!r}", "Parquet files"):
+    with reading(f"table {path!r}", "Parquet files", quiet=True):
         return spark.read.parquet(path)
 
 
