@@ -2,7 +2,7 @@
 
 A block in bash, python or sql is run unless the comment before it says why not: ``<!-- not run: REASON -->``. The
 Python blocks of a section are one program, and so is SQL in it, in the session ``spark``. Lines of a text block are in
-what the block before it printed, in this order; numbers agree within 1e-4.
+what the block before it printed, in this order; numbers agree within 5e-6.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def same(expected: str, printed: str) -> bool:
 
 def same_word(expected: str, printed: str) -> bool:
     if re.fullmatch(r"-?\d+\.\d+", expected) and re.fullmatch(r"-?\d+\.\d+", printed):
-        return abs(float(expected) - float(printed)) < 1e-4
+        return abs(float(expected) - float(printed)) < 5e-6
     return expected == printed
 
 

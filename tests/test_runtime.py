@@ -6,7 +6,8 @@ import sys
 PROGRAM = """
 from elmo_udf import Network, load_model
 network = Network(load_model("builtin:mini"), threads=1)
-assert network.layers([["a", "b"]], ["elmo"])["elmo"].shape == (2, 128)
+for name in ("elmo", "lstm_outputs1", "lstm_outputs2"):
+    assert network.layers([["a", "b"]], [name])[name].shape == (2, 128)
 import tensorflow as tf
 assert tf.config.threading.get_intra_op_parallelism_threads() == 1
 print("stderr is back", file=__import__("sys").stderr)

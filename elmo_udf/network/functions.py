@@ -42,11 +42,12 @@ class Functions:
         """``function`` as a graph for all arguments of ``signature``; what is Python in it runs when it is traced."""
         import tensorflow as tf
 
-        def traced(*arguments: Any) -> Any:
+        def traced(function: Callable[..., Any], *arguments: Any) -> Any:
             self.n_traces += 1
             return function(*arguments)
 
-        return tf.function(traced, input_signature=signature, autograph=False)
+        # TensorFlow warns of retracing by the code of a function, which all of these share; a partial has none.
+        return tf.function(partial(traced, function), input_signature=signature, autograph=False)
 
     def depth(self, names: Sequence[str]) -> int:
         """Number of LSTM layers that the layers ``names`` need: all of them for ``elmo``, or for no name at all."""

@@ -15,6 +15,8 @@ from elmo_udf.errors import UserError
 
 _ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
 
+_LOGGERS_OF_FAILED_TASKS = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
+
 
 @contextmanager
 def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
@@ -36,13 +38,17 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    context = SparkContext.getOrCreate()
-    level = context._jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel()  # type: ignore[union-attr]
-    context.setLogLevel("OFF")
+    log4j = SparkContext.getOrCreate()._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
+    context = log4j.LogManager.getContext(False)
+    names = [name for name in _LOGGERS_OF_FAILED_TASKS if not context.getConfiguration().getLoggers().containsKey(name)]
     try:
+        for name in names:
+            log4j.core.config.Configurator.setLevel(name, log4j.Level.OFF)
         yield
     finally:
-        context.setLogLevel(str(level))
+        for name in names:  # any level of their own, also the one before, takes them out of Spark's filter for shells
+            context.getConfiguration().removeLogger(name)
+        context.updateLoggers()
 
 
 def _messages(exception: Any) -> str:
