@@ -168,6 +168,12 @@ def test_mistakes_are_one_line(spark: SparkSession, tmp_path: Path, options: dic
     assert "\n" not in str(error.value)
 
 
+def test_an_empty_file_is_called_empty(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(UserError, match="is empty, expected columns and rows"):
+        read(spark, tmp_path / "a.csv")
+
+
 def test_folders_that_are_no_input(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     with pytest.raises(UserError, match=r"holds no files; found the folders \['below'\], which are not read"):

@@ -167,6 +167,8 @@ def _lines(table: DataFrame) -> DataFrame:
 def _select(table: DataFrame, kind: str, options: EmbedOptions) -> DataFrame:
     id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
     found = [name for name in table.columns if kind != "json" or name != MALFORMED]
+    if not found:
+        raise UserError(f"input {options.input!r} is empty, expected columns and rows; check the path")
     for name, what in [(id_column, "id column"), (text_column, "text column")] + [
         (name, "column to keep") for name in options.keep_columns
     ]:
