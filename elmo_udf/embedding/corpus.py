@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Any
 
@@ -17,8 +16,6 @@ from elmo_udf.spark.outcomes import Counts, count_outcomes, write_rejects
 from elmo_udf.spark.outputs import check_outputs
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.tables import check_append
-
-log = logging.getLogger(__name__)
 
 
 def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:

@@ -93,13 +93,3 @@ def write_text(spark: SparkSession, path: str, text: str) -> None:
         stream.write(bytearray(text.encode("utf-8")))
     finally:
         stream.close()
-
-
-def read_text(spark: SparkSession, path: str) -> str:
-    """Read a small UTF-8 file."""
-    file_system, where = hadoop_path(spark, path)
-    stream = file_system.open(where)
-    try:
-        return bytes(stream.readAllBytes()).decode("utf-8")
-    finally:
-        stream.close()
