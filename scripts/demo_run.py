@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from elmo_udf.plots import similarity_heatmap
+from elmo_udf.plots.heatmap import similarity_heatmap
 
 ROOT = Path(__file__).resolve().parents[1]
 NEIGHBORS = 5

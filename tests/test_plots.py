@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from elmo_udf.plots import MAX_LABEL_CHARACTERS, shortened, similar_side_by_side, similarity_heatmap
+from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS, shortened, similar_side_by_side, similarity_heatmap
 
 
 def clustered(n: int, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,5 +52,5 @@ def test_labels_are_shortened_in_the_middle() -> None:
 
 
 def test_matplotlib_waits_until_a_picture_is_drawn() -> None:
-    code = "import sys, elmo_udf.plots; sys.exit(any(m in sys.modules for m in ('matplotlib', 'scipy')))"
+    code = "import sys, elmo_udf.plots.heatmap; sys.exit(any(m in sys.modules for m in ('matplotlib', 'scipy')))"
     subprocess.run([sys.executable, "-c", code], check=True)

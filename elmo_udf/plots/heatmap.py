@@ -1,4 +1,4 @@
-"""Pictures of cosine similarity, drawn on the driver into a PNG file."""
+"""The heatmap of a similarity matrix."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from elmo_udf.plots.figure import new_figure, save
 
 MAX_LABELS = 80  # more would overlap at a readable size
 MAX_LABEL_CHARACTERS = 40
@@ -17,15 +19,10 @@ def similarity_heatmap(ids: Sequence[str], cosines: np.ndarray, path: str | Path
     ids: n names, shown at the rows where n is at most ``MAX_LABELS`` (the columns are in the same order).
     cosines: (n, n) float, symmetric, n >= 2. The colours span its least value to its greatest.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     order = similar_side_by_side(cosines)
     n = len(order)
     inches = float(np.clip(0.17 * n, 4, 9))
-    # A figure of its own, not pyplot: no global state, no display, and nothing of the caller's is touched.
-    figure = Figure(figsize=(inches + 4, inches + 1), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(inches + 4, inches + 1)
     axes = figure.add_subplot()
     image = axes.imshow(cosines[np.ix_(order, order)], cmap="viridis", interpolation="nearest")
     figure.colorbar(image, ax=axes, label="cosine", shrink=0.6)
@@ -35,7 +32,7 @@ def similarity_heatmap(ids: Sequence[str], cosines: np.ndarray, path: str | Path
     labelled = range(n) if n <= MAX_LABELS else ()
     axes.set_yticks(labelled, [shortened(ids[order[row]]) for row in labelled], fontsize=8)
     axes.tick_params(length=0)
-    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.15)  # the layout alone would cut long names off
+    save(figure, path)
 
 
 def similar_side_by_side(cosines: np.ndarray) -> np.ndarray:
