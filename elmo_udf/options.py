@@ -49,6 +49,33 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectionOptions:
+    """What is done to vectors before they are compared, fit on the table at hand; at most one of the last two."""
+
+    center: bool = option("subtract the mean of the table's vectors, which all have in common", False)
+    remove_components: int = option("center, and take away the first n principal components", 0)
+    whiten: int | None = option("center, and project onto the first d principal components, scaled to variance 1", None)
+
+    def __post_init__(self) -> None:
+        if self.remove_components < 0:
+            raise UserError(f"remove_components is {self.remove_components}, expected at least 0")
+        if self.whiten is not None and self.whiten < 1:
+            raise UserError(f"whiten is {self.whiten}, expected at least 1")
+        if self.remove_components and self.whiten is not None:
+            raise UserError(
+                f"remove_components is {self.remove_components} and whiten {self.whiten}, expected one of them: "
+                "whitening keeps the components that the other takes away; leave one out"
+            )
+
+    @property
+    def correction_name(self) -> str:
+        """``none``, ``center``, ``remove-N`` or ``whiten-D``; the last two center as well."""
+        if self.whiten is not None:
+            return f"whiten-{self.whiten}"
+        return f"remove-{self.remove_components}" if self.remove_components else "center" if self.center else "none"
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmbedOptions(ModelOptions, JobOptions):
     """Options of jobs/embed.py."""
 
