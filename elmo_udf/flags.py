@@ -101,7 +101,7 @@ def _kind(options_class: type, item: Field[Any]) -> _Kind:
 def _add_argument(parser: argparse.ArgumentParser, item: Field[Any], kind: _Kind) -> None:
     default = "" if item.default is MISSING or item.default in (None, ()) else f" (default: {item.default})"
     settings: dict[str, Any] = {
-        "help": item.metadata["help"].replace("%", "%%") + default,
+        "help": (item.metadata["help"] + default).replace("%", "%%"),
         "default": argparse.SUPPRESS,
     }
     if kind.scalar is bool:

@@ -53,6 +53,15 @@ def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
     Nothing is read but schemas and names. Raises UserError for an input that is not there or can't be read, and for
     columns that are missing, of the wrong type or in the table's own way.
     """
+    kind, table = read_input(spark, options)
+    return _select(table, kind, options)
+
+
+def read_input(spark: SparkSession, options: EmbedOptions) -> tuple[str, DataFrame]:
+    """The format of the input, and all its columns as they are; of JSON lines also MALFORMED.
+
+    Text has the columns ``id`` and ``text``. Raises UserError for an input that is not there or can't be read.
+    """
     kind = options.input_format or guess_format(spark, options.input)
     if options.whole_files and kind != "text":
         raise UserError(
@@ -60,8 +69,7 @@ def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
             "leave the flag out, or add --input-format text"
         )
     with reading(f"input {options.input!r}", f"{kind} files", quiet=True):
-        table = _read(spark, kind, options)
-    return _select(table, kind, options)
+        return kind, _read(spark, kind, options)
 
 
 def kept_names(options: EmbedOptions) -> list[str]:
