@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from elmo_udf.models.form import Model
-from elmo_udf.network.weights import GATES, network_arrays
+from elmo_udf.models.form import Mix, NetworkOptions
+from elmo_udf.network.weights import GATES
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 
 
 class BiLM:
-    """The weights of a model, on the device, and the equations over them (functions.py makes them run fast)."""
+    """The equations over the weights of a model (functions.py makes them run fast)."""
 
-    def __init__(self, model: Model, precision: str) -> None:
-        """``precision`` of the weights and of the products with them; all else is float32."""
-        import tensorflow as tf
-
-        self.options, self.mix, self.precision = model.options, model.mix, precision
-        self.weights = {name: tf.constant(array, dtype=precision) for name, array in network_arrays(model)}
+    def __init__(self, options: NetworkOptions, mix: Mix, weights: dict[str, tf.Tensor], precision: str) -> None:
+        """``weights`` by the names of ``network_arrays``, in ``precision`` (of the products; else float32)."""
+        self.options, self.mix, self.weights, self.precision = options, mix, weights, precision
 
     def _linear(self, x: tf.Tensor, name: str, activation: Activation = lambda y: y) -> tf.Tensor:
         """activation(x @ kernel + bias), one fused operation on a CPU: (n, a) -> (n, b) float32."""

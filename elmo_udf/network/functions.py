@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elmo_udf.models.form import Model
 from elmo_udf.network.bilm import BiLM
+from elmo_udf.network.weights import network_arrays
 
 if TYPE_CHECKING:
     from tensorflow.types.experimental import PolymorphicFunction
@@ -17,10 +18,11 @@ class Functions:
     """``word_vectors`` and :meth:`reader`: the methods of a BiLM, as graphs."""
 
     def __init__(self, model: Model, precision: str) -> None:
-        """``precision`` as of :class:`BiLM`."""
+        """``precision`` of the weights, which go to the device, and of the products with them."""
         import tensorflow as tf
 
-        self._bilm = BiLM(model, precision)
+        weights = {name: tf.constant(array, dtype=precision) for name, array in network_arrays(model)}
+        self._bilm = BiLM(model.options, model.mix, weights, precision)
         self.n_traces = 0
         """How often TensorFlow has traced a function: once for each, whatever it is called with."""
         self.word_vectors = self._graph(self._bilm.word_vectors, [tf.TensorSpec([None, None], tf.int32)])
