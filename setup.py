@@ -32,6 +32,8 @@ setup(
         "h5py>=3.11,<4",
         "sacremoses>=0.1.1",
         "sentencex>=1.0,<2",
+        "simplemma>=2.0,<3",
+        "regex>=2024.4.16",
         "scipy>=1.11,<2",
         "matplotlib>=3.8,<4",
         "threadpoolctl>=3.2,<4",

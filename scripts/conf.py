@@ -8,11 +8,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.flags import template
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-OPTIONS: dict[str, type] = {"embed": EmbedOptions, "query": QueryOptions, "similarity": SimilarityOptions}
+OPTIONS: dict[str, type] = {
+    "clean": CleanOptions,
+    "embed": EmbedOptions,
+    "query": QueryOptions,
+    "similarity": SimilarityOptions,
+}
 """Options of each job that has a file, by the job's name."""
 
 

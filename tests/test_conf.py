@@ -14,11 +14,17 @@ from typing import Any
 
 import pytest
 
+from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.errors import UserError
 from elmo_udf.flags import parse, read_toml
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 
-JOBS = {"embed": EmbedOptions, "query": QueryOptions, "similarity": SimilarityOptions}
+JOBS = {
+    "clean": CleanOptions,
+    "embed": EmbedOptions,
+    "query": QueryOptions,
+    "similarity": SimilarityOptions,
+}
 
 
 @pytest.fixture(scope="module")

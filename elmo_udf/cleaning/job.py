@@ -1,0 +1,98 @@
+"""Cleans the texts of a table: what jobs/clean.py does, as one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.cleaning.columns import clean_column, is_blank
+from elmo_udf.cleaning.options import CleanOptions
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark import commit
+from elmo_udf.spark.inputs import MALFORMED, quoted, read_input
+from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.reading import reading
+
+
+def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
+    """Write ``options.input`` with its text cleaned to ``options.output``; returns the report.
+
+    Every row and every column stays; ``options.blank_column`` says where nothing is left. Raises UserError for an input
+    without such a text and for an output that exists.
+    """
+    check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
+    source = EmbedOptions(
+        input=options.input, output=options.output, input_format=options.input_format, whole_files=options.whole_files
+    )
+    kind, table = read_input(spark, source)
+    _check_columns(table, options)
+    report: dict[str, Any] = {
+        "input": options.input,
+        "input_format": kind,
+        "steps": ", ".join(options.steps),
+        "language": options.language if "lemmas" in options.steps else "",
+        "output": options.output,
+    }
+    if options.dry_run:
+        return report | {"columns": ", ".join(name for name in table.columns if name != MALFORMED)}
+    seen = Observation()
+    cleaned = cleaned_table(table.observe(seen, *_counts(table, options)), options)
+    with commit.staging(spark, options.output) as folder:
+        with reading(f"input {options.input!r}", f"{kind} files of the same columns"):
+            cleaned.write.parquet(f"{folder}/table")
+        written = spark.read.parquet(f"{folder}/table")
+        rows_out, rows_blank = written.select(F.count("*"), F.count_if(quoted(options.blank_column))).collect()[0]
+        if rows_out != seen.get["rows_in"]:
+            raise RuntimeError(
+                f"{seen.get['rows_in']} rows were read, but {rows_out} written; nothing was put in place"
+            )
+        sidecar = {"table": "cleaned"} | {name: getattr(options, name) for name in ("steps", "language", "punctuation")}
+        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+    return report | seen.get | {"rows_out": rows_out, "rows_blank": rows_blank}
+
+
+def cleaned_table(table: DataFrame, options: CleanOptions) -> DataFrame:
+    """The table with its text column cleaned in place, and the column that says which texts are blank at the end."""
+    name = options.text_column
+    columns = [
+        clean_column(quoted(name), options).alias(name) if column == name else quoted(column)
+        for column in table.columns
+        if column != MALFORMED
+    ]
+    return table.select(*columns).withColumn(options.blank_column, is_blank(quoted(name)))
+
+
+def _counts(table: DataFrame, options: CleanOptions) -> list[Any]:
+    text = quoted(options.text_column)
+    malformed = F.col(MALFORMED) if MALFORMED in table.columns else F.lit(None)
+    return [
+        F.count(F.lit(1)).alias("rows_in"),
+        F.count_if(text.isNull()).alias("rows_null"),
+        F.count_if(text.isNotNull() & is_blank(text)).alias("rows_blank_before"),
+        F.count_if(~F.is_valid_utf8(text)).alias("rows_not_utf8"),
+        F.count(malformed).alias("rows_malformed"),
+    ]
+
+
+def _check_columns(table: DataFrame, options: CleanOptions) -> None:
+    found = [name for name in table.columns if name != MALFORMED]
+    if options.text_column not in found:
+        raise UserError(
+            f"text column {options.text_column!r} is not in input {options.input!r}; found {found}; "
+            "name another with --text-column"
+        )
+    kind = table.schema[options.text_column].dataType
+    if not isinstance(kind, T.StringType):
+        raise UserError(
+            f"text column {options.text_column!r} is {kind.simpleString()}, expected string (clean texts before they "
+            "are tokenized); name another with --text-column"
+        )
+    if options.blank_column.lower() in map(str.lower, found):
+        raise UserError(
+            f"input {options.input!r} has a column {options.blank_column!r} already, where the blank texts would be "
+            "marked; give that another name with --blank-column"
+        )
