@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 
 from elmo_udf.cleaning.options import CleanOptions
+from elmo_udf.evaluation.options import EvaluateOptions
+from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.flags import template
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 OPTIONS: dict[str, type] = {
     "clean": CleanOptions,
+    "compare": CompareOptions,
     "embed": EmbedOptions,
+    "evaluate": EvaluateOptions,
     "query": QueryOptions,
     "similarity": SimilarityOptions,
 }

@@ -16,12 +16,14 @@ import pytest
 
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.errors import UserError
+from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.flags import parse, read_toml
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 
 JOBS = {
     "clean": CleanOptions,
     "embed": EmbedOptions,
+    "evaluate": EvaluateOptions,
     "query": QueryOptions,
     "similarity": SimilarityOptions,
 }

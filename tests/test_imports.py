@@ -17,15 +17,16 @@ MAY_IMPORT = {
     "errors": set(),
     "options": {"errors"},
     "flags": {"errors"},
-    "plots": set(),
+    "plots": {"errors"},
     "text": {"errors"},
     "models": {"errors", "text"},
     "network": {"errors", "text", "models"},
     "spark": {"errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
     "similarity": {"errors", "options", "spark", "embedding"},
-    "comparison": {"errors", "options", "models", "network", "text", "spark", "embedding", "similarity", "plots"},
-    "words": {"errors", "options", "spark", "similarity", "plots"},
+    "comparison": {"errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
+    "evaluation": {"errors", "options", "text", "models", "network", "spark", "embedding", "similarity", "plots"},
+    "words": {"errors", "options", "plots", "spark", "similarity"},
     "cleaning": {"errors", "options", "spark"},
     "cli": {"errors", "version", "flags", "spark"},
 }
@@ -36,8 +37,10 @@ TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
 
 SPARK_FACING = {
     "cleaning": {"columns", "job"},
+    "comparison": {"job", "tfidf"},
     "embedding": {"corpus", "loaded", "plan", "records", "rows", "stats", "udf"},
-    "similarity": {"compare", "job", "join", "pack", "query", "tables"},
+    "evaluation": {"cosines", "inputs", "job", "staged", "texts"},
+    "similarity": {"compare", "fit", "job", "join", "pack", "query", "tables"},
 }
 """The modules outside of elmo_udf.spark that import pyspark. All others are plain Python."""
 

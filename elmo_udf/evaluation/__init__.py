@@ -1,0 +1,1 @@
+"""Pairs of texts: their cosines, and how well these agree with people's judgements."""

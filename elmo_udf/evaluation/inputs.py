@@ -1,0 +1,104 @@
+"""Pairs of texts from Parquet, CSV, tab-separated files and JSON lines."""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.evaluation.options import PairInput
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.inputs import MALFORMED, guess_format, quoted, read_input
+from elmo_udf.spark.reading import reading
+
+PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)
+"""Columns of what is read: label is a double (NULL where it is no number), label_found what was read, a string."""
+
+_NO_ID = (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType, T.YearMonthIntervalType)
+
+
+def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column: str | None) -> DataFrame:
+    """The pairs at ``path`` as the columns PAIR. Nothing is read but schemas and names.
+
+    Raises UserError for an input that is not there or can't be read, and for columns that are missing or of a wrong
+    type.
+    """
+    kind = options.input_format or guess_format(spark, path)
+    if kind == "text":
+        raise UserError(f"input {path!r} is text, expected a table with two text columns: Parquet, CSV or JSON lines")
+    if kind == "csv" and re.search(r"\.tsv(\.\w+)?$", path.lower()):
+        table = _read_tsv(spark, path)
+    else:
+        table = read_input(spark, EmbedOptions(input=path, output="", input_format=options.input_format))[1]
+    _check_columns(table, options, path, label_column)
+    label = quoted(label_column) if label_column else F.lit(None)
+    malformed = quoted(MALFORMED) if MALFORMED in table.columns else F.lit(None)
+    rows = _with_ids(table, options.id_column or ("id" if "id" in table.columns else None))
+    return rows.select(
+        F.col("_id").alias("id"),
+        quoted(options.text_column_a).alias("a"),
+        quoted(options.text_column_b).alias("b"),
+        label.try_cast("double").alias("label"),
+        label.cast("string").alias("label_found"),
+        malformed.cast("string").alias(MALFORMED),
+    )
+
+
+def _read_tsv(spark: SparkSession, path: str) -> DataFrame:
+    """Tab-separated values as IANA defines them: a line a row, a quote is a character like any other.
+
+    (Sets of sentence pairs are kept like this. Read with quotes, one that is not closed would swallow the lines after
+    it.) A line with another number of fields than the header is malformed.
+    """
+    reader = spark.read.option("header", True).option("sep", "\t").option("quote", "").option("escape", "")
+    reader = reader.option("columnNameOfCorruptRecord", MALFORMED)
+    with reading(f"input {path!r}", "tab-separated files", quiet=True):
+        columns = reader.csv(path).columns
+        schema = T.StructType([T.StructField(name, T.StringType()) for name in [*columns, MALFORMED]])
+        return reader.option("enforceSchema", False).schema(schema).csv(path)  # all files have the same header
+
+
+def _with_ids(table: DataFrame, id_column: str | None) -> DataFrame:
+    """A column ``_id``: the one that is named, or ``file:row`` with rows counted from 1, headings not counted.
+
+    Spark reads a file in blocks, each in order within one task, and monotonically_increasing_id counts on within a
+    task. So a row's number is its distance from the block's first one, plus the rows of the blocks before.
+    """
+    if id_column is not None:
+        return table.withColumn("_id", quoted(id_column))
+    block = F.col("_metadata.file_block_start").alias("_block")
+    path = F.regexp_replace("_metadata.file_path", r"\+", "%2B")  # not a space, as in forms
+    file = F.regexp_replace(F.url_decode(path), "^file:/+", "/").alias("_file")
+    rows = table.select("*", file, block, F.monotonically_increasing_id().alias("_position"))
+    blocks = rows.groupBy("_file", "_block").agg(F.min("_position").alias("_first"), F.count("*").alias("_n"))
+    before = Window.partitionBy("_file").orderBy("_block").rowsBetween(Window.unboundedPreceding, -1)
+    blocks = blocks.withColumn("_before", F.coalesce(F.sum("_n").over(before), F.lit(0))).drop("_n")
+    row: Column = F.col("_position") - F.col("_first") + F.col("_before") + 1
+    joined = rows.join(F.broadcast(blocks), ["_file", "_block"])
+    return joined.withColumn("_id", F.concat_ws(":", "_file", row.cast("string")))
+
+
+def _check_columns(table: DataFrame, options: PairInput, path: str, label_column: str | None) -> None:
+    found = [name for name in table.columns if name != MALFORMED]
+    flags = {"--text-column-a": options.text_column_a, "--text-column-b": options.text_column_b}
+    flags |= {"--id-column": options.id_column or found[0]} if found else {}
+    flags |= {"--label-column": label_column} if label_column is not None else {}
+    for flag, name in flags.items():
+        if name not in found:
+            raise UserError(f"column {name!r} is not in input {path!r}; found {found}; name another with {flag}")
+    for flag in ("--text-column-a", "--text-column-b"):
+        kind = table.schema[flags[flag]].dataType
+        if not isinstance(kind, T.StringType):
+            raise UserError(
+                f"text column {flags[flag]!r} is {kind.simpleString()}, expected string; name another with {flag}"
+            )
+    if options.id_column is not None or "id" in found:
+        kind = table.schema[options.id_column or "id"].dataType
+        if isinstance(kind, _NO_ID):
+            raise UserError(
+                f"id column {options.id_column or 'id'!r} is {kind.simpleString()}, expected a plain type such as "
+                "string or bigint; name another with --id-column"
+            )

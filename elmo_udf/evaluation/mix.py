@@ -1,0 +1,71 @@
+"""Chooses the mix of layers whose cosines agree best with people's judgements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elmo_udf.evaluation.scores import pearson, spearman
+from elmo_udf.models.form import Mix
+
+_BOUND = 8.0
+"""Of the weights before the softmax: beyond, a layer counts for less than a thousandth."""
+
+
+@dataclass(frozen=True)
+class FittedMix:
+    """``mix`` as a model carries it, and Spearman's correlation on the pairs it was fit on."""
+
+    mix: Mix
+    spearman: float
+    equal_spearman: float
+    """Of the equal weights."""
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(J,) -> (J,), positive, of sum 1."""
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum())
+
+
+def mixed_cosines(products: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Cosines (n,) of the mixes Σ wⱼ·layerⱼ of two texts, from the products (n, 3, J, J) of their layers.
+
+    Exact, since a mix is linear in its layers: a·b = wᵀ G_ab w, and so for the squares of the lengths.
+    """
+    dot, left, right = np.einsum("nsjk,j,k->sn", products, weights, weights)
+    return np.asarray(dot / np.sqrt(left * right))
+
+
+def fit_mix(products: np.ndarray, scores: np.ndarray) -> FittedMix:
+    """The mix of the greatest Spearman correlation between cosines and scores.
+
+    products: (n, 3, J, J) float64, layers of the first texts by those of the second, by themselves, and the second's
+    by themselves, J >= 2. scores: (n,). The search is over the J − 1 differences of the weights before the softmax,
+    without derivatives, since ranks have none (Nelder and Mead 1965), from the equal mix and from one near each layer
+    alone; the best end is taken. γ stays 1: no cosine depends on it.
+    """
+    from scipy.optimize import minimize
+    from scipy.stats import rankdata
+
+    n_layers = products.shape[-1]
+    ranks = rankdata(scores)
+
+    def loss(differences: np.ndarray) -> float:
+        cosines = mixed_cosines(products, softmax(np.append(0.0, differences)))
+        return -pearson(rankdata(cosines), ranks)
+
+    starts = [np.zeros(n_layers), *(3.0 * np.eye(n_layers))]
+    ends = []
+    for start in ((start - start[0])[1:] for start in starts):
+        simplex = np.vstack([start, start + np.eye(n_layers - 1)])  # steps of 1: ranks do not change in tiny ones
+        options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-6, "maxfev": 400}
+        bounds = [(-_BOUND, _BOUND)] * (n_layers - 1)
+        ends.append(minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options))
+    logits = np.append(0.0, min(ends, key=lambda end: float(end.fun)).x)
+    logits -= logits.mean()
+    mix = Mix(tuple(logits), 1.0)
+    found = spearman(mixed_cosines(products, softmax(np.array(mix.weights))), scores)
+    equal = spearman(mixed_cosines(products, np.full(n_layers, 1 / n_layers)), scores)
+    return FittedMix(mix, found, equal)

@@ -1,0 +1,108 @@
+"""The distinct texts of pairs to a table of their pooled layers, in one pass on whole executors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.embedding.loaded import encoder_in_worker
+from elmo_udf.embedding.stats import WorkerStats, progress_line, stats_accumulator
+from elmo_udf.embedding.work import count_tasks
+from elmo_udf.evaluation.pooled import PooledText, pooled_texts
+from elmo_udf.evaluation.views import Layout
+from elmo_udf.options import ModelOptions
+from elmo_udf.spark.profile import embedding_stage
+from elmo_udf.spark.progress import watched
+from elmo_udf.spark.shipping import ShippedModel
+from elmo_udf.text.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = "key string, vectors binary, n_tokens int, reason string, detail string"
+_BATCH_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class EmbeddedTexts:
+    """``table``: key, vectors (a row of ``layout`` as float32 bytes, or NULL), n_tokens, reason, detail."""
+
+    table: DataFrame
+    layout: Layout
+    report: dict[str, Any]
+
+    @property
+    def good(self) -> DataFrame:
+        """The texts that have vectors: key, vectors."""
+        return self.table.where("reason IS NULL").select("key", "vectors")
+
+
+def embed_texts(
+    spark: SparkSession,
+    texts: DataFrame,
+    model: ShippedModel,
+    options: ModelOptions,
+    layout: Layout,
+    folder: str,
+    partitions: int | None = None,
+) -> EmbeddedTexts:
+    """Embed a table of ``key`` and ``text`` (each once, none NULL) into ``folder``."""
+    n_texts, n_characters = texts.agg(F.count("*"), F.sum(F.length("text"))).collect()[0]
+    stage = embedding_stage(spark)
+    n_tasks = partitions or count_tasks(n_characters or 0, model.network, stage.cpus, stage.slots)
+    stats = stats_accumulator(spark.sparkContext)
+    log.info("embedding %s distinct texts with %s: %d tasks", f"{n_texts:,}", model.handle, n_tasks)
+
+    def embed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        encoder, load = encoder_in_worker(model.file_name, options.precision)
+        if load is not None:
+            stats.add(WorkerStats(loads=frozenset({load})))
+        tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
+        keys: list[str] = []
+
+        def read() -> Iterator[str]:
+            for batch in batches:
+                keys.extend(batch.column(0).to_pylist())
+                yield from batch.column(1).to_pylist()
+
+        for rows in _batches(pooled_texts(read(), encoder, layout, tokenizer, options.normalize), layout):
+            stats.add(WorkerStats(len(rows), sum(r.n_tokens for r in rows), sum(r.n_cuts for r in rows)))
+            yield _record_batch(keys[: len(rows)], rows)
+            del keys[: len(rows)]
+
+    spread = texts.select("key", "text").repartition(n_tasks, "key")
+    with watched(stats, lambda done, seconds: progress_line(done, n_texts, seconds)):
+        spread.mapInArrow(embed, _SCHEMA, profile=stage.profile).write.parquet(folder)
+    total: WorkerStats = stats.value
+    report = {"n_texts": n_texts, "n_tokens": total.n_tokens, "n_sentence_cuts": total.n_cuts, "tasks": n_tasks}
+    report |= {"model_loads": len(total.loads), "executors": len({load.executor for load in total.loads})}
+    return EmbeddedTexts(spark.read.parquet(folder), layout, report)
+
+
+def _batches(texts: Iterator[PooledText], layout: Layout) -> Iterator[list[PooledText]]:
+    most = max(1, _BATCH_BYTES // (4 * layout.row_width))
+    batch: list[PooledText] = []
+    for text in texts:
+        batch.append(text)
+        if len(batch) == most:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _record_batch(keys: list[str], rows: list[PooledText]) -> pa.RecordBatch:
+    return pa.record_batch(
+        {
+            "key": pa.array(keys, pa.string()),
+            "vectors": pa.array([None if r.values is None else r.values.tobytes() for r in rows], pa.binary()),
+            "n_tokens": pa.array([r.n_tokens for r in rows], pa.int32()),
+            "reason": pa.array([r.reason for r in rows], pa.string()),
+            "detail": pa.array([r.detail or None for r in rows], pa.string()),
+        }
+    )

@@ -1,0 +1,10 @@
+"""How well cosines of pairs of texts agree with people's judgement: by layer, pooling and correction, for any model."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.evaluation.job import evaluate
+from elmo_udf.evaluation.options import EvaluateOptions
+
+if __name__ == "__main__":
+    sys.exit(run_job(evaluate, EvaluateOptions, __doc__, whole_machine=True))
