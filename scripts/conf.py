@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from elmo_udf.cleaning.options import CleanOptions
-from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.comparison.options import CompareOptions
+from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.flags import template
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 

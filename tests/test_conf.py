@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from elmo_udf.cleaning.options import CleanOptions
+from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.flags import parse, read_toml
@@ -22,6 +23,7 @@ from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 
 JOBS = {
     "clean": CleanOptions,
+    "compare": CompareOptions,
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
     "query": QueryOptions,

@@ -1,0 +1,20 @@
+"""Where a picture may be written: checked before the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elmo_udf.errors import UserError
+
+
+def check_png(path: str) -> None:
+    """Refuse a path of ``--plot`` that is not that of a PNG file on this machine, or that can't be made (UserError)."""
+    if Path(path).suffix.lower() != ".png":
+        raise UserError(f"plot {path!r} does not end with .png, the one format that is drawn; give another path")
+    if "://" in path:
+        raise UserError(f"plot {path!r} is an address, expected a path on the driver's machine; give another path")
+    if Path(path).is_dir():
+        raise UserError(f"plot {path!r} is a folder, expected the path of a file; give another path")
+    above = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"plot {path!r} lies below {str(above)!r}, which is a file; expected a folder; change the path")

@@ -1,0 +1,59 @@
+"""Two similarity matrices of the same documents beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.heatmap import MAX_LABELS, shortened, similar_side_by_side
+
+MAX_NUMBERED = 40  # columns whose numbers have room beside each other
+_NOTHING = "0.85"  # light grey
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One matrix of cosines (n, n), symmetric, NaN where there is none; and what is written above it."""
+
+    title: str
+    cosines: np.ndarray
+
+
+def side_by_side(labels: Sequence[str], left: Panel, right: Panel, path: str | Path, title: str) -> None:
+    """Draw both matrices in the order that puts documents side by side that are similar in the left one.
+
+    labels: n >= 2 names, shown at the left matrix's rows where n is at most ``MAX_LABELS``. Each matrix has a colour
+    scale of its own, from its least value to its greatest; the diagonal, which is 1 in any, is left out.
+    """
+    order = similar_side_by_side(np.nan_to_num(left.cosines))
+    n = len(order)
+    inches = float(np.clip(0.24 * n, 3.6, 7))
+    figure = new_figure(2 * inches + 5, inches + 0.9)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    first, second = figure.subplots(1, 2)
+    for axes, panel in ((first, left), (second, right)):
+        _draw(figure, axes, panel, order)
+    if n <= MAX_LABELS:
+        names = [f"{shortened(labels[row])}  {place}" for place, row in enumerate(order, 1)]
+        first.set_yticks(range(n), names, fontsize=8)
+    save(figure, path)
+
+
+def _draw(figure: Any, axes: Any, panel: Panel, order: np.ndarray) -> None:
+    n = len(order)
+    shown = np.ma.masked_invalid(panel.cosines[np.ix_(order, order)])
+    shown[np.diag_indices(n)] = np.ma.masked
+    axes.set_facecolor(_NOTHING)
+    image = axes.imshow(shown, cmap="viridis", interpolation="nearest")
+    figure.colorbar(image, ax=axes, label="cosine", shrink=0.75)
+    axes.set_title(panel.title, loc="left", fontsize=10)
+    numbered = range(n) if n <= MAX_NUMBERED else ()
+    axes.set_xticks(numbered, [str(place + 1) for place in numbered], fontsize=7)
+    axes.set_yticks(numbered, [str(place + 1) for place in numbered], fontsize=7)
+    axes.set_xlabel(f"{n} documents, in one order everywhere; diagonal left out")
+    axes.tick_params(length=0)
