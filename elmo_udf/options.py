@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal
 
 from elmo_udf.errors import UserError
+from elmo_udf.text.languages import check_language
 
 
 def option(help: str, default: Any = MISSING, positional: bool = False) -> Any:
@@ -46,6 +47,7 @@ class ModelOptions:
     def __post_init__(self) -> None:
         if self.max_sentence_tokens < 1:
             raise UserError(f"max_sentence_tokens is {self.max_sentence_tokens}, expected at least 1")
+        check_language(self.tokenizer, self.language)
 
 
 @dataclass(frozen=True, kw_only=True)

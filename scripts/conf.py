@@ -13,6 +13,7 @@ from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.flags import template
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from elmo_udf.study.options import StudyOptions
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 OPTIONS: dict[str, type] = {
@@ -21,6 +22,7 @@ OPTIONS: dict[str, type] = {
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
     "query": QueryOptions,
+    "sentiment_study": StudyOptions,
     "similarity": SimilarityOptions,
 }
 """Options of each job that has a file, by the job's name."""

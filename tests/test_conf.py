@@ -20,6 +20,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.flags import parse, read_toml
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from elmo_udf.study.options import StudyOptions
 
 JOBS = {
     "clean": CleanOptions,
@@ -27,6 +28,7 @@ JOBS = {
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
     "query": QueryOptions,
+    "sentiment_study": StudyOptions,
     "similarity": SimilarityOptions,
 }
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
     "version": set(),
     "errors": set(),
-    "options": {"errors"},
+    "options": {"errors", "text"},
     "flags": {"errors"},
     "plots": {"errors"},
     "text": {"errors"},
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "evaluation": {"errors", "options", "text", "models", "network", "spark", "embedding", "similarity", "plots"},
     "words": {"errors", "options", "plots", "spark", "similarity"},
     "cleaning": {"errors", "options", "spark"},
+    "study": {"errors", "options", "plots", "text", "network", "spark", "embedding"},
     "cli": {"errors", "version", "flags", "spark"},
 }
 """What each part of elmo_udf may import besides itself. There is no circle in it."""
@@ -41,6 +42,7 @@ SPARK_FACING = {
     "embedding": {"corpus", "loaded", "plan", "records", "rows", "stats", "udf"},
     "evaluation": {"cosines", "inputs", "job", "staged", "texts"},
     "similarity": {"compare", "fit", "job", "join", "pack", "query", "tables"},
+    "study": {"job", "texts", "tokens", "trials"},
 }
 """The modules outside of elmo_udf.spark that import pyspark. All others are plain Python."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,12 @@ from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.errors import UserError
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ShippedModel, ship_model
+from elmo_udf.text.languages import language_note
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
+
+log = logging.getLogger(__name__)
 
 _VECTOR = T.ArrayType(T.FloatType(), False)
 _TOKEN = T.StructType(
@@ -91,6 +95,8 @@ def _pandas_udf(
     stats: Accumulator[WorkerStats] | None = None,
 ) -> Callable[..., Any]:
     file_name = shipped.file_name
+    if note := language_note(options.tokenizer, options.language):
+        log.warning("%s", note)
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[Any]:
         encoder, load = encoder_in_worker(file_name, options.precision)  # before the first batch is asked for

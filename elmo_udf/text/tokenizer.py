@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from elmo_udf.errors import UserError
+from elmo_udf.text.languages import BY_CHARACTER, check_language, marks, primary_code
 
 Sentence = list[str]
 
@@ -29,12 +31,14 @@ class Tokenizer:
 
     The published models were trained on the One Billion Word benchmark, tokenized by the Moses scripts, of which
     sacremoses is the Python port. A document that is tokenized already (a list of tokens, or a list of lists) is
-    taken as it is.
+    taken as it is. Every Han character of Chinese and Japanese text becomes a token; languages that are written
+    without spaces in other scripts are refused (UserError), like codes that name no language.
     """
 
     def __init__(self, kind: str = "words", language: str = "en", max_sentence_tokens: int = 400) -> None:
         if kind not in ("words", "whitespace"):
             raise UserError(f"tokenizer is {kind!r}, expected 'words' or 'whitespace'")
+        check_language(kind, language)
         self._split = _whitespace if kind == "whitespace" else _words(language)
         self._limit = None if kind == "whitespace" else max_sentence_tokens
 
@@ -55,17 +59,39 @@ def _whitespace(text: str) -> list[Sentence]:
 
 
 def _words(language: str) -> Callable[[str], list[Sentence]]:
-    from sacremoses import MosesTokenizer  # imported here: other tokenizers need neither library
-    from sentencex import segment
+    from sentencex import segment  # imported here: other tokenizers need neither library
 
-    moses = MosesTokenizer(lang=language)
+    code = primary_code(language)
+    plain, with_marks = _moses(code), _moses_with_marks(code)
 
     def split(text: str) -> list[Sentence]:
         text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no UTF-8, which sentencex needs
-        tokenized = (moses.tokenize(sentence, escape=False) for sentence in segment(language, text))
+        moses = plain if text.isascii() else with_marks  # they differ in speed only where there are no marks
+        tokenized = (moses.tokenize(sentence, escape=False) for sentence in segment(code, text))
         return [tokens for tokens in tokenized if tokens]
 
     return split
+
+
+def _moses(code: str) -> Any:
+    """sacremoses for a language; the rules of English where a character is a token.
+
+    Its rules for Chinese and Japanese expect text that is cut into words already, and leave the rest in one piece.
+    """
+    from sacremoses import MosesTokenizer
+
+    return MosesTokenizer(lang="en" if code in BY_CHARACTER else code)
+
+
+def _moses_with_marks(code: str) -> Any:
+    """The same, where a combining mark stays with its character.
+
+    Moses sets apart accents of decomposed letters, points of Hebrew and the joiners inside of Persian words.
+    """
+    moses = _moses(code)
+    apart = rf"([^{moses.IsAlnum}{marks()}\s.'`,\-][{marks()}]*)"
+    moses.PAD_NOT_ISALNUM = re.compile(apart), r" \1 "
+    return moses
 
 
 def _given(document: Any) -> list[Sentence]:

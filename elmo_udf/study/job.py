@@ -1,0 +1,148 @@
+"""The study: what jobs/sentiment_study.py does, as one function."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.errors import UserError
+from elmo_udf.spark import commit, files
+from elmo_udf.spark.fetch import fetcher
+from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.progress import watched
+from elmo_udf.spark.shipping import ship_model
+from elmo_udf.spark.tables import TableMetadata, read_embeddings
+from elmo_udf.study.options import StudyOptions
+from elmo_udf.study.results import accuracies, draw_plots, summarized
+from elmo_udf.study.texts import LabelledTexts, labelled_texts, tokenized
+from elmo_udf.study.tokens import check_tokens, keep_tokens
+from elmo_udf.study.trial import NETWORKS
+from elmo_udf.study.trials import Count, draws, progress_line, results, trial_rows
+from elmo_udf.study.vectors import StaticVectors, read_vectors, width_of_vectors
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known, and checked, before any work."""
+
+    texts: LabelledTexts
+    vectors: Path
+    static_width: int
+    made: TableMetadata
+    """Of the table of token vectors."""
+
+    def report(self, options: StudyOptions) -> dict[str, Any]:
+        """The part of the report that is known before the work."""
+        n_rejected = sum(self.texts.rejected.values())
+        return {
+            "model": options.model,
+            "fingerprint": self.made.fingerprint,
+            "layer": options.layer,
+            "static_width": self.static_width,
+            "elmo_width": self.made.width,
+            "rows_in": self.texts.n_rows,
+            "rows_usable": self.texts.n_rows - n_rejected,
+            "rows_rejected": n_rejected,
+            "rejected_by_reason": self.texts.rejected,
+            "label_0": self.texts.label_names[0],
+            "label_1": self.texts.label_names[1],
+            "repeats": options.repeats,
+            "texts_of_a_repeat": dict(zip(("training", "validation", "test"), options.sizes, strict=True)),
+        }
+
+
+def sentiment_study(spark: SparkSession, options: StudyOptions) -> dict[str, Any]:
+    """Train both networks in every repeat; write the table of results, the pictures and return the report.
+
+    Raises UserError before any work for whatever is wrong with the input, the vectors, the model or an output.
+    """
+    plan = _plan(spark, options)
+    if options.dry_run:
+        return plan.report(options)
+    with commit.staging(spark, options.output) as folder:
+        drawn = _written(spark, spark.createDataFrame(draws(plan.texts.ids, options)), f"{folder}/draws")
+        chosen = plan.texts.table.join(F.broadcast(drawn.select("id").distinct()), "id", "left_semi")
+        texts = _written(spark, tokenized(chosen, options), f"{folder}/texts")
+        static, coverage = _static_vectors(texts, plan.vectors)
+        started = time.perf_counter()
+        kept = keep_tokens(spark, texts, plan.made, folder, options)
+        embedded = time.perf_counter()
+        table = _train(spark, texts, drawn, static, plan, folder, options)
+        trained = time.perf_counter()
+        rows = [row.asDict() for row in table.collect()]
+        sidecar = {"table": "study"} | {name: vars(options)[name] for name in vars(options) if name != "report"}
+        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+    draw_plots(accuracies(rows), options)
+    seconds = {"embedding_s": round(embedded - started, 3), "training_s": round(trained - embedded, 3)}
+    places = {"output": options.output, "tokens": options.tokens_path}
+    return plan.report(options) | kept | coverage | summarized(rows, options) | seconds | places
+
+
+def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
+    outputs = {"output": options.output, "tokens": options.tokens_path}
+    check_outputs(spark, outputs, {"input": options.input}, "overwrite")
+    check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
+    for path in (options.plot, options.paired_plot):
+        if path is not None and not Path(path).parent.is_dir():
+            raise UserError(
+                f"picture {path!r}: there is no folder {str(Path(path).parent)!r}; make it, or change the path"
+            )
+    uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", options.vectors)
+    vectors = fetcher(spark)(options.vectors) if uri else Path(options.vectors)
+    static_width = width_of_vectors(vectors)
+    texts = labelled_texts(spark, options)
+    model = ship_model(spark, options.model, options.model_sha256)
+    width = model.network.width(options.layer)
+    made = TableMetadata.of_options(options.embedding("", "error"), model.fingerprint, width)
+    if files.list_names(spark, options.tokens_path):
+        check_tokens(spark, made, options)
+    return Plan(texts, vectors, static_width, made)
+
+
+def _written(spark: SparkSession, table: DataFrame, path: str) -> DataFrame:
+    """The table, computed once."""
+    table.write.parquet(path)
+    return spark.read.parquet(path)
+
+
+def _static_vectors(texts: DataFrame, path: Path) -> tuple[StaticVectors, dict[str, Any]]:
+    """The vectors of the words of the texts, and how many tokens have one."""
+    words = texts.select(F.explode(F.flatten("text")).alias("token")).groupBy("token").count()
+    counts = Counter({row.token: row["count"] for row in words.collect()})
+    static = read_vectors(path, {form for token in counts for form in (token, token.lower())})
+    n_found = sum(n for token, n in counts.items() if static.row(token))
+    return static, {
+        "n_tokens": counts.total(),
+        "n_tokens_with_static_vector": n_found,
+        "n_words": len(counts),
+        "n_static_words": static.n_words,
+        "n_static_words_repeated": static.n_repeated,
+    }
+
+
+def _train(
+    spark: SparkSession,
+    texts: DataFrame,
+    drawn: DataFrame,
+    static: StaticVectors,
+    plan: Plan,
+    folder: str,
+    options: StudyOptions,
+) -> DataFrame:
+    """The table of results, in order, written below ``folder``."""
+    done = spark.sparkContext.accumulator(0, Count())
+    n_trials = len(NETWORKS) * options.repeats
+    tokens = read_embeddings(spark, options.tokens_path)
+    rows = trial_rows(texts, tokens, drawn, options.repeats)
+    with watched(done, lambda n_done, seconds: progress_line(n_done, n_trials, seconds)):
+        trained = results(spark, rows, static, plan.made.width, done, options)
+        unordered = _written(spark, trained, f"{folder}/trials")
+    order = ("repeat", "network", "learning_rate")
+    return _written(spark, unordered.coalesce(1).sortWithinPartitions(*order), f"{folder}/table").orderBy(*order)

@@ -1,0 +1,125 @@
+"""Labelled texts from the input: which can be used, which not and why, and their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.inputs import MALFORMED, TEXT, kept_names, read_documents, read_input
+from elmo_udf.spark.reading import reading
+from elmo_udf.study.options import StudyOptions
+from elmo_udf.text.tokenizer import Sentence, Tokenizer
+
+_SENTENCES = T.ArrayType(T.ArrayType(T.StringType(), False), False)
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """The texts that can be drawn, and counts of all rows."""
+
+    table: DataFrame
+    """Columns id, ``_text`` and label (0 or 1), an id once."""
+    ids: pa.Table
+    """id and label of the same rows, in the order of the ids."""
+    label_names: tuple[str, str]
+    """The input's labels that are 0 and 1 here."""
+    n_rows: int
+    rejected: dict[str, int]
+    """Rows that can't be used, by reason."""
+
+
+def labelled_texts(spark: SparkSession, options: StudyOptions) -> LabelledTexts:
+    """Read the input's ids, texts and labels. Raises UserError for bad input, and where there are too few texts."""
+    rows = _with_reasons(_documents(spark, options))
+    with reading(f"input {options.input!r}", "files of one format and with the same columns"):
+        counts = {row.reason: row["count"] for row in rows.groupBy("reason").count().collect()}
+        good = rows.where("reason IS NULL").select("id", TEXT, "label")
+        found = sorted(row.label for row in good.select("label").distinct().limit(20).collect())
+    if len(found) != 2:
+        raise UserError(
+            f"label column {options.label_column!r} has {len(found)} values: {', '.join(found)[:200] or 'none'}; "
+            "expected two; name another with --label-column, or leave texts of other labels out"
+        )
+    table = good.withColumn("label", (F.col("label") == found[1]).cast("int"))
+    ids = table.select("id", "label").orderBy("id").toArrow()
+    if len(ids) < sum(options.sizes):
+        raise UserError(
+            f"input {options.input!r} has {len(ids):,} texts that can be used, and a repeat needs "
+            f"{' + '.join(map(str, options.sizes))} = {sum(options.sizes):,}; ask for fewer, or give more"
+        )
+    rejected = {reason: n for reason, n in sorted(counts.items(), key=str) if reason is not None}
+    return LabelledTexts(table, ids, (found[0], found[1]), sum(counts.values()), rejected)
+
+
+def tokenized(texts: DataFrame, options: StudyOptions) -> DataFrame:
+    """Columns id and text, array<array<string>>: sentences of tokens, the first ``max_tokens`` of each text."""
+    kind, language, limit = options.tokenizer, options.language, options.max_tokens
+
+    def tokenize(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        tokenizer = Tokenizer(kind, language)
+        for batch in batches:
+            yield pd.Series([first_tokens(tokenizer(text).sentences, limit) for text in batch], dtype=object)
+
+    tokenize.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pd.Series]}
+    return texts.select("id", F.pandas_udf(tokenize, _SENTENCES)(TEXT).alias("text"))  # type: ignore[call-overload]
+
+
+def first_tokens(sentences: list[Sentence], limit: int) -> list[Sentence]:
+    """The sentences up to token ``limit`` of the text; the last one may be cut."""
+    kept: list[Sentence] = []
+    for sentence in sentences:
+        if limit <= 0:
+            break
+        kept.append(sentence[:limit])
+        limit -= len(sentence)
+    return kept
+
+
+def _documents(spark: SparkSession, options: StudyOptions) -> DataFrame:
+    """Columns id, ``_text``, ``_malformed`` and label (string)."""
+    read = EmbedOptions(
+        input=options.input,
+        output=options.output,
+        input_format=options.input_format,
+        id_column=options.id_column,
+        text_column=options.text_column,
+        keep_columns=(options.label_column,),
+    )
+    columns = read_input(spark, read)[1].columns
+    if options.label_column not in columns:
+        raise UserError(
+            f"label column {options.label_column!r} is not in input {options.input!r}; found {columns}; "
+            "name another with --label-column"
+        )
+    documents = read_documents(spark, read)
+    label = F.trim(F.col(kept_names(read)[0]).cast("string"))
+    return documents.select("id", TEXT, MALFORMED, F.nullif(label, F.lit("")).alias("label"))
+
+
+def _with_reasons(documents: DataFrame) -> DataFrame:
+    """``reason``, NULL for a row that can be used. Of rows that share an id the one of the smallest hash stays."""
+    text: Any = F.col(TEXT)
+    if isinstance(documents.schema[TEXT].dataType, T.ArrayType):
+        text = F.to_json(TEXT)
+    checks = [
+        (F.col(MALFORMED).isNotNull(), "malformed_record"),
+        (F.col("id").isNull(), "null_id"),
+        (F.col(TEXT).isNull(), "null_text"),
+        (text.rlike(r"(?U)^\s*$"), "blank_text"),
+        (~F.is_valid_utf8(text), "not_utf8"),
+        (F.col("label").isNull(), "null_label"),
+    ]
+    reason = F.coalesce(*[F.when(found, F.lit(name)) for found, name in checks])
+    order = Window.partitionBy("id", F.col("reason").isNull()).orderBy(F.sha2(text, 256), "label")
+    repeated = F.col("reason").isNull() & (F.row_number().over(order) > 1)
+    rows = documents.withColumn("reason", reason)
+    return rows.withColumn("reason", F.when(repeated, F.lit("duplicate_id")).otherwise(F.col("reason")))

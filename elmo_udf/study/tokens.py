@@ -1,0 +1,102 @@
+"""The table of token vectors: made once a text, kept, and read back in pieces that need no sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.errors import UserError
+from elmo_udf.spark import files
+from elmo_udf.spark.tables import TableMetadata, metadata_of, read_embeddings
+from elmo_udf.study.options import StudyOptions
+
+PIECES = "{id} sentence_index int, token_index int, vectors binary"
+
+
+def keep_tokens(
+    spark: SparkSession, texts: DataFrame, made: TableMetadata, staging: str, options: StudyOptions
+) -> dict[str, int]:
+    """Bring the table ``options.tokens_path`` to where it has the tokens of every text; how many were there or added.
+
+    texts: columns id and text (sentences of tokens). ``made``: what the table says of vectors as they are wanted.
+    Raises UserError for a table of other vectors, and for one that has other tokens under the id of a text.
+    """
+    there = bool(files.list_names(spark, options.tokens_path))
+    missing = texts
+    if there:
+        kept = texts_of(check_tokens(spark, made, options))
+        hashes = texts.withColumn("wanted", F.sha2(F.to_json("text"), 256)).join(kept, "id", "left")
+        other = hashes.where("content_hash <> wanted").select("id").first()
+        if other is not None:
+            raise UserError(
+                f"table {options.tokens_path!r} has other tokens of text {other.id!r} than this study; expected the "
+                "same texts, tokenizer and max_tokens; give another --tokens"
+            )
+        missing = hashes.where("content_hash IS NULL").select("id", "text")
+    missing.write.parquet(f"{staging}/missing")
+    n_missing = spark.read.parquet(f"{staging}/missing").where(F.size("text") > 0).count()
+    if n_missing:
+        embed_corpus(spark, options.embedding(f"{staging}/missing", "append" if there else "error"))
+    return {"texts_embedded": n_missing, "texts_kept": texts.where(F.size("text") > 0).count() - n_missing}
+
+
+def check_tokens(spark: SparkSession, made: TableMetadata, options: StudyOptions) -> DataFrame:
+    """The table of token vectors. Raises UserError where it was made another way."""
+    table = read_embeddings(spark, options.tokens_path)
+    found = metadata_of(table, "embedding")
+    for name, ours in made.as_dict().items():
+        theirs = getattr(found, name)
+        if ours != theirs and name not in ("model", "elmo_udf_version"):
+            raise UserError(
+                f"table {options.tokens_path!r} was made with {name} {theirs!r}, and this study has {ours!r}; expected "
+                "equal options; change them, or give another --tokens"
+            )
+    return table
+
+
+def texts_of(table: DataFrame) -> DataFrame:
+    """id and content_hash of every text of a table of tokens."""
+    return table.where("sentence_index = 0 AND token_index = 0").select("id", "content_hash")
+
+
+def pieces(table: DataFrame, ids: DataFrame) -> DataFrame:
+    """The rows of ``ids`` with the runs of token vectors that the table has for them, in one pass and no shuffle.
+
+    ids: a small table with an ``id`` and other columns; every row of it meets every piece of its id. Adds
+    ``sentence_index`` and ``token_index`` of a piece's first token and ``vectors``, float32 rows as bytes.
+    """
+    wanted = table.join(F.broadcast(ids.select("id").distinct()), "id", "left_semi")
+    rows = wanted.select("id", "sentence_index", "token_index", "embedding")
+    schema = PIECES.format(id=f"id {table.schema['id'].dataType.simpleString()},")
+    return rows.mapInArrow(runs, schema).join(F.broadcast(ids), "id")
+
+
+def runs(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows of tokens to pieces of texts: a piece is a run of rows whose tokens follow each other in a sentence.
+
+    Columns in: id, sentence_index, token_index, embedding. Wherever a row is not its predecessor's successor a new
+    piece begins, so that any order of the table gives the same texts once their pieces are sorted.
+    """
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        ids, sentences, tokens = batch.column(0), batch.column(1).to_numpy(), batch.column(2).to_numpy()
+        codes = ids.dictionary_encode().indices.to_numpy()  # (R,) equal where ids are equal
+        follows = (np.diff(codes) == 0) & (np.diff(sentences) == 0) & (np.diff(tokens) == 1)  # (R − 1,)
+        first = np.flatnonzero(np.concatenate([[True], ~follows]))  # (P,)
+        values = batch.column(3).flatten().to_numpy()
+        vectors = values.reshape(batch.num_rows, -1)  # (R, D)
+        cut = [vectors[a:b].tobytes() for a, b in zip(first, [*first[1:], batch.num_rows], strict=True)]
+        start = pa.array(first)
+        columns = [
+            ids.take(start),
+            batch.column(1).take(start),
+            batch.column(2).take(start),
+            pa.array(cut, pa.binary()),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, names=["id", "sentence_index", "token_index", "vectors"])

@@ -1,0 +1,141 @@
+"""Every network of every repeat as a Spark task of its own, which gets the texts of its repeat and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark import Accumulator, AccumulatorParam
+from pyspark.broadcast import Broadcast
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.spark.progress import time_left
+from elmo_udf.study.draws import draw
+from elmo_udf.study.options import StudyOptions
+from elmo_udf.study.tokens import pieces
+from elmo_udf.study.trial import NETWORKS, Gathered, run_trial
+from elmo_udf.study.vectors import StaticVectors
+
+RESULT = (
+    "repeat bigint, network string, learning_rate double, n_epochs int, best_epoch int, validation_loss double, "
+    "validation_accuracy double, test_accuracy double, seconds double"
+)
+
+
+class Count(AccumulatorParam[int]):
+    """How many trials are done."""
+
+    def zero(self, value: int) -> int:
+        """Nothing is done."""
+        return 0
+
+    def addInPlace(self, value1: int, value2: int) -> int:
+        """The sum."""
+        return value1 + value2
+
+
+def draws(ids: pa.Table, options: StudyOptions) -> pa.Table:
+    """A row for every text of every repeat: id, label, repeat, number (the text's position in ``ids``), part."""
+    tables = []
+    for repeat in range(options.repeats):
+        for part, positions in draw(len(ids), options.sizes, repeat, options.seed).items():
+            rows = ids.take(pa.array(positions))
+            for name, values in (("repeat", repeat), ("part", part)):
+                rows = rows.append_column(name, pa.array([values] * len(positions)))
+            tables.append(rows.append_column("number", pa.array(positions)))
+    return pa.concat_tables(tables)
+
+
+def trial_rows(texts: DataFrame, table: DataFrame, drawn: DataFrame, repeats: int) -> DataFrame:
+    """What the trials read, a partition each: ELMo's networks first, which take longer, then the static ones.
+
+    texts: id and text (sentences of tokens). table: token vectors. drawn: the rows of :func:`draws`. A row is either
+    a text (``tokens``) or a piece of its vectors (``vectors``); the static networks get no vectors.
+    """
+    numbers = F.sequence(F.lit(0), F.lit(len(NETWORKS) - 1))
+    tokens = texts.withColumn("tokens", F.flatten("text")).join(F.broadcast(drawn), "id")
+    tokens = tokens.withColumn("network", F.explode(numbers)).withColumn("vectors", F.lit(None).cast("binary"))
+    tokens = tokens.withColumn("sentence_index", F.lit(0)).withColumn("token_index", F.lit(0))
+    vectors = pieces(table, drawn.select("id", "repeat", "number"))
+    vectors = vectors.withColumn("network", F.lit(NETWORKS.index("static+elmo")))
+    rows = tokens.select(*_COLUMNS).unionByName(vectors.select(*_COLUMNS[:6]), allowMissingColumns=True)
+    trial = (F.lit(len(NETWORKS) - 1) - F.col("network")) * repeats + F.col("repeat")
+    return rows.repartitionById(repeats * len(NETWORKS), trial.cast("int"))
+
+
+_COLUMNS = ("network", "repeat", "number", "sentence_index", "token_index", "vectors", "part", "label", "tokens")
+
+
+def results(
+    spark: SparkSession,
+    rows: DataFrame,
+    static: StaticVectors,
+    width: int,
+    done: Accumulator[int],
+    options: StudyOptions,
+) -> DataFrame:
+    """Run the trials: rows of RESULT. ``width``: of ELMo's vectors. ``done`` counts the trials that ended."""
+    shared = spark.sparkContext.broadcast(static)
+    return rows.mapInArrow(_trials(shared, width, done, options), RESULT)
+
+
+def _trials(
+    shared: Broadcast[StaticVectors], width: int, done: Accumulator[int], options: StudyOptions
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        gathered, trials = gather(batches, shared.value, width)
+        for network, repeat in trials:  # one; none where a partition is empty
+            elmo_width = width if NETWORKS[network] == "static+elmo" else 0
+            parts = gathered.examples(shared.value, elmo_width)
+            found = run_trial(parts, NETWORKS[network], repeat, context.cpus() if context else 1, options)
+            done.add(1)
+            yield pa.RecordBatch.from_pylist(found, schema=_ARROW)
+
+    return run
+
+
+_ARROW = pa.schema(
+    [
+        ("repeat", pa.int64()),
+        ("network", pa.string()),
+        ("learning_rate", pa.float64()),
+        ("n_epochs", pa.int32()),
+        ("best_epoch", pa.int32()),
+        ("validation_loss", pa.float64()),
+        ("validation_accuracy", pa.float64()),
+        ("test_accuracy", pa.float64()),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+def gather(
+    batches: Iterator[pa.RecordBatch], static: StaticVectors, width: int
+) -> tuple[Gathered, set[tuple[int, int]]]:
+    """The texts of a partition, and which trials (network, repeat) it holds. Vectors stay in Arrow's buffers."""
+    gathered, trials = Gathered(), set[tuple[int, int]]()
+    for batch in batches:
+        columns: dict[str, Any] = {name: batch.column(name) for name in _COLUMNS if name != "vectors"}
+        values = {name: column.to_pylist() for name, column in columns.items()}
+        vectors = batch.column("vectors")
+        for i, number in enumerate(values["number"]):
+            trials.add((values["network"][i], values["repeat"][i]))
+            if vectors[i].is_valid:
+                rows = np.frombuffer(vectors[i].as_buffer(), np.float32).reshape(-1, width)
+                gathered.pieces[number].append((values["sentence_index"][i], values["token_index"][i], rows))
+            else:
+                part, label, tokens = (values[name][i] for name in ("part", "label", "tokens"))
+                gathered.texts[number] = part, label, static.rows_of(tokens)
+    return gathered, trials
+
+
+def progress_line(n_done: int, n_trials: int, seconds: float) -> str:
+    """What is done, and how long the rest will take at that speed."""
+    left = f", {time_left(n_done / n_trials, seconds)}" if n_done else ""
+    return f"trained {n_done} of {n_trials} networks ({n_done / n_trials:.0%}){left}"
