@@ -1,4 +1,8 @@
-"""Models as AllenNLP, bilm-tf, NLPL and simple_elmo keep them: an options.json and one .hdf5 of weights."""
+"""Models as AllenNLP, bilm-tf, NLPL and simple_elmo keep them: an options.json and one .hdf5 of weights.
+
+A model that was trained here may have a mix of layers of its own, which options.json keeps under a key that these
+programs pass over.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,9 @@ TRAINING_ONLY = ("embedding", "softmax/W", "softmax/b")
 """Variables that training may leave in the file and that say nothing of a token's vectors: the words it predicted."""
 N_POSITIONS = 50
 """Character positions of a token, which AllenNLP reads whatever max_characters_per_token says."""
+MIX, MIX_WEIGHTS, MIX_SCALE = "scalar_mix", "weights", "gamma"
+"""Keys of the mix in options.json: an object with the weights before the softmax, and the scale (AllenNLP's words)."""
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def options_files(folder: Path) -> list[Path]:
@@ -48,7 +55,7 @@ def read(folder: Path, handle: str) -> Model:
     """The model in ``folder``. Raises UserError where the files are not those of one ELMo model."""
     options_file = _only(options_files(folder), "options file (*options*.json)", handle)
     weights_file = _only(weights_files(folder), "weights file (.hdf5)", handle)
-    options, note = read_options(options_file, handle)
+    options, mix, note = read_options(options_file, handle)
     where = f"model {handle!r}, {weights_file.name}"
     variables = _variables(weights_file, where)
 
@@ -72,7 +79,7 @@ def read(folder: Path, handle: str) -> Model:
     names = dict(variable_names(parts, CELLS))
     check_names(variables, names.values(), where)
     variables[CHARACTERS] = _characters(variables[CHARACTERS], where)
-    return Model(options, to_arrays(variables, names, options, where), Mix.equal(options.n_layers), handle, note)
+    return Model(options, to_arrays(variables, names, options, where), mix, handle, note)
 
 
 def _only(candidates: list[Path], what: str, handle: str) -> Path:
@@ -82,8 +89,8 @@ def _only(candidates: list[Path], what: str, handle: str) -> Path:
     return candidates[0]
 
 
-def read_options(path: Path, handle: str) -> tuple[NetworkOptions, str]:
-    """Options of a network from an options.json, and a note for the user, empty where there is nothing to say.
+def read_options(path: Path, handle: str) -> tuple[NetworkOptions, Mix, str]:
+    """Options of a network from an options.json, its mix, and a note for the user, empty where there is nothing to say.
 
     What bilm-tf takes as absent is absent here too: no highways, one layer, no clips, no skip connections.
     """
@@ -116,7 +123,27 @@ def read_options(path: Path, handle: str) -> tuple[NetworkOptions, str]:
             f"{where}: not the options of a network ({error}), expected a JSON object with char_cnn and lstm; "
             "use the options.json that came with the weights"
         ) from None
-    return network, _character_note(characters, where)
+    return network, _mix(options, network.n_layers, where), _character_note(characters, where)
+
+
+def _mix(options: dict[str, Any], n_layers: int, where: str) -> Mix:
+    """The mix in an options.json, or equal weights where it has none."""
+    if MIX not in options:
+        return Mix.equal(n_layers)
+    mix = options[MIX]
+    weights = mix.get(MIX_WEIGHTS) if isinstance(mix, dict) else None
+    numbers = [*weights, mix.get(MIX_SCALE)] if isinstance(weights, list) else []
+    if (
+        len(numbers) != n_layers + 2
+        or mix.keys() != {MIX_WEIGHTS, MIX_SCALE}
+        or not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
+        or not all(abs(number) <= _LARGEST for number in numbers)  # which NaN is not either
+    ):
+        raise UserError(
+            f"{where}: option {MIX} is {json.dumps(mix)}, expected {n_layers + 1} numbers as {MIX_WEIGHTS} (one a "
+            f"layer, word_emb first) and a number as {MIX_SCALE}; leave {MIX} out for equal weights"
+        )
+    return Mix(tuple(numbers[:-1]), numbers[-1])
 
 
 def _character_note(characters: dict[str, Any], where: str) -> str:

@@ -1,0 +1,107 @@
+"""Models written as AllenNLP, bilm-tf and simple_elmo read them: an options.json and a weights.hdf5."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elmo_udf.errors import UserError
+from elmo_udf.models.allennlp import CELLS, MIX, MIX_SCALE, MIX_WEIGHTS, N_POSITIONS
+from elmo_udf.models.form import N_CHARACTERS, Mix, Model
+from elmo_udf.models.variables import CHARACTERS, CellNames, Parts, variable_names
+
+OPTIONS_FILE = "options.json"
+WEIGHTS_FILE = "weights.hdf5"
+
+
+def write_allennlp(model: Model, folder: Path) -> None:
+    """Write ``model`` into ``folder``, which is made where it is not there: ``load_model`` gives an equal one back.
+
+    Each of the two files appears when it is whole, and replaces one of its name. Raises UserError where they can't be
+    written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / WEIGHTS_FILE, lambda path: _write_weights(path, model))
+        text = json.dumps(options_json(model), indent=2) + "\n"
+        _write(folder / OPTIONS_FILE, lambda path: path.write_text(text, "utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"model folder {str(folder)!r} can't be written ({error}), expected a folder that can be made or written "
+            "to; give another path"
+        ) from None
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path``, and put it in place."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_weights(path: Path, model: Model) -> None:
+    import h5py
+
+    variables = network_variables(model, CELLS)
+    variables[CHARACTERS] = variables[CHARACTERS][1:]  # readers put the row of "no token" before them
+    with h5py.File(path, "w") as file:
+        for name, value in variables.items():
+            file[name] = value
+
+
+def network_variables(model: Model, cells: CellNames) -> dict[str, np.ndarray]:
+    """The arrays of ``model`` as bilm-tf's variables, float32: the inverse of ``variables.to_arrays``.
+
+    ``char_embed`` has all 262 rows; kernels of convolutions are (1, width, d, n), for conv2d.
+    """
+    parts = Parts(
+        n_convolutions=len(model.options.filters),
+        n_highway=model.options.n_highway,
+        n_layers=model.options.n_layers,
+        project_characters=model.options.project_characters,
+        project_states=True,  # where the network had none it is the identity here
+    )
+    variables = {}
+    for array, variable in variable_names(parts, cells):
+        value = model.arrays[array]
+        variables[variable] = value[np.newaxis] if re.fullmatch(r"filter_\d+_kernel", array) else value
+    return variables
+
+
+def options_json(model: Model) -> dict[str, Any]:
+    """Content of options.json: bilm-tf's options, and the mix where the model has one of its own.
+
+    Other programs pass over what they don't know, so they mix layers as they are told to.
+    """
+    options = model.options
+    result: dict[str, Any] = {
+        "bidirectional": True,
+        "char_cnn": {
+            "activation": options.activation,
+            "embedding": {"dim": options.character_dim},
+            "filters": [list(pair) for pair in options.filters],
+            "max_characters_per_token": N_POSITIONS,
+            "n_characters": N_CHARACTERS,  # AllenNLP takes no other number
+            "n_highway": options.n_highway,
+        },
+        "lstm": {
+            "cell_clip": options.cell_clip,
+            "dim": options.cell_dim,
+            "n_layers": options.n_layers,
+            "proj_clip": options.projection_clip,
+            "projection_dim": options.projection_dim,
+            "use_skip_connections": options.residual,
+        },
+    }
+    if repr(model.mix) != repr(Mix.equal(options.n_layers)):  # 0.0 and -0.0 are equal and have two fingerprints
+        result[MIX] = {MIX_WEIGHTS: list(model.mix.weights), MIX_SCALE: model.mix.scale}
+    return result
