@@ -14,21 +14,26 @@ from typing import Any
 
 import pytest
 
+from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.errors import UserError
-from elmo_udf.evaluation.options import EvaluateOptions
+from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import parse, read_toml
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
+from elmo_udf.words.options import SensesOptions
 
 JOBS = {
+    "classify": ClassifyOptions,
     "clean": CleanOptions,
     "compare": CompareOptions,
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
+    "pairs": PairsOptions,
     "query": QueryOptions,
     "sentiment_study": StudyOptions,
+    "senses": SensesOptions,
     "similarity": SimilarityOptions,
 }
 

@@ -23,12 +23,20 @@ MAY_IMPORT = {
     "network": {"errors", "text", "models"},
     "spark": {"errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
-    "similarity": {"errors", "options", "spark", "embedding"},
+    "similarity": {"errors", "options", "text", "spark", "embedding"},
     "comparison": {"errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
-    "evaluation": {"errors", "options", "text", "models", "network", "spark", "embedding", "similarity", "plots"},
-    "words": {"errors", "options", "plots", "spark", "similarity"},
+    "evaluation": {
+        *("errors", "options", "plots", "text", "models", "network", "spark", "embedding", "similarity"),
+        *("comparison", "study"),
+    },
+    "words": {"errors", "options", "plots", "text", "spark", "similarity"},
     "cleaning": {"errors", "options", "spark"},
     "study": {"errors", "options", "plots", "text", "network", "spark", "embedding"},
+    "ml": {"errors", "options", "models", "spark", "embedding", "cleaning"},
+    "classification": {
+        *("errors", "options", "plots", "models", "spark", "embedding"),
+        *("cleaning", "comparison", "ml"),
+    },
     "cli": {"errors", "version", "flags", "spark"},
 }
 """What each part of elmo_udf may import besides itself. There is no circle in it."""
@@ -37,14 +45,16 @@ TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
 """The modules outside of elmo_udf.network that import TensorFlow; these and those inside of functions only."""
 
 SPARK_FACING = {
+    "classification": {"job", "pipeline", "results", "rows", "source", "train", "trials", "vectors"},
     "cleaning": {"columns", "job"},
     "comparison": {"job", "tfidf"},
     "embedding": {"corpus", "loaded", "plan", "records", "rows", "stats", "udf"},
-    "evaluation": {"cosines", "inputs", "job", "staged", "texts"},
-    "similarity": {"compare", "fit", "job", "join", "pack", "query", "tables"},
+    "evaluation": {"agreement", "baselines", "correlations", "cosines", "inputs", "job", "pairs", "staged", "texts"},
+    "words": {"find", "senses"},
+    "similarity": {"compare", "fit", "job", "join", "pack", "query", "sentences", "tables"},
     "study": {"job", "texts", "tokens", "trials"},
 }
-"""The modules outside of elmo_udf.spark that import pyspark. All others are plain Python."""
+"""The modules outside of elmo_udf.spark and elmo_udf.ml that import pyspark. All others are plain Python."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def part(module: str) -> str:
 
 
 def is_spark_facing(module: str) -> bool:
-    return part(module) == "spark" or module.rpartition(".")[2] in SPARK_FACING.get(part(module), set())
+    return part(module) in ("spark", "ml") or module.rpartition(".")[2] in SPARK_FACING.get(part(module), set())
 
 
 PLAIN = sorted(module for module in MODULES if not is_spark_facing(module))
@@ -154,7 +164,7 @@ def test_tensorflow_is_imported_by_the_network_and_the_readers_of_its_files_when
 def test_pyspark_is_imported_by_the_spark_facing_modules_only() -> None:
     found = {item.module for item in IMPORTS if item.imported.split(".")[0] in ("pyspark", "py4j")}
     named = {f"elmo_udf.{package}.{name}" for package, names in SPARK_FACING.items() for name in names}
-    assert {module for module in found if part(module) != "spark"} == named
+    assert {module for module in found if part(module) not in ("spark", "ml")} == named
 
 
 @pytest.mark.parametrize("name", ["elmo_udf", "plain modules", "a text, tokenized"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -93,3 +94,11 @@ def write_text(spark: SparkSession, path: str, text: str) -> None:
         stream.write(bytearray(text.encode("utf-8")))
     finally:
         stream.close()
+
+
+def put_file(spark: SparkSession, local: Path, path: str) -> None:
+    """Copy a file of the driver's machine to ``path``, replacing what was there."""
+    file_system, where = hadoop_path(spark, path)
+    with _reached(path):
+        source = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(str(local.absolute()))  # type: ignore[union-attr]
+        file_system.copyFromLocalFile(False, True, source, where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pyspark.sql import SparkSession
 
@@ -14,11 +14,17 @@ from elmo_udf.spark.tables import SIDECAR
 _GLOB = re.compile(r"[*?{}\[\]\\]")
 
 
-def check_outputs(spark: SparkSession, outputs: Mapping[str, str], inputs: Mapping[str, str], mode: str) -> None:
+def check_outputs(
+    spark: SparkSession,
+    outputs: Mapping[str, str],
+    inputs: Mapping[str, str],
+    mode: str,
+    parts: Collection[str] = (),
+) -> None:
     """Refuse outputs that exist (unless ``mode`` says what to do with them), and that would destroy something.
 
     Keys are the names of the options, for the messages. Outputs must be on one file system (tables are renamed into
-    place), apart from each other, and not hold an input.
+    place), apart from each other, and not hold an input. ``parts``: names in an output of ours that is no table.
     """
     for name, path in outputs.items():
         _check_name(spark, name, path)
@@ -32,7 +38,7 @@ def check_outputs(spark: SparkSession, outputs: Mapping[str, str], inputs: Mappi
             if name != other:
                 _check_apart(spark, (name, path), (other, second))
     for name, path in outputs.items():
-        _check_content(spark, name, path, mode)
+        _check_content(spark, name, path, mode, parts)
 
 
 def _check_name(spark: SparkSession, name: str, path: str) -> None:
@@ -54,11 +60,13 @@ def _check_apart(spark: SparkSession, first: tuple[str, str], second: tuple[str,
         raise UserError(f"{name} {path!r} holds {other} {other_path!r}; expected paths apart; change one")
 
 
-def _check_content(spark: SparkSession, name: str, path: str, mode: str) -> None:
+def _check_content(spark: SparkSession, name: str, path: str, mode: str, parts: Collection[str]) -> None:
     found = files.list_names(spark, path)
     if mode == "error" and found:
         raise UserError(f"{name} {path!r} exists already; give another path, or --mode overwrite")
     for entry, is_folder in files.list_entries(spark, path):
+        if SIDECAR in found and entry in parts:
+            continue
         of_a_table = "=" in entry if is_folder else entry.endswith(".parquet")
         if not of_a_table and not entry.startswith(("_", ".")):
             raise UserError(

@@ -1,0 +1,50 @@
+"""Which row is for what: the order of the ids, the rows held out, and the folds."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.classification.options import ClassifyOptions
+from elmo_udf.classification.split import fold_numbers, held_out
+from elmo_udf.errors import UserError
+
+_WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
+
+
+def id_order(table: DataFrame) -> list[Column]:
+    """What to sort by for the order of the ids: numbers, where all are whole numbers, though they be strings."""
+    if isinstance(table.schema["id"].dataType, T.StringType):
+        others = table.where("id IS NOT NULL").where(~F.col("id").rlike(_WHOLE_NUMBER)).limit(1)
+        if others.isEmpty():
+            return [F.col("id").cast("bigint"), F.col("id")]
+    return [F.col("id")]
+
+
+def roles(spark: SparkSession, labelled: DataFrame, options: ClassifyOptions) -> DataFrame:
+    """``id``, ``is_test``, ``fold`` (of --folds, else 0) and ``tuning_fold``, of every id of the labelled rows.
+
+    A function of the ids, the seed and the sizes: the partitions and the order of the rows play no part. Raises
+    UserError for ids that are there twice, and for too few.
+    """
+    named = labelled.where("id IS NOT NULL").select("id")
+    ids = named.orderBy(*id_order(named)).toArrow()["id"].combine_chunks()
+    n = len(ids)
+    n_distinct = len(ids.unique())
+    if n_distinct < n:
+        raise UserError(
+            f"input {options.train!r} has {n:,} rows with {n_distinct:,} ids, expected every id once; "
+            "remove the rows that repeat one, or name another column with --id-column"
+        )
+    least = max(10, 2 * options.folds, 2 * options.tuning_folds)
+    if n < least:
+        raise UserError(f"input {options.train!r} has {n} labelled rows, expected at least {least}; give more")
+    columns = {
+        "id": ids,
+        "is_test": pa.array(held_out(n, options.test_size, options.seed)),
+        "fold": pa.array(fold_numbers(n, options.folds or 1, options.seed)),
+        "tuning_fold": pa.array(fold_numbers(n, options.tuning_folds, options.seed + 1)),
+    }
+    return spark.createDataFrame(pa.table(columns))

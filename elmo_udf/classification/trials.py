@@ -1,0 +1,129 @@
+"""The classifiers that are tried side by side, each on the same rows: ELMo, ELMo with a mix of its own, TF-IDF."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+from pyspark.ml.feature import IDF, CountVectorizer, Normalizer
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from elmo_udf.classification.mix import MixProblem
+from elmo_udf.classification.options import ClassifyOptions
+from elmo_udf.classification.train import Fitted, Tried, balanced_weights, fit, try_on
+from elmo_udf.classification.vectors import Vectors
+from elmo_udf.comparison.tfidf import with_terms
+from elmo_udf.models.form import Mix
+
+log = logging.getLogger(__name__)
+
+MIX_BYTES = 2**29
+"""Most memory that the rows may take from which a mix is fitted: its few numbers need no more."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One kind of features, the classifier fitted on them, and what the rows held out say."""
+
+    features: str
+    fitted: Fitted
+    tried: Tried
+    mix: Mix | None = None
+    """How the layers were mixed, where that was fitted."""
+
+    def row(self) -> dict[str, Any]:
+        """The numbers of the report."""
+        scores, tried = self.tried.scores, self.tried
+        binary = len(scores.f1) == 2
+        picked = {name: getattr(scores, name) for name in ("f1", "precision", "recall")}
+        numbers = {name: value[1] if binary else value.mean() for name, value in picked.items()}
+        numbers |= {"accuracy": scores.accuracy}
+        numbers |= {"roc_area": tried.roc_area, "pr_area": tried.pr_area} if binary else {}
+        rounded = {name: round(float(value), 4) for name, value in numbers.items()}
+        return {"features": self.features, **rounded, "regularization": self.fitted.penalty}
+
+
+def run_trials(
+    vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, options: ClassifyOptions
+) -> Iterator[Trial]:
+    """Fit on the rows that are not ``is_test``, try on those that are. ``rows``: id, class, tuning_fold.
+
+    Whatever is fitted (vocabulary, weights of terms, mix of layers, penalty, classifier) sees training rows only.
+    """
+    equal = Mix.equal(len(vectors.layers) - 1) if options.learn_mix else None
+    name = "ELMo, equal mix" if equal else f"ELMo, layer {options.layer}"
+    trial = _elmo(name, vectors, rows, is_test, equal, n_classes, options)
+    yield trial
+    if equal:
+        mix = learn_mix(vectors, rows.where(~is_test), trial.fitted.penalty, options)
+        trial = _elmo("ELMo, learned mix", vectors, rows, is_test, mix, n_classes, options)
+        yield replace(trial, mix=mix)
+    if options.tfidf:
+        yield _tfidf(vectors, rows, is_test, n_classes, options)
+
+
+def learn_mix(vectors: Vectors, train: DataFrame, penalty: float, options: ClassifyOptions) -> Mix:
+    """The weights of the layers for these rows (see MixProblem); of more than MIX_BYTES, for those first by hash."""
+    names = vectors.layers
+    table = vectors.table.join(train.select("id", "class"), "id").persist()
+    width = len(table.select(names[1]).first()[0])  # type: ignore[index]
+    n_rows = max(1, MIX_BYTES // (4 * width * len(names)))
+    kept = table.orderBy(F.xxhash64("id"), "id").limit(n_rows).select("class", *names).toArrow()
+    table.unpersist()
+    arrays = [np.asarray(kept[name].combine_chunks().flatten(), np.float32).reshape(len(kept), -1) for name in names]
+    layers = np.stack([np.hstack([arrays[0], arrays[0]]), *arrays[1:]])  # (J, n, D)
+    classes = kept["class"].to_numpy()
+    weights = np.ones(len(classes))
+    if options.class_weights == "balanced":
+        weights = balanced_weights(np.bincount(classes.astype(int), minlength=2))[classes.astype(int)]
+    log.info("fitting the mix of %d layers to %s rows", len(names), f"{len(kept):,}")
+    return MixProblem(layers, classes, weights / weights.sum(), penalty).fit()
+
+
+def _elmo(
+    name: str,
+    vectors: Vectors,
+    rows: DataFrame,
+    is_test: Column,
+    mix: Mix | None,
+    n_classes: int,
+    options: ClassifyOptions,
+) -> Trial:
+    log.info("fitting the classifier on %s", name)
+    features = _spread(vectors.features(mix).select("id", "features"), rows).persist()
+    try:
+        fitted = fit(features.where(~is_test), n_classes, options)
+        return Trial(name, fitted, try_on(fitted.model, features.where(is_test), n_classes))
+    finally:
+        features.unpersist()
+
+
+def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, options: ClassifyOptions) -> Trial:
+    """Terms as in ``comparison.tfidf``, rows of length 1; the penalty is on the weights as they are.
+
+    (Features of deviation 1 would have a word of one text outweigh those of a hundred.)
+    """
+    log.info("fitting the classifier on TF-IDF")
+    texts = vectors.table.select("id", F.coalesce("text", F.lit("")).alias("text"))
+    terms = _spread(with_terms(texts, "text", options).select("id", "terms"), rows).persist()
+    try:
+        train = terms.where(~is_test)
+        counter = CountVectorizer(inputCol="terms", outputCol="counts", vocabSize=2**31 - 1).fit(train)
+        idf = IDF(inputCol="counts", outputCol="weighted").fit(counter.transform(train))
+        scaled = Normalizer(inputCol="weighted", outputCol="features")
+        fitted = fit(scaled.transform(idf.transform(counter.transform(train))), n_classes, options, standardize=False)
+        test = scaled.transform(idf.transform(counter.transform(terms.where(is_test))))
+        return Trial("TF-IDF", fitted, try_on(fitted.model, test, n_classes))
+    finally:
+        terms.unpersist()
+
+
+def _spread(features: DataFrame, rows: DataFrame) -> DataFrame:
+    """Features beside the roles of their rows, in few partitions: a regression passes over them hundreds of times."""
+    n_partitions = max(rows.sparkSession.sparkContext.defaultParallelism, ceil(rows.count() / 50_000))
+    return features.join(rows, "id").repartition(n_partitions, "id")

@@ -1,0 +1,266 @@
+"""Stages for pipelines of pyspark.ml: texts cleaned, and texts to ELMo vectors.
+
+from pyspark.ml import Pipeline
+from elmo_udf.ml import ElmoEmbedder, TextCleaner
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from pyspark import keyword_only
+from pyspark.ml import Transformer
+from pyspark.ml.functions import array_to_vector
+from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param.shared import HasInputCol, HasOutputCol
+from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from elmo_udf.cleaning.columns import clean_column
+from elmo_udf.cleaning.options import CleaningOptions
+from elmo_udf.cleaning.steps import DEFAULT_PUNCTUATION, STEPS
+from elmo_udf.embedding.udf import elmo_udf, model_options
+from elmo_udf.errors import UserError
+from elmo_udf.models.form import Mix
+from elmo_udf.options import ModelOptions
+from elmo_udf.spark.inputs import quoted
+from elmo_udf.spark.shipping import ship_model
+
+_TEXT, _FLAG, _WHOLE = TypeConverters.toString, TypeConverters.toBoolean, TypeConverters.toInt
+
+
+def _param(name: str, doc: str, convert: Any) -> Any:
+    return Param(Params._dummy(), name, doc, typeConverter=convert)
+
+
+class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable, DefaultParamsWritable):
+    """A transformer whose state is its params, so that pyspark.ml saves and loads it."""
+
+    _input_kwargs: dict[str, Any]  # what keyword_only keeps of a call
+
+    def setParams(self, **params: Any) -> Any:
+        """Set params by their names."""
+        return self._set(**params)
+
+    def setInputCol(self, value: str) -> Any:
+        """Set the column with the text."""
+        return self._set(inputCol=value)
+
+    def setOutputCol(self, value: str) -> Any:
+        """Set the name of the new column."""
+        return self._set(outputCol=value)
+
+
+class TextCleaner(_Stage):
+    """A column of cleaned text, by the steps of jobs/clean.py; NULL stays NULL."""
+
+    steps: Any = _param("steps", f"what to do, in this order, of {', '.join(STEPS)}", TypeConverters.toListString)
+    language: Any = _param("language", "language code of the text, for its lemmas", _TEXT)
+    punctuation: Any = _param("punctuation", "characters that the step punctuation takes away", _TEXT)
+    punctuationBecomes: Any = _param("punctuationBecomes", "space or nothing: what comes in their place", _TEXT)
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,
+        outputCol: str | None = None,
+        steps: Sequence[str] = STEPS,
+        language: str = "en",
+        punctuation: str = DEFAULT_PUNCTUATION,
+        punctuationBecomes: str = "space",
+    ) -> None:
+        super().__init__()
+        self._setDefault(steps=list(STEPS), language="en", punctuation=DEFAULT_PUNCTUATION, punctuationBecomes="space")
+        self._set(**self._input_kwargs)
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        options = CleaningOptions(
+            steps=tuple(self.getOrDefault(self.steps)),
+            language=self.getOrDefault(self.language),
+            punctuation=self.getOrDefault(self.punctuation),
+            punctuation_becomes=self.getOrDefault(self.punctuationBecomes),
+        )
+        return dataset.withColumn(self.getOutputCol(), clean_column(quoted(self.getInputCol()), options))
+
+
+class ElmoEmbedder(_Stage):
+    """A column of ELMo vectors, one a text (or a list of tokens, or of tokenized sentences).
+
+    The params are the options of :func:`~elmo_udf.embedding.udf.elmo_udf`; ``level`` is document. With ``layerWeights``
+    (one a layer, before the softmax, word_emb first) and ``scale`` the vector is scale · Σ softmax(weights)_j · layer_j
+    of the pooled layers, instead of the model's own mix: the network reads the text once a layer.
+
+    A stage that was saved finds its model by ``modelHandle``; where that is a path of another machine, set it anew.
+    ``fingerprint`` refuses another model than the one meant.
+    """
+
+    modelHandle: Any = _param(
+        "modelHandle", "builtin:mini, a TF-Hub address, a folder, an archive, a Hadoop URI", _TEXT
+    )
+    modelSha256: Any = _param("modelSha256", "refuse the model unless what was fetched has this SHA-256", _TEXT)
+    fingerprint: Any = _param("fingerprint", "refuse a model of another fingerprint", _TEXT)
+    poolingLayer: Any = _param("poolingLayer", "elmo, word_emb, lstm_outputs1, lstm_outputs2, ...", _TEXT)
+    layerWeights: Any = _param("layerWeights", "a mix of its own, for poolingLayer elmo", TypeConverters.toListFloat)
+    scale: Any = _param("scale", "what that mix is multiplied with", TypeConverters.toFloat)
+    pooling: Any = _param("pooling", "mean or max over the tokens", _TEXT)
+    tokenizer: Any = _param("tokenizer", "words or whitespace", _TEXT)
+    language: Any = _param("language", "language code of the text (tokenizer words)", _TEXT)
+    maxSentenceTokens: Any = _param("maxSentenceTokens", "longer sentences are cut (tokenizer words)", _WHOLE)
+    normalize: Any = _param("normalize", "scale every vector to unit length", _FLAG)
+    precision: Any = _param("precision", "float32 or bfloat16", _TEXT)
+    outputType: Any = _param("outputType", "vector (of pyspark.ml) or array (of floats)", _TEXT)
+    handleInvalid: Any = _param(
+        "handleInvalid", "a text that is NULL or has no token: error, skip (no row) or keep (NULL)", _TEXT
+    )
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,
+        outputCol: str | None = None,
+        modelHandle: str = "builtin:mini",
+        modelSha256: str | None = None,
+        fingerprint: str | None = None,
+        poolingLayer: str = "elmo",
+        layerWeights: Sequence[float] | None = None,
+        scale: float = 1.0,
+        pooling: str = "mean",
+        tokenizer: str = "words",
+        language: str = "en",
+        maxSentenceTokens: int = 400,
+        normalize: bool = False,
+        precision: str = "float32",
+        outputType: str = "vector",
+        handleInvalid: str = "error",
+    ) -> None:
+        super().__init__()
+        self._setDefault(
+            modelHandle="builtin:mini",
+            poolingLayer="elmo",
+            scale=1.0,
+            pooling="mean",
+            tokenizer="words",
+            language="en",
+            maxSentenceTokens=400,
+            normalize=False,
+            precision="float32",
+            outputType="vector",
+            handleInvalid="error",
+        )
+        self._set(**{name: value for name, value in self._input_kwargs.items() if value is not None})
+
+    @classmethod
+    def of_options(cls, options: ModelOptions, fingerprint: str, mix: Mix | None = None, **params: Any) -> ElmoEmbedder:
+        """The stage that makes the vectors that a job makes with these options."""
+        own: dict[str, Any] = {} if mix is None else {"layerWeights": list(mix.weights), "scale": mix.scale}
+        return cls(
+            modelHandle=options.model,
+            modelSha256=options.model_sha256,
+            fingerprint=fingerprint,
+            poolingLayer=options.layer,
+            pooling=options.pooling,
+            tokenizer=options.tokenizer,
+            language=options.language,
+            maxSentenceTokens=options.max_sentence_tokens,
+            normalize=options.normalize,
+            precision=options.precision,
+            **own,
+            **params,
+        )
+
+    def setModelHandle(self, value: str) -> ElmoEmbedder:
+        """Say where the model is."""
+        stage: ElmoEmbedder = self._set(modelHandle=value)
+        return stage
+
+    def setHandleInvalid(self, value: str) -> ElmoEmbedder:
+        """Say what becomes of texts without a token."""
+        stage: ElmoEmbedder = self._set(handleInvalid=value)
+        return stage
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        self._check()
+        vector = self._vector(dataset)
+        if self.getOrDefault(self.outputType) == "vector":
+            vector = F.when(vector.isNotNull(), array_to_vector(vector))
+        name, invalid = self.getOutputCol(), self.getOrDefault(self.handleInvalid)
+        if invalid == "error":
+            found = f"a text of column {self.getInputCol()} is NULL or has no token; clean the table, or set "
+            vector = F.coalesce(vector, F.raise_error(F.lit(f"{found}handleInvalid to skip or keep")))
+        rows = dataset.withColumn(name, vector)
+        return rows.where(quoted(name).isNotNull()) if invalid == "skip" else rows
+
+    def _vector(self, dataset: DataFrame) -> Column:
+        """array<float>, NULL where the text has no token."""
+        spark, text = dataset.sparkSession, quoted(self.getInputCol())
+        options = self._options()
+        shipped = ship_model(spark, options["model"], options.get("model_sha256"))
+        if self.isDefined(self.fingerprint) and shipped.fingerprint != self.getOrDefault(self.fingerprint):
+            raise UserError(
+                f"model {options['model']!r} has fingerprint {shipped.fingerprint}, expected "
+                f"{self.getOrDefault(self.fingerprint)}; set modelHandle to the model that the stage was made with"
+            )
+
+        def embed(layer: str) -> Column:
+            # not deterministic, or Spark would copy it into each expression that uses the vector, and embed anew
+            udf: Any = elmo_udf(spark=spark, **options | {"layer": layer})
+            column: Column = udf.asNondeterministic()(text)
+            return column
+
+        if not self.isDefined(self.layerWeights):
+            return embed(options["layer"])
+        names = shipped.network.layer_names
+        weights = self.getOrDefault(self.layerWeights)
+        if len(weights) != len(names):
+            raise UserError(f"layerWeights has {len(weights)} numbers, expected one a layer: {', '.join(names)}")
+        return mixed([embed(name) for name in names], Mix(tuple(weights), self.getOrDefault(self.scale)))
+
+    def _options(self) -> dict[str, Any]:
+        names = {
+            "model": self.modelHandle,
+            "model_sha256": self.modelSha256,
+            "layer": self.poolingLayer,
+            "pooling": self.pooling,
+            "tokenizer": self.tokenizer,
+            "language": self.language,
+            "max_sentence_tokens": self.maxSentenceTokens,
+            "normalize": self.normalize,
+            "precision": self.precision,
+        }
+        return {name: self.getOrDefault(param) for name, param in names.items() if self.isDefined(param)}
+
+    def _check(self) -> None:
+        model_options(**self._options())
+        for param, known in ((self.outputType, ("vector", "array")), (self.handleInvalid, ("error", "skip", "keep"))):
+            if self.getOrDefault(param) not in known:
+                raise UserError(
+                    f"{param.name} is {self.getOrDefault(param)!r}, expected one of {', '.join(known)}; set it"
+                )
+        linear = self.getOrDefault(self.pooling) == "mean" and not self.getOrDefault(self.normalize)
+        if self.isDefined(self.layerWeights) and not (linear and self.getOrDefault(self.poolingLayer) == "elmo"):
+            raise UserError(
+                "layerWeights mix pooled layers, which is the pooled mix only with poolingLayer elmo, pooling mean and "
+                "normalize False; set these, or leave layerWeights out"
+            )
+
+
+def mixed(layers: Sequence[Column], mix: Mix) -> Column:
+    """array<float>: scale · Σ softmax(weights)_j · layer_j of pooled layers, word_emb (half as wide) first and doubled.
+
+    Peters et al. 2018, eq. 1. A mean over tokens is linear, so the mix of pooled layers is the pooled mix.
+    """
+    weights = np.exp(np.array(mix.weights) - max(mix.weights))  # (J,)
+    shares = (mix.scale * weights / weights.sum()).tolist()
+    both = [F.concat(layers[0], layers[0]), *layers[1:]]
+    parts = [_times(layer, share) for layer, share in zip(both, shares, strict=True)]
+    return reduce(lambda left, right: F.zip_with(left, right, lambda x, y: x + y), parts).cast("array<float>")
+
+
+def _times(vector: Column, share: float) -> Column:
+    return F.transform(vector, lambda x: x * share)
