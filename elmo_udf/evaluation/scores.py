@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from elmo_udf.errors import UserError
@@ -29,3 +31,28 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
     from scipy.stats import rankdata
 
     return pearson(rankdata(x), rankdata(y))
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Pairs at or above ``cosine`` count as positive; precision, recall and their harmonic mean F1 of that."""
+
+    cosine: float
+    f1: float
+    precision: float
+    recall: float
+
+
+def best_threshold(cosines: np.ndarray, is_positive: np.ndarray) -> Threshold:
+    """The cosine at which F1 is greatest, the greatest one of several; (n,) float and (n,) bool with both classes.
+
+    It is chosen on the pairs it is measured on, so that on others F1 will be a little less.
+    """
+    order = np.argsort(-cosines, kind="stable")
+    sorted_cosines, hits = cosines[order], np.cumsum(is_positive[order])
+    last = np.flatnonzero(np.append(np.diff(sorted_cosines) != 0, True))  # equal cosines fall on the same side
+    n_taken, n_true, n_positive = last + 1, hits[last], int(is_positive.sum())
+    f1 = 2 * n_true / (n_taken + n_positive)
+    best = int(np.argmax(f1))
+    precision, recall = n_true[best] / n_taken[best], n_true[best] / n_positive
+    return Threshold(float(sorted_cosines[last[best]]), float(f1[best]), float(precision), float(recall))

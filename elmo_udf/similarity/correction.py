@@ -134,9 +134,19 @@ def fit_correction(moments: Moments, options: CorrectionOptions) -> Correction |
         return None
     if moments.n < 2:
         raise UserError(f"correction {name} was asked for {moments.n} vector, expected at least 2; leave it out")
-    n_components = options.remove_components or options.whiten or 0
-    components, variances = _principal(moments, n_components, name)
+    check_correction(options, moments.width)
+    components, variances = _principal(moments, options.remove_components or options.whiten or 0, name)
     return Correction(name, moments.mean, components, np.sqrt(variances), moments.n)
+
+
+def check_correction(options: CorrectionOptions, width: int) -> None:
+    """Refuse a correction that needs more components than vectors of this width have (UserError): before any work."""
+    n_components = options.remove_components or options.whiten or 0
+    if n_components > width:
+        name = options.correction_name
+        raise UserError(
+            f"correction {name} needs {n_components} components, and vectors are {width} wide; give at most {width}"
+        )
 
 
 def _principal(moments: Moments, n: int, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -146,8 +156,6 @@ def _principal(moments: Moments, n: int, name: str) -> tuple[np.ndarray, np.ndar
     width = moments.width
     if n == 0:
         return np.empty((0, width)), np.empty(0)
-    if n > width:
-        raise UserError(f"correction {name} needs {n} components, and vectors are {width} wide; give at most {width}")
     covariance = moments.scatter / (moments.n - 1)
     variances, columns = eigh(covariance, subset_by_index=[width - n, width - 1])
     variances, rows = variances[::-1], columns.T[::-1]

@@ -1,0 +1,48 @@
+"""What labels say of the cosines of pairs: correlations for scores, F1 for yes and no; and the picture of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from elmo_udf.errors import UserError
+from elmo_udf.evaluation.scores import best_threshold, pearson, spearman
+from elmo_udf.plots.scatter import class_histograms, score_scatter
+
+log = logging.getLogger(__name__)
+
+
+def is_binary(labels: Sequence[float], column: str) -> bool:
+    """Whether labels are 0 and 1, from up to three different ones. Raises UserError for fewer than two."""
+    if len(labels) < 2:
+        found = f"{labels[0]:g} in every row" if labels else "none"
+        raise UserError(
+            f"label column {column!r} has {found}, expected at least two different labels; "
+            "name another with --label-column, or leave it out"
+        )
+    return list(labels) == [0.0, 1.0]
+
+
+def agreement(scored: DataFrame, binary: bool, plot: str | None, title: str) -> dict[str, Any]:
+    """The part of the report about labels, from the columns id, label and cosine; draws ``plot`` where it is given."""
+    labelled = scored.where("label IS NOT NULL AND cosine IS NOT NULL").orderBy("id").select("label", "cosine")
+    table = labelled.toArrow()
+    labels, cosines = table.column("label").to_numpy(), table.column("cosine").to_numpy()
+    report: dict[str, Any] = {"n_labelled": len(labels)}
+    if len(set(labels)) < 2:
+        log.warning("the pairs with a cosine have fewer than two different labels: nothing to correlate")
+        return report
+    if not binary:
+        report |= {"spearman": round(spearman(cosines, labels), 6), "pearson": round(pearson(cosines, labels), 6)}
+        if plot:
+            score_scatter(cosines, labels, plot, f"{title}\nSpearman {report['spearman']:.3f}, {len(labels):,} pairs")
+    else:
+        found = best_threshold(cosines, labels == 1)
+        report |= {"best_threshold": found.cosine, "f1": round(found.f1, 6)}
+        report |= {"precision": round(found.precision, 6), "recall": round(found.recall, 6)}
+        if plot:
+            class_histograms(cosines, labels == 1, found.cosine, plot, f"{title}\nF1 {found.f1:.3f} at the threshold")
+    return report | ({"plot": plot} if plot else {})

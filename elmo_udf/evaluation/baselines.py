@@ -1,0 +1,85 @@
+"""What a language model has to beat: TF-IDF, and the mean of static word vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.comparison.tfidf import tfidf_matrix, with_terms
+from elmo_udf.evaluation.correlations import Row, row_of
+from elmo_udf.evaluation.staged import StagedPairs
+from elmo_udf.evaluation.texts import EmbeddedTexts
+from elmo_udf.evaluation.views import Layout
+from elmo_udf.options import ModelOptions
+from elmo_udf.study.vectors import read_vectors
+from elmo_udf.text.tokenizer import Tokenizer
+
+TFIDF = "tf-idf"
+STATIC = "static"
+
+
+def tfidf_row(pairs: StagedPairs, options: ModelOptions) -> Row:
+    """The correlation of TF-IDF cosines (:mod:`elmo_udf.comparison.tfidf`), fit on the texts of these pairs."""
+    documents = with_terms(pairs.texts().withColumnRenamed("key", "id"), "text", options).select("id", "terms").cache()
+    try:
+        matrix, _ = tfidf_matrix(documents)  # (n, V), rows in the order of the ids
+        position = {row.id: i for i, row in enumerate(documents.select("id").orderBy("id").collect())}
+    finally:
+        documents.unpersist()
+    found = pairs.good.orderBy("id").select("key_a", "key_b", "label").collect()
+    a, b = (matrix[[position[row[side]] for row in found]] for side in ("key_a", "key_b"))
+    lengths = [np.sqrt(np.asarray(side.multiply(side).sum(axis=1)).ravel()) for side in (a, b)]
+    with np.errstate(invalid="ignore"):  # a text without a term has no vector, and NaN for a cosine
+        cosines = np.asarray(a.multiply(b).sum(axis=1)).ravel() / (lengths[0] * lengths[1])
+    return row_of(TFIDF, "-", "-", "none", cosines, np.array([row.label for row in found]))
+
+
+def static_texts(spark: SparkSession, texts: DataFrame, path: str, options: ModelOptions, folder: str) -> EmbeddedTexts:
+    """The mean of the static vectors of each text's tokens; tokens that the file does not know take no part.
+
+    A token is looked up as it is written, else in lower case. Raises UserError for a file that is none of word vectors.
+    """
+    _tokens(texts, options).write.parquet(f"{folder}/tokens")
+    tokens = spark.read.parquet(f"{folder}/tokens")
+    wanted = {row.token for row in tokens.select(F.explode("tokens").alias("token")).distinct().collect()}
+    vectors = read_vectors(path, wanted | {token.lower() for token in wanted})
+    shipped = spark.sparkContext.broadcast(vectors)
+
+    def mean(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            means = []
+            for words in batch.column(1).to_pylist():
+                rows = shipped.value.rows_of(words)
+                rows = rows[rows > 0]
+                found = shipped.value.matrix[rows].mean(axis=0, dtype=np.float64) if len(rows) else None
+                means.append(None if found is None else found.astype(np.float32).tobytes())
+            reasons = [None if vector else "no_known_word" for vector in means]
+            yield pa.record_batch(
+                [batch.column(0), pa.array(means, pa.binary()), pa.array(reasons, pa.string())],
+                names=["key", "vectors", "reason"],
+            )
+
+    tokens.mapInArrow(mean, "key string, vectors binary, reason string").write.parquet(f"{folder}/vectors")
+    table = spark.read.parquet(f"{folder}/vectors")
+    n_without = table.where("reason IS NOT NULL").count()
+    report = {"vectors_words_found": len(vectors.rows), "vectors_words_wanted": len(wanted)}
+    report |= {"vectors_texts_without": n_without}
+    return EmbeddedTexts(table, Layout((STATIC,), (vectors.width,), ("mean",)), report)
+
+
+def _tokens(texts: DataFrame, options: ModelOptions) -> DataFrame:
+    """Key, and all tokens of a text as ``tokens``."""
+    settings = (options.tokenizer, options.language, options.max_sentence_tokens)
+
+    def tokenize(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        tokenizer = Tokenizer(*settings)
+        for batch in batches:
+            found = [list(chain.from_iterable(tokenizer(text).sentences)) for text in batch.column(1).to_pylist()]
+            yield pa.record_batch([batch.column(0), pa.array(found, pa.list_(pa.string()))], names=["key", "tokens"])
+
+    return texts.select("key", "text").mapInArrow(tokenize, "key string, tokens array<string>")

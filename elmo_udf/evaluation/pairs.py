@@ -1,0 +1,147 @@
+"""The cosine of each pair of texts in a table: what jobs/pairs.py does, as one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.evaluation.agreement import agreement, is_binary
+from elmo_udf.evaluation.cosines import cosines_of, moments_of_views, over_pairs
+from elmo_udf.evaluation.inputs import read_pairs
+from elmo_udf.evaluation.options import PairsOptions
+from elmo_udf.evaluation.staged import StagedPairs, stage_pairs
+from elmo_udf.evaluation.texts import EmbeddedTexts, embed_texts
+from elmo_udf.evaluation.views import Layout
+from elmo_udf.plots.paths import check_png
+from elmo_udf.similarity.correction import Correction, check_correction, fit_correction
+from elmo_udf.similarity.fit import write_correction
+from elmo_udf.spark import commit
+from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.shipping import ship_model
+from elmo_udf.spark.tables import TableMetadata, rejects_schema
+
+QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+
+
+def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
+    """Write the cosine of each pair of ``options.input`` into ``options.output``; returns the report.
+
+    Each distinct text is embedded once. Pairs that have no cosine go to the rejects, with a reason. Raises UserError
+    for input, model and options that don't fit, before any text is embedded.
+    """
+    outputs = {"output": options.output, "rejects": options.rejects_path}
+    check_outputs(spark, outputs, {"input": options.input}, options.mode)
+    if options.plot:
+        check_png(options.plot)
+    model = ship_model(spark, options.model, options.model_sha256)
+    width = model.network.width(options.layer)
+    check_correction(options, width)
+    pairs = read_pairs(spark, options, options.input, options.label_column)
+    report: dict[str, Any] = {"model": model.handle, "fingerprint": model.fingerprint, "model_note": model.note}
+    report |= {"layer": options.layer, "pooling": options.pooling, "correction": options.correction_name}
+    if options.dry_run:
+        return report | {"input": options.input, **outputs}
+    layout = Layout((options.layer,), (width,), (options.pooling,))
+    with commit.staging(spark, options.output) as folder:
+        staged = stage_pairs(spark, pairs, f"{folder}/pairs", f"input {options.input!r}")
+        binary = is_binary(_labels(staged), options.label_column) if options.label_column else False
+        staged.texts().write.parquet(f"{folder}/texts")
+        texts = spark.read.parquet(f"{folder}/texts")
+        embedded = embed_texts(spark, texts, model, options, layout, f"{folder}/vectors", options.partitions)
+        correction = _fit(embedded, options)
+        scored = _scored(spark, staged, embedded, correction, f"{folder}/scored")
+        report |= _write(spark, staged, embedded, scored, bool(options.label_column), folder)
+        if correction is not None:
+            write_correction(spark, correction, f"{folder}/table")
+        report |= embedded.report | _quantiles(scored)
+        if options.label_column:
+            report |= agreement(scored, binary, options.plot, _title(options))
+        made = TableMetadata.of_options(options, model.fingerprint, width).as_dict()
+        sidecar = {"table": "text pairs", "input": options.input, "correction": options.correction_name}
+        commit.put_table(spark, f"{folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
+        commit.put_table(spark, f"{folder}/table", options.output, sidecar | {"vectors": made}, options.mode)
+    return report | outputs
+
+
+def _labels(staged: StagedPairs) -> list[float]:
+    """Up to three different labels: enough to tell what kind they are."""
+    labelled = staged.good.where("label IS NOT NULL").select("label").distinct()
+    return sorted(row.label for row in labelled.limit(3).collect())
+
+
+def _fit(embedded: EmbeddedTexts, options: PairsOptions) -> Correction | None:
+    """Fit on the distinct texts, each of which counts once."""
+    if options.correction_name == "none":
+        return None
+    view = embedded.layout.view(options.layer, options.pooling)
+    moments = moments_of_views(embedded.good, embedded.layout.row_width, [view])
+    return fit_correction(moments[view.name], options) if moments else None
+
+
+def _scored(
+    spark: SparkSession, staged: StagedPairs, embedded: EmbeddedTexts, correction: Correction | None, folder: str
+) -> DataFrame:
+    """id, label, cosine (NULL where a vector is zero) of the pairs whose texts both have vectors, written aside."""
+    (layer,), (pooling,) = embedded.layout.layers, embedded.layout.poolings
+    of_pair = cosines_of([(embedded.layout.view(layer, pooling), correction)])
+    values = over_pairs(staged.good, embedded.good, ["id", "label"], embedded.layout.row_width, of_pair)
+    values.select("id", "label", F.nanvl(F.col("values")[0], F.lit(None)).alias("cosine")).write.parquet(folder)
+    return spark.read.parquet(folder)
+
+
+def _rejected(staged: StagedPairs, embedded: EmbeddedTexts, scored: DataFrame) -> DataFrame:
+    """id, reason, detail: what was wrong with a pair, then with one of its texts, then with its vectors."""
+    refused = embedded.table.where("reason IS NOT NULL")
+    pairs = staged.good.select("id", "key_a", "key_b")
+    for side, name in (("a", "first"), ("b", "second")):
+        detail = F.concat(F.lit(f"the {name} text: "), F.coalesce("detail", F.lit(""))).alias(f"detail_{side}")
+        found = refused.select(F.col("key").alias(f"key_{side}"), F.col("reason").alias(f"reason_{side}"), detail)
+        pairs = pairs.join(found, f"key_{side}", "left")
+    reason, detail = F.coalesce("reason_a", "reason_b"), F.coalesce("detail_a", "detail_b")
+    by_text = pairs.where(reason.isNotNull()).select("id", reason.alias("reason"), detail.alias("detail"))
+    zero = F.lit("zero_vector").alias("reason"), F.lit("a vector is zero and has no direction").alias("detail")
+    return (
+        staged.table.where("reason IS NOT NULL")
+        .select("id", "reason", "detail")
+        .unionAll(by_text)
+        .unionAll(scored.where("cosine IS NULL").select("id", *zero))
+    )
+
+
+def _write(
+    spark: SparkSession,
+    staged: StagedPairs,
+    embedded: EmbeddedTexts,
+    scored: DataFrame,
+    labelled: bool,
+    folder: str,
+) -> dict[str, Any]:
+    """Write ``folder``/table and ``folder``/rejects, and check that no pair is lost; counts for the report."""
+    columns = ["id", "cosine", *(["label"] if labelled else [])]
+    scored.where("cosine IS NOT NULL").select(columns).write.parquet(f"{folder}/table")
+    rejected = _rejected(staged, embedded, scored).to(rejects_schema(staged.table.schema["id"].dataType))
+    rejected.coalesce(1).write.parquet(f"{folder}/rejects")
+    n_scored = spark.read.parquet(f"{folder}/table").count()
+    counts = spark.read.parquet(f"{folder}/rejects").groupBy("reason").count().orderBy("reason").collect()
+    reasons = {row.reason: row["count"] for row in counts}
+    n_rejected = sum(reasons.values())
+    if staged.n_rows != n_scored + n_rejected:
+        raise RuntimeError(
+            f"{staged.n_rows} pairs were read, but {n_scored} have a cosine and {n_rejected} were rejected; "
+            "expected the sum to agree; nothing was put in place"
+        )
+    return {"rows_in": staged.n_rows, "rows_out": n_scored, "rows_rejected": n_rejected, "rejected_by_reason": reasons}
+
+
+def _quantiles(scored: DataFrame) -> dict[str, Any]:
+    """Of the cosines, so that a threshold can be chosen."""
+    found = scored.select(F.percentile("cosine", F.array(*map(F.lit, QUANTILES)))).collect()[0][0]
+    if found is None:
+        return {}
+    return {"cosine_quantiles": {f"{q:g}": round(value, 6) for q, value in zip(QUANTILES, found, strict=True)}}
+
+
+def _title(options: PairsOptions) -> str:
+    return f"{options.model}, layer {options.layer}, {options.pooling}, correction {options.correction_name}"

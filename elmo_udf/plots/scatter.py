@@ -1,0 +1,46 @@
+"""Cosines of pairs against what people say: a scatter of scores, or a histogram a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from elmo_udf.plots.figure import new_figure, save
+
+MAX_POINTS = 5000
+"""More would hide each other: then the plane is divided into hexagons, coloured by how many they hold."""
+
+
+def score_scatter(cosines: np.ndarray, scores: np.ndarray, path: str | Path, title: str) -> None:
+    """Draw a point a pair: people's score (n,) across, the cosine (n,) up."""
+    figure = new_figure(6.5, 5)
+    axes = figure.add_subplot()
+    if len(cosines) <= MAX_POINTS:
+        axes.scatter(scores, cosines, s=9, alpha=0.35, linewidths=0)
+    else:
+        drawn = axes.hexbin(scores, cosines, gridsize=50, bins="log", mincnt=1, cmap="viridis")
+        figure.colorbar(drawn, ax=axes, label="pairs")
+    axes.set_xlabel("people's score")
+    axes.set_ylabel("cosine")
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.grid(alpha=0.3)
+    save(figure, path)
+
+
+def class_histograms(
+    cosines: np.ndarray, is_positive: np.ndarray, threshold: float, path: str | Path, title: str
+) -> None:
+    """Draw the cosines (n,) of pairs labelled 1 and 0, (n,) bool, as histograms over each other, and the threshold."""
+    figure = new_figure(7, 4.2)
+    axes = figure.add_subplot()
+    edges = np.histogram_bin_edges(cosines, bins=40).tolist()
+    for label, colour in ((0, "tab:orange"), (1, "tab:blue")):
+        found = cosines[is_positive == bool(label)]
+        axes.hist(found, edges, alpha=0.55, color=colour, label=f"label {label} ({len(found):,} pairs)")
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=f"threshold {threshold:.4f}")
+    axes.set_xlabel("cosine")
+    axes.set_ylabel("pairs")
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.legend(fontsize=8)
+    save(figure, path)

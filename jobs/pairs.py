@@ -1,0 +1,10 @@
+"""The cosine of each pair of texts in a table with two text columns; with labels, how well the two agree."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.evaluation.options import PairsOptions
+from elmo_udf.evaluation.pairs import compare_pairs
+
+if __name__ == "__main__":
+    sys.exit(run_job(compare_pairs, PairsOptions, __doc__, whole_machine=True))

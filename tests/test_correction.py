@@ -1,0 +1,142 @@
+"""Corrections against anisotropy, against scikit-learn's PCA and plain numpy; fit on a table in pieces as in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from sklearn.decomposition import PCA
+
+from elmo_udf.options import CorrectionOptions
+from elmo_udf.similarity.correction import Correction, Moments, check_correction, fit_correction
+from elmo_udf.similarity.fit import CORRECTION, fit_on_table, read_correction, write_correction
+from tests.refusals import refused
+
+
+def anisotropic(n: int = 300, width: int = 12) -> np.ndarray:
+    """Vectors (n, width) float64 with a large common part and unequal variances."""
+    random = np.random.default_rng(5)
+    return random.standard_normal((n, width)) * np.linspace(3, 0.2, width) @ random.standard_normal((width, width)) + 7
+
+
+def fit(vectors: np.ndarray, **options: object) -> Correction:
+    found = fit_correction(Moments.of(vectors), CorrectionOptions(**options))  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_moments_of_pieces_are_those_of_the_whole() -> None:
+    vectors = anisotropic(5000)  # more than one chunk
+    whole = Moments.of(vectors)
+    pieces = [Moments.of(piece) for piece in np.split(vectors, [1, 2, 700, 4000])]
+    for found in (whole, sum(pieces[1:], start=pieces[0])):
+        assert found.n == 5000
+        np.testing.assert_allclose(found.mean, vectors.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(found.scatter / 4999, np.cov(vectors.T), rtol=1e-10, atol=1e-12)
+
+
+def test_moments_far_from_zero_keep_their_digits() -> None:
+    """Σ x² − n·mean² would have no digit left: values of 10⁸ with a deviation of 1."""
+    near = anisotropic(4000)
+    far = sum((Moments.of(part) for part in np.split(near + 1e8, 4)[1:]), start=Moments.of(np.split(near + 1e8, 4)[0]))
+    np.testing.assert_allclose(far.scatter, Moments.of(near).scatter, rtol=1e-5, atol=1e-3)
+
+
+def test_center() -> None:
+    vectors = anisotropic()
+    corrected = fit(vectors, center=True).apply(vectors)
+    np.testing.assert_allclose(corrected, vectors - vectors.mean(axis=0), atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_components_are_taken_away_as_the_paper_says(n: int) -> None:
+    """Mu and Viswanath 2018, algorithm 1: v' = ṽ − Σᵢ (uᵢᵀ ṽ) uᵢ with the components uᵢ of a PCA."""
+    vectors = anisotropic()
+    components = PCA().fit(vectors).components_[:n]
+    expected = []
+    for vector in vectors - vectors.mean(axis=0):
+        expected.append(vector - sum((u @ vector) * u for u in components))
+    np.testing.assert_allclose(fit(vectors, remove_components=n).apply(vectors), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("d", [1, 4, 12])
+def test_whitened_as_by_scikit_learn(d: int) -> None:
+    vectors = anisotropic()
+    correction = fit(vectors, whiten=d)
+    found, expected = correction.apply(vectors), PCA(n_components=d, whiten=True).fit_transform(vectors)
+    assert correction.width == found.shape[1] == d
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found * signs, expected, atol=1e-9)
+    np.testing.assert_allclose(np.cov(found.T), np.eye(d) if d > 1 else 1, atol=1e-9)
+
+
+def test_type_of_the_vectors_stays() -> None:
+    vectors = anisotropic().astype(np.float32)
+    correction = fit(vectors, remove_components=2)
+    assert correction.apply(vectors).dtype == np.float32
+    np.testing.assert_allclose(correction.apply(vectors), correction.apply(vectors.astype(np.float64)), atol=1e-5)
+
+
+def test_none_is_no_correction() -> None:
+    assert fit_correction(Moments.of(anisotropic()), CorrectionOptions()) is None
+
+
+@pytest.mark.parametrize("options", [{"center": True}, {"remove_components": 2}, {"whiten": 3}])
+def test_file(options: dict[str, object]) -> None:
+    vectors = anisotropic()
+    correction = fit(vectors, **options)
+    again = Correction.from_bytes(correction.to_bytes(), "file")
+    assert (again.name, again.n, again.width) == (correction.name, 300, correction.width)
+    np.testing.assert_array_equal(again.apply(vectors), correction.apply(vectors))
+
+
+def test_mistakes() -> None:
+    vectors = anisotropic()
+    with refused("remove_components is 2 and whiten 3", "expected one of them"):
+        CorrectionOptions(remove_components=2, whiten=3)
+    with refused("remove_components is -1"):
+        CorrectionOptions(remove_components=-1)
+    with refused("whiten is 0"):
+        CorrectionOptions(whiten=0)
+    with refused("whiten-13 needs 13 components, and vectors are 12 wide"):
+        check_correction(CorrectionOptions(whiten=13), 12)
+    with refused("whiten-13 needs 13 components"):
+        fit(vectors, whiten=13)
+    with refused("needs 5 directions in which the vectors differ", "have 3; give at most 3"):
+        fit(vectors[:4], whiten=5)
+    with refused("1 vector, expected at least 2"):
+        fit(vectors[:1], center=True)
+    with refused("was fit on vectors of width 12", "11 wide"):
+        fit(vectors, center=True).apply(vectors[:, :11])
+    with refused("correction file 'x' can't be read"):
+        Correction.from_bytes(b"PK nonsense", "x")
+
+
+def test_fit_on_a_table(spark: SparkSession, tmp_path: Path) -> None:
+    """Any partitioning, an empty partition, rows that have no vector: as plain numpy on the good rows."""
+    vectors = anisotropic(60, 5).astype(np.float32)
+    rows = [(i, vector.tolist()) for i, vector in enumerate(vectors)]
+    rows += [(100, None), (101, [1.0, float("nan"), 1.0, 1.0, 1.0]), (102, []), (103, [1.0, None, 1.0, 1.0, 1.0])]
+    table = spark.createDataFrame(rows, "id int, embedding array<float>")
+    options = CorrectionOptions(remove_components=2)
+    expected = fit(vectors, remove_components=2)
+    for spread in (table.coalesce(1), table.repartition(3, F.col("id") % 2)):
+        found = fit_on_table(spread, options, "table 'x'")
+        assert found is not None and found.n == 60
+        np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
+        np.testing.assert_allclose(found.components, expected.components, atol=1e-10)
+    assert found is not None
+    write_correction(spark, found, str(tmp_path))
+    for path in (tmp_path, tmp_path / CORRECTION):
+        np.testing.assert_array_equal(read_correction(spark, str(path)).apply(vectors), found.apply(vectors))
+    with refused("correction", "is not there"):
+        read_correction(spark, str(tmp_path / "other"))
+    with refused("table 'x' has vectors of different widths: 60 of width 5, 1 of width 6"):
+        more = spark.createDataFrame([(200, [1.0] * 6)], "id int, embedding array<float>")
+        fit_on_table(table.unionAll(more), options, "table 'x'")
+    with refused("table 'x' has no vectors"):
+        fit_on_table(table.where("id > 99"), options, "table 'x'")
+    assert fit_on_table(table, CorrectionOptions(), "table 'x'") is None

@@ -1,0 +1,195 @@
+"""The plain parts of the evaluation: pooling all layers at once, mixes, correlations, thresholds, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from elmo_udf.evaluation.mix import fit_mix, mixed_cosines, softmax
+from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions, correction_named
+from elmo_udf.evaluation.pooled import pooled_texts
+from elmo_udf.evaluation.scores import best_threshold, check_scores, pearson, spearman
+from elmo_udf.evaluation.views import Layout
+from elmo_udf.models.options import NetworkOptions
+from elmo_udf.plots.bars import correlation_bars
+from elmo_udf.plots.scatter import class_histograms, score_scatter
+from elmo_udf.text.tokenizer import Tokenizer
+from tests import numpy_elmo
+from tests.make_models import random_model
+from tests.refusals import refused
+
+MODEL = random_model(3)
+TEXTS = ["The moon rose. It was late , and cold.", "", "Tides!", "A boat. A boat and a net. Nets.", "One more."]
+LAYERS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
+WIDTHS = (8, 16, 16, 16)
+
+
+class SlowEncoder:
+    """The reference in place of the network."""
+
+    options: NetworkOptions = MODEL.options
+    n_calls = 0
+
+    def width(self, layer: str) -> int:
+        return self.options.width(layer)
+
+    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
+        self.n_calls += 1
+        found = [numpy_elmo.layers(MODEL, list(sentence)) for sentence in sentences]
+        return {name: np.concatenate([one[name] for one in found]).astype(np.float32) for name in names}
+
+
+def tokens_of(text: str, layer: str) -> np.ndarray:
+    return np.concatenate([numpy_elmo.layers(MODEL, sentence)[layer] for sentence in Tokenizer()(text).sentences])
+
+
+@pytest.mark.parametrize(("window_bytes", "calls"), [(1, 7), (600, None), (2**28, 1)])
+def test_all_layers_are_pooled_in_one_pass(window_bytes: int, calls: int | None) -> None:
+    layout = Layout(LAYERS, WIDTHS, ("mean", "max"))
+    encoder = SlowEncoder()
+    found = list(pooled_texts(TEXTS, encoder, layout, Tokenizer(), window_bytes=window_bytes))
+    assert calls is None or encoder.n_calls == calls  # a sentence at a time; a few; all at once
+    assert [text.reason for text in found] == [None, "blank_text", None, None, None]
+    for text, one in zip(TEXTS, found, strict=True):
+        for pooling in ("mean", "max") if one.values is not None else ():
+            for layer in LAYERS:
+                expected = getattr(tokens_of(text, layer), pooling)(axis=0)
+                assert one.values is not None and one.values.dtype == np.float32
+                view = layout.view(layer, pooling).of(one.values[None])[0]
+                np.testing.assert_allclose(view, expected, atol=1e-6)
+
+
+def test_normalized_layers_have_unit_length() -> None:
+    layout = Layout(LAYERS, WIDTHS, ("max",))
+    (found,) = pooled_texts(TEXTS[:1], SlowEncoder(), layout, Tokenizer(), normalize=True)
+    assert found.values is not None
+    for layer in LAYERS:
+        assert np.linalg.norm(layout.view(layer, "max").of(found.values[None])) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_mix_of_means_is_the_mean_of_mixed_tokens() -> None:
+    layout = Layout(("lstm_outputs2", "word_emb", "lstm_outputs1"), (16, 8, 16), ("max", "mean"))
+    (found,) = pooled_texts(TEXTS[:1], SlowEncoder(), layout, Tokenizer())
+    weights = np.array([0.2, 0.5, 0.3])
+    tokens = [tokens_of(TEXTS[0], layer) for layer in ("word_emb", "lstm_outputs1", "lstm_outputs2")]
+    expected = 0.2 * np.tile(tokens[0], 2) + 0.5 * tokens[1] + 0.3 * tokens[2]
+    assert found.values is not None
+    mixed = layout.mixed("mix", MODEL.options, weights).of(found.values[None])[0]
+    np.testing.assert_allclose(mixed, expected.mean(axis=0), atol=1e-6)
+
+
+def pairs_of_layers(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Layers of the first and the second texts, (n, 3, 6) each: alike to a degree that differs by pair and layer."""
+    random = np.random.default_rng(2)
+    first = random.standard_normal((n, 3, 6))
+    alike = random.uniform(0, 1, (n, 3, 1))
+    return first, alike * first + (1 - alike) * random.standard_normal((n, 3, 6))
+
+
+def products_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.stack(
+        [np.einsum("njd,nkd->njk", x, y) for x, y in ((first, second), (first, first), (second, second))], 1
+    )
+
+
+def direct_cosines(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    a, b = (np.tensordot(side, weights, axes=(1, 0)) for side in (first, second))
+    return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def test_cosines_of_a_mix_from_products_of_layers() -> None:
+    first, second = pairs_of_layers()
+    weights = np.array([0.1, 0.7, 0.2])
+    expected = direct_cosines(first, second, weights)
+    np.testing.assert_allclose(mixed_cosines(products_of(first, second), weights), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("true", [(0.15, 0.6, 0.25), (1.0, 0.0, 0.0), (1 / 3, 1 / 3, 1 / 3)])
+def test_the_mix_that_made_the_scores_is_found(true: tuple[float, ...]) -> None:
+    first, second = pairs_of_layers()
+    scores = np.exp(3 * direct_cosines(first, second, np.array(true)))  # in any monotonic scale: ranks decide
+    found = fit_mix(products_of(first, second), scores)
+    np.testing.assert_allclose(softmax(np.array(found.mix.weights)), true, atol=0.01)
+    assert found.spearman > 0.999 >= found.equal_spearman - 1e-3
+    assert found.mix.scale == 1
+
+
+def test_the_mix_of_noisy_scores_is_as_good_as_a_fine_grid() -> None:
+    first, second = pairs_of_layers()
+    noise = np.random.default_rng(4).normal(0, 0.3, 400)
+    scores = direct_cosines(first, second, np.array([0.2, 0.5, 0.3])) + noise
+    products = products_of(first, second)
+    grid = [np.array([i, j, 40 - i - j]) / 40 for i in range(41) for j in range(41 - i)]
+    best = max(stats.spearmanr(mixed_cosines(products, weights), scores).statistic for weights in grid)
+    assert fit_mix(products, scores).spearman >= best - 0.002
+
+
+def test_correlations_are_those_of_scipy() -> None:
+    random = np.random.default_rng(1)
+    x, y = random.standard_normal(200), random.integers(0, 6, 200).astype(float)  # with ties
+    assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
+    assert pearson(x, y) == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-12)
+    assert np.isnan(pearson(x, np.ones(200)))
+    with refused("train has 3 usable pairs with 1 different labels"):
+        check_scores(np.ones(3), "train")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_best_threshold_is_that_of_trying_all(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    is_positive = random.uniform(size=60) < 0.4
+    cosines = np.round(random.normal(0.3 * is_positive, 0.3), 1)  # with ties
+    found = best_threshold(cosines, is_positive)
+    tried = {threshold: f1_score(is_positive, cosines >= threshold) for threshold in np.unique(cosines)}
+    assert found.f1 == pytest.approx(max(tried.values())) == pytest.approx(tried[found.cosine])
+    assert 2 / (1 / found.precision + 1 / found.recall) == pytest.approx(found.f1)
+
+
+def test_mistakes_in_options() -> None:
+    def evaluation(**options: object) -> EvaluateOptions:
+        return EvaluateOptions(input="in", output="out", **options)  # type: ignore[arg-type]
+
+    with refused("--fit-mix and --train go together"):
+        evaluation(fit_mix=True)
+    with refused("pooling 'median' is unknown"):
+        evaluation(poolings=("median",))
+    for name in ("whiten", "remove-0", "center-1", "pca-2"):
+        with refused(f"correction {name!r} is unknown"):
+            evaluation(corrections=("none", name))
+    for name in ("none", "center", "remove-12", "whiten-3"):
+        assert correction_named(name).correction_name == name
+    with refused("level is 'token'"):
+        PairsOptions(input="in", output="out", level="token")
+    with refused("plot needs labels"):
+        PairsOptions(input="in", output="out", plot="x.png")
+    with refused("remove_components is 1 and whiten 2"):
+        PairsOptions(input="in", output="out", remove_components=1, whiten=2)
+    with refused("max_sentence_tokens is 0"):
+        PairsOptions(input="in", output="out", max_sentence_tokens=0)
+
+
+def test_pictures(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    cosines, scores = random.uniform(size=6000), random.uniform(0, 5, 6000)
+    score_scatter(cosines[:300], scores[:300], tmp_path / "points.png", "A title")
+    score_scatter(cosines, scores, tmp_path / "hexagons.png", "A title")
+    class_histograms(cosines, cosines + scores > 2, 0.5, tmp_path / "classes.png", "A title")
+    corrections = ("none", "center", "remove-1")
+    rows = [
+        {"model": m, "layer": layer, "pooling": p, "correction": c, "spearman": random.uniform()}
+        for m in ("builtin:mini", "/models/other")
+        for layer in LAYERS
+        for p in ("mean", "max")
+        for c in corrections
+    ]
+    rows.append({"model": "tf-idf", "layer": "-", "pooling": "-", "correction": "none", "spearman": 0.5})
+    correlation_bars(rows, tmp_path / "bars.png", "A title")
+    for name in ("points", "hexagons", "classes", "bars"):
+        pixels = imread(tmp_path / f"{name}.png")
+        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
