@@ -143,9 +143,17 @@ class QueryOptions(JobOptions):
     model: str | None = option("model handle; by default the one that the table names", None)
     level: Literal["document", "token"] = option("look for documents, or for words in their sentences", "document")
     word: str | None = option("the word of the text to look for (level token)", None)
+    occurrence: int = option("which of the word's occurrences in the text, from 1 (level token)", 1)
+    distinct_words: bool = option(
+        "other words only, each once, where it is most alike, as gensim's most_similar (level token)", False
+    )
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UserError(f"k is {self.k}, expected at least 1")
         if (self.level == "token") != (self.word is not None):
             raise UserError("--word and --level token go together: give both, or neither")
+        if self.occurrence < 1:
+            raise UserError(f"occurrence is {self.occurrence}, expected at least 1")
+        if self.word is None and (self.occurrence > 1 or self.distinct_words):
+            raise UserError("--occurrence and --distinct-words are about words; give --level token and --word too")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +13,7 @@ from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions, QueryOptions
 from elmo_udf.similarity.query import nearest, query
+from elmo_udf.text.context import in_context
 from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.model_files import write_folder
@@ -68,6 +71,65 @@ def test_words_in_their_sentences(spark: SparkSession, tables: dict[str, str]) -
     np.testing.assert_allclose([a["cosine"] for a in report["answers"]], best, atol=2e-6)
 
 
+def test_answers_say_where_the_words_are(spark: SparkSession, tables: dict[str, str]) -> None:
+    text = "They sat on the bank. A bank raised its rates."
+    asked = {"embeddings": tables["token"], "text": text, "level": "token", "word": "bank", "k": 3}
+    reports = [query(spark, QueryOptions(**asked, occurrence=n)) for n in (1, 2)]  # type: ignore[arg-type]
+    found = [(report["word_in_its_sentence"], report["occurrences"]) for report in reports]
+    assert found == [("They sat on the [bank] .", 2), ("A [bank] raised its rates .", 2)]
+    rows = pq.read_table(tables["token"]).to_pylist()
+    for report, sentence in zip(reports, ["They sat on the bank .", "A bank raised its rates ."], strict=True):
+        vector = numpy_elmo.layers(MODEL, sentence.split())["elmo"][sentence.split().index("bank")]
+        best = np.sort(cosines(rows, vector))[::-1][:3]
+        np.testing.assert_allclose([a["cosine"] for a in report["answers"]], best, atol=2e-6)
+        for answer in report["answers"]:
+            tokens = [row["token"] for row in rows if row["id"] == answer["id"]]
+            tokens[answer["token_index"]] = f"[{answer['token']}]"
+            assert answer["sentence"] == " ".join(tokens)
+
+
+def test_other_words_each_once(spark: SparkSession, tables: dict[str, str]) -> None:
+    """As gensim's most_similar: never the word itself, and no word twice, whatever its case."""
+    text = "The bank raised its rates."
+    asked = {"embeddings": tables["token"], "text": text, "level": "token", "word": "bank", "distinct_words": True}
+    report = query(spark, QueryOptions(**asked, k=6))  # type: ignore[arg-type]
+    rows = pq.read_table(tables["token"]).to_pylist()
+    values = cosines(rows, numpy_elmo.layers(MODEL, ["The", "bank", "raised", "its", "rates", "."])["elmo"][1])
+    best: dict[str, tuple[float, str]] = {}
+    for row, value in sorted(zip(rows, values, strict=True), key=lambda pair: (-pair[1], pair[0]["id"])):
+        if row["token"].lower() != "bank":
+            best.setdefault(row["token"].lower(), (value, row["id"]))
+    expected = sorted((-value, name, word) for word, (value, name) in best.items())[:6]
+    assert [(a["token"].lower(), a["id"]) for a in report["answers"]] == [(word, name) for _, name, word in expected]
+    np.testing.assert_allclose([a["cosine"] for a in report["answers"]], [-value for value, *_ in expected], atol=2e-6)
+
+
+def test_other_words_of_many_batches(spark: SparkSession) -> None:
+    random = np.random.default_rng(8)
+    vectors = np.repeat(random.standard_normal((40, 4)), 3, axis=0).astype(np.float32)  # every word ties with itself
+    words = [f"{'wW'[i % 2]}{number % 13}" for i, number in enumerate(np.repeat(np.arange(40), 3))]
+    data = [(i, words[i], [float(x) for x in vectors[i]]) for i in random.permutation(120).tolist()]
+    table = spark.createDataFrame(data, "id int, token string, embedding array<float>").repartition(3)
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 7)
+    try:
+        found = [(row.id, row.token.lower()) for row in nearest(table, vectors[0], 5, "W0").collect()]
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    exact = cosines([{"embedding": v} for v in vectors], vectors[0].astype(np.float64))
+    seen: dict[str, int] = {}
+    for i in np.lexsort((np.arange(120), -exact)):
+        if words[i].lower() != "w0":
+            seen.setdefault(words[i].lower(), int(i))
+    assert found == [(i, word) for word, i in seen.items()][:5]
+
+
+def test_context_of_a_word() -> None:
+    sentence = ["a", "b", "c", "d", "e", "f", "g"]
+    assert in_context(sentence, 0, 2) == "[a] b c …"
+    assert in_context(sentence, 3, 2) == "… b c [d] e f …"
+    assert in_context(sentence, 6, 9) == "a b c d e f [g]"
+
+
 @pytest.mark.parametrize(("partitions", "batch_rows"), [(3, 7), (1, 1000)])  # the second is cut within a tie
 def test_many_batches_are_reduced_and_ties_go_by_id(spark: SparkSession, partitions: int, batch_rows: int) -> None:
     random = np.random.default_rng(3)
@@ -93,10 +155,21 @@ def test_many_batches_are_reduced_and_ties_go_by_id(spark: SparkSession, partiti
         ("document", {"level": "token", "word": "bank"}, "is of level document, and --level token needs one of token"),
         ("document", {"text": " "}, "has no token"),
         ("document", {"model": "builtin:mini"}, "was made with"),
-        ("token", {"level": "token", "word": "stream"}, "word 'stream' is not a token of the text"),
+        ("token", {"level": "token", "word": "stream"}, "word 'stream' is not a token of the text; found 'A bank .'"),
+        (
+            "token",
+            {"level": "token", "word": "bank", "text": "A bank, a bank.", "occurrence": 3},
+            "word 'bank' is in the text 2 times, and occurrence is 3; expected at most 2",
+        ),
     ],
 )
-def test_mistakes(spark: SparkSession, tables: dict[str, str], table: str, options: dict[str, str], words: str) -> None:
+def test_mistakes(spark: SparkSession, tables: dict[str, str], table: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError) as error:
-        query(spark, QueryOptions(**{"embeddings": tables[table], "text": "A bank."} | options))  # type: ignore[arg-type]
+        query(spark, QueryOptions(**{"embeddings": tables[table], "text": "A bank."} | options))
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"occurrence": 2}, {"distinct_words": True}, {"occurrence": 0}, {"word": "bank"}])
+def test_options_that_do_not_go_together(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        QueryOptions(embeddings="table", text="A bank.", **options)

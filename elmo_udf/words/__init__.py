@@ -1,0 +1,1 @@
+"""Words in their sentences: what a token table tells about one word."""

@@ -1,0 +1,49 @@
+"""One word's rows of a token table, brought to the driver."""
+
+from __future__ import annotations
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.sentences import sentences_at
+from elmo_udf.spark.inputs import quoted
+from elmo_udf.spark.tables import metadata_of
+from elmo_udf.words.occurrences import LABEL, PLACE, Occurrences
+from elmo_udf.words.options import SensesOptions
+
+
+def find(table: DataFrame, options: SensesOptions) -> DataFrame:
+    """The word's rows of an embedding table: columns of PLACE, ``token``, ``embedding`` and, if asked for, LABEL.
+
+    Raises UserError for a table of another level, and for a column of labels that is not there.
+    """
+    made = metadata_of(table, "embedding")
+    if made is None or made.level != "token":
+        found = "unknown" if made is None else made.level
+        raise UserError(
+            f"table {options.embeddings!r} is of level {found}, expected token; embed the corpus with --level token"
+        )
+    columns = [*map(F.col, PLACE), F.col("token"), F.col("embedding")]
+    if options.label_column is not None:
+        if options.label_column not in table.columns:
+            raise UserError(
+                f"label column {options.label_column!r} is not in table {options.embeddings!r}; found "
+                f"{', '.join(table.columns)}; keep it with embed.py --keep-columns"
+            )
+        columns.append(quoted(options.label_column).cast("string").alias(LABEL))
+    token, word = F.col("token"), F.lit(options.word)
+    return table.select(*columns).where(token == word if options.match_case else F.lower(token) == F.lower(word))
+
+
+def collect(table: DataFrame, found: DataFrame, most: int) -> Occurrences:
+    """The rows of :func:`find` in ``table``, or ``most`` of them: by a hash, so that any partitions give the same."""
+    sample = found.orderBy(F.xxhash64(*PLACE), *PLACE).limit(most)
+    rows = sample.orderBy(*PLACE).toArrow()
+    vectors = rows["embedding"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1).astype(np.float64)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    places = list(zip(rows["id"].to_pylist(), rows["sentence_index"].to_pylist(), strict=True))
+    sentences = sentences_at(table, places)
+    unit = vectors / np.where(norms > 0, norms, 1)
+    return Occurrences(rows.drop_columns("embedding"), unit, [sentences[place] for place in places])

@@ -1,0 +1,56 @@
+"""The senses of a word apart: what jobs/senses.py does, as one function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from elmo_udf.errors import UserError
+from elmo_udf.plots.paths import check_png
+from elmo_udf.spark import commit
+from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.tables import metadata_of, read_embeddings
+from elmo_udf.words.find import collect, find
+from elmo_udf.words.options import SensesOptions
+from elmo_udf.words.report import Separation
+
+
+def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, Any]:
+    """Cluster the occurrences of ``options.word``, write them with their clusters, and draw them; returns the report.
+
+    Raises UserError for a table of another level, a word that is not in it often enough, and outputs that can't be.
+    """
+    check_outputs(spark, {"output": options.output}, {"table of --embeddings": options.embeddings}, options.mode)
+    if options.plot:
+        check_png(options.plot)
+    table = read_embeddings(spark, options.embeddings)
+    made = metadata_of(table, "embedding")
+    assert made is not None  # read_embeddings refuses other tables
+    found = find(table, options)
+    n_found = found.count()
+    if n_found <= options.k:
+        raise UserError(
+            f"word {options.word!r} is {n_found} times in table {options.embeddings!r}, expected more than k, which is "
+            f"{options.k}; give another word (one token, as in the table), or a larger table"
+        )
+    n_used = min(n_found, options.max_occurrences)
+    about: dict[str, Any] = {
+        "model": made.model,
+        "fingerprint": made.fingerprint,
+        "layer": made.layer,
+        "word": options.word,
+    }
+    about |= {"occurrences": n_found, "occurrences_used": n_used, "k": options.k}
+    if options.dry_run:
+        return about
+    separation = Separation.of(collect(table, found, options.max_occurrences), options)
+    with commit.staging(spark, options.output) as folder:
+        spark.createDataFrame(separation.table()).coalesce(1).write.parquet(f"{folder}/table")
+        sidecar = {"table": "senses", **about, "vectors": made.as_dict()}
+        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+    if options.plot:
+        of = f"{n_used:,} occurrences" if n_used == n_found else f"{n_used:,} of {n_found:,} occurrences"
+        title = f"“{options.word}” in its sentences: {of}, k-means with k = {options.k}"
+        separation.draw(options.plot, f"{title}\nELMo: {made.model}, layer {made.layer}")
+    return about | {"output": options.output, "plot": options.plot} | separation.report(options.examples)

@@ -1,0 +1,10 @@
+"""Take the senses of a word apart: its occurrences in a token table, clustered, drawn, and examples of each cluster."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.words.options import SensesOptions
+from elmo_udf.words.senses import separate_senses
+
+if __name__ == "__main__":
+    sys.exit(run_job(separate_senses, SensesOptions, __doc__))
