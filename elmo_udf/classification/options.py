@@ -34,7 +34,7 @@ class ClassifyOptions(ModelOptions, CleaningOptions, JobOptions):
     folds: int = option("also cross-validate on all labelled rows, in so many folds (0: no)", 0)
     regularization: tuple[str, ...] = option(
         "strengths of the L2 penalty to choose from, by F1 in folds of the training rows; one: no choice",
-        ("0.00001", "0.00003", "0.0001", "0.0003", "0.001", "0.003", "0.01", "0.03", "0.1"),
+        ("0.00001", "0.0001", "0.001", "0.01", "0.1"),
     )
     tuning_folds: int = option("folds of the training rows for that choice", 3)
     max_iterations: int = option("of the logistic regression", 200)
