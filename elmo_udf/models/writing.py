@@ -13,7 +13,7 @@ import numpy as np
 
 from elmo_udf.errors import UserError
 from elmo_udf.models.allennlp import CELLS, MIX, MIX_SCALE, MIX_WEIGHTS, N_POSITIONS
-from elmo_udf.models.form import N_CHARACTERS, Mix, Model
+from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
 from elmo_udf.models.variables import CHARACTERS, CellNames, Parts, variable_names
 
 OPTIONS_FILE = "options.json"
@@ -63,18 +63,28 @@ def network_variables(model: Model, cells: CellNames) -> dict[str, np.ndarray]:
 
     ``char_embed`` has all 262 rows; kernels of convolutions are (1, width, d, n), for conv2d.
     """
-    parts = Parts(
-        n_convolutions=len(model.options.filters),
-        n_highway=model.options.n_highway,
-        n_layers=model.options.n_layers,
-        project_characters=model.options.project_characters,
-        project_states=True,  # where the network had none it is the identity here
-    )
     variables = {}
-    for array, variable in variable_names(parts, cells):
+    for array, variable in network_names(model.options, cells).items():
         value = model.arrays[array]
-        variables[variable] = value[np.newaxis] if re.fullmatch(r"filter_\d+_kernel", array) else value
+        variables[variable] = value[np.newaxis] if is_filter(array) else value
     return variables
+
+
+def network_names(options: NetworkOptions, cells: CellNames) -> dict[str, str]:
+    """Name of the variable that each array of a model is written to."""
+    parts = Parts(
+        n_convolutions=len(options.filters),
+        n_highway=options.n_highway,
+        n_layers=options.n_layers,
+        project_characters=options.project_characters,
+        project_states=True,  # where the network had no projection it is the identity here
+    )
+    return dict(variable_names(parts, cells))
+
+
+def is_filter(array: str) -> bool:
+    """Whether the array of this name is the kernel of a convolution, which bilm-tf gives an axis of height 1."""
+    return re.fullmatch(r"filter_\d+_kernel", array) is not None
 
 
 def options_json(model: Model) -> dict[str, Any]:
