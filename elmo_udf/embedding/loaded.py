@@ -10,8 +10,12 @@ import socket
 import time
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from elmo_udf.network.encoder import Encoder
+
+if TYPE_CHECKING:
+    from pyspark import TaskContext
 
 _encoders: dict[tuple[str, str, int], Encoder] = {}
 
@@ -36,8 +40,7 @@ def encoder_in_worker(file_name: str, precision: str) -> tuple[Encoder, Load | N
     if key in _encoders:
         return _encoders[key], None
     started = time.perf_counter()
-    if context and "gpu" in context.resources():  # before TensorFlow starts: it would take every GPU of the machine
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(context.resources()["gpu"].addresses)
+    take_gpu(context)
     _encoders.clear()  # one model at a time: the one before is not asked for again in practice, and is large
 
     from elmo_udf.models.store import load
@@ -46,3 +49,9 @@ def encoder_in_worker(file_name: str, precision: str) -> tuple[Encoder, Load | N
     _encoders[key] = Network(load(SparkFiles.get(file_name)), precision=precision, threads=threads)
     seconds = time.perf_counter() - started
     return _encoders[key], Load(uuid.uuid4().hex, f"{socket.gethostname()}:{os.getppid()}", seconds)
+
+
+def take_gpu(context: TaskContext | None) -> None:
+    """Show TensorFlow only the GPUs of this task; before it starts, for it would take every GPU of the machine."""
+    if context and "gpu" in context.resources():
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(context.resources()["gpu"].addresses)

@@ -1,0 +1,32 @@
+"""The course of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from elmo_udf.plots.figure import new_figure, save
+
+
+def training_curve(rows: Sequence[dict[str, float]], path: str | Path, title: str) -> None:
+    """Draw perplexity on text held out, and the loss of the steps, over the tokens read.
+
+    rows: of the log of a training, with ``tokens`` and, where measured, ``perplexity_forward`` and ``_backward``,
+    ``sampled_loss_forward`` and ``_backward``.
+    """
+    figure = new_figure(8, 3.4)
+    left, right = figure.subplots(1, 2)
+    for direction, colour in (("forward", "tab:blue"), ("backward", "tab:orange")):
+        measured = [row for row in rows if f"perplexity_{direction}" in row]
+        tokens = [row["tokens"] / 1e6 for row in measured]
+        left.plot(tokens, [row[f"perplexity_{direction}"] for row in measured], "o-", ms=3, c=colour, label=direction)
+        losses = [row[f"sampled_loss_{direction}"] for row in rows]
+        right.plot([row["tokens"] / 1e6 for row in rows], losses, lw=0.8, c=colour, label=direction)
+    left.set_yscale("log")
+    for axes, what in ((left, "perplexity of held-out text"), (right, "sampled loss of the steps (nats)")):
+        axes.set_title(what, loc="left", fontsize=9)
+        axes.set_xlabel("tokens read (millions)")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(frameon=False)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=10)
+    save(figure, path)

@@ -1,0 +1,93 @@
+"""From documents to what training reads: files of sentences, some held out, and the words to predict."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.errors import UserError
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.inputs import TEXT, read_documents
+from elmo_udf.text.tokenizer import Tokenizer
+from elmo_udf.training.folder import Work
+from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.sentences import COLUMN
+from elmo_udf.training.vocabulary import SPECIAL, Vocabulary
+
+SENTENCES_A_FILE = 500_000
+"""Memory of a training process holds one file."""
+_STEPS = 1_000_000
+"""Resolution of the share that is held out."""
+
+
+def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
+    """The documents of the input, a column TEXT. Raises UserError where they can't be read."""
+    return read_documents(
+        spark,
+        EmbedOptions(
+            input=options.input,
+            output=options.output,
+            input_format=options.input_format,
+            id_column=options.id_column,
+            text_column=options.text_column,
+        ),
+    ).select(TEXT)
+
+
+def prepare(documents: DataFrame, options: TrainOptions, work: Work, vocabulary: Vocabulary | None) -> Vocabulary:
+    """Write the sentences of ``documents``, the words to predict (unless they are given) and the counts of both.
+
+    A sentence is held out by a hash of its tokens, so its repetitions are held out with it. Raises UserError where
+    there are too few sentences to train on.
+    """
+    spark, tokenized = documents.sparkSession, work.root / "tokenized"
+    _sentences(documents, options).write.mode("overwrite").parquet(str(tokenized))
+    sentences = spark.read.parquet(str(tokenized))
+    n_sentences = sentences.count()
+    share = min(options.held_out, options.max_held_out / max(n_sentences, 1))
+    key = F.xxhash64(F.array_join(COLUMN, " "), F.lit(options.seed))
+    is_held_out = F.pmod(key, F.lit(_STEPS)) < math.ceil(share * _STEPS)
+    n_files = max(options.workers, math.ceil(n_sentences / SENTENCES_A_FILE))
+    for path, chosen, n in ((work.train, ~is_held_out, n_files), (work.held_out, is_held_out, 1)):
+        rows = sentences.where(chosen).repartition(n, key).sortWithinPartitions(key, COLUMN)
+        rows.write.mode("overwrite").parquet(str(path))
+    train = spark.read.parquet(str(work.train))
+    n_train, n_held_out = train.count(), spark.read.parquet(str(work.held_out)).count()
+    if not n_train or not n_held_out:
+        raise UserError(
+            f"input {options.input!r} has {n_sentences} sentences, {n_held_out} of them held out; expected some to "
+            "train on and some to measure with; give more text, or another --held-out"
+        )
+    words = train.select(F.explode(COLUMN).alias("word")).groupBy("word").count()
+    vocabulary = vocabulary or _vocabulary(words, options)
+    vocabulary.write(work.vocabulary)
+    counts = {"n_train_sentences": n_train, "n_held_out_sentences": n_held_out, "n_words": len(vocabulary)}
+    counts["n_train_tokens"] = words.agg(F.sum("count")).first()[0]  # type: ignore[index]
+    shutil.rmtree(tokenized)
+    work.corpus.write_text(json.dumps(counts, indent=2) + "\n", "utf-8")
+    return vocabulary
+
+
+def _sentences(documents: DataFrame, options: TrainOptions) -> DataFrame:
+    """A row a sentence."""
+    tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
+
+    def tokenize(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            sentences = [s for text in batch.column(0).to_pylist() for s in tokenizer(text).sentences]
+            yield pa.RecordBatch.from_arrays([pa.array(sentences, pa.list_(pa.string()))], [COLUMN])
+
+    return documents.where(F.col(TEXT).isNotNull()).mapInArrow(tokenize, f"{COLUMN} array<string>")
+
+
+def _vocabulary(words: DataFrame, options: TrainOptions) -> Vocabulary:
+    """The most frequent of the counted words; every process sorts equal counts alike."""
+    named = ~F.col("word").isin(*SPECIAL) & ~F.col("word").contains("\n")
+    rows = words.where((F.col("count") >= options.min_count) & named).orderBy(F.desc("count"), "word")
+    return Vocabulary([row["word"] for row in rows.limit(options.max_words).collect()])

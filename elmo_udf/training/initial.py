@@ -1,0 +1,36 @@
+"""The weights that training starts from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from elmo_udf.models.form import NetworkOptions, array_shapes
+
+CARRY_BIAS = -2.0
+"""Of the highways: at first most of a token passes unchanged (Srivastava et al. 2015)."""
+
+
+def initial_arrays(options: NetworkOptions, n_words: int, seed: int) -> dict[str, np.ndarray]:
+    """Arrays of a network and of the softmax over ``n_words`` words, float32, as bilm-tf draws them in kind.
+
+    Kernels: normal, of variance 1 / rows (highways, projections, softmax), 2 / (rows + columns) (LSTMs: Glorot and
+    Bengio 2010) or 2 / (width · d) (filters before a relu: He et al. 2015); characters uniform within ±1.
+    """
+    random = np.random.default_rng(seed)
+    p = options.projection_dim
+    shapes = [*array_shapes(options), ("softmax_kernel", (n_words, p)), ("softmax_bias", (n_words,))]
+    arrays = {name: _drawn(name, shape, random).astype(np.float32) for name, shape in shapes}
+    arrays["character_embedding"][0] = 0
+    return arrays
+
+
+def _drawn(name: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    if name.endswith("bias"):
+        return np.full(shape, CARRY_BIAS if name.endswith("carry_bias") else 0.0)
+    if name == "character_embedding":
+        return random.uniform(-1, 1, shape)
+    if name.startswith("filter"):
+        return random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+    if name.startswith(("forward", "backward")):
+        return random.normal(0, np.sqrt(2 / sum(shape)), shape)
+    return random.normal(0, np.sqrt(1 / (shape[1] if name.startswith("softmax") else shape[0])), shape)

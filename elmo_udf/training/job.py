@@ -1,0 +1,86 @@
+"""Trains a model: what jobs/train.py does, as one function."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from elmo_udf.embedding.work import operations_a_token
+from elmo_udf.errors import UserError
+from elmo_udf.models.options import NetworkOptions
+from elmo_udf.training.cluster import Alone
+from elmo_udf.training.corpus import documents_of, prepare
+from elmo_udf.training.folder import Work, save_arrays
+from elmo_udf.training.initial import initial_arrays
+from elmo_udf.training.loop import Progress, Training
+from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.report import log_as_it_grows
+from elmo_udf.training.result import check_output, read_result, write_result
+from elmo_udf.training.vocabulary import Vocabulary
+from elmo_udf.training.workers import check_workers, train_in_tasks
+
+
+def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
+    """Train on ``options.input`` and leave a model in the folder ``options.output``; returns the report.
+
+    Sentences and checkpoints are in ``options.work_path`` while it lasts; the same command again goes on from there.
+    Raises UserError for whatever can't be trained on, or would overwrite something.
+    """
+    output, work = _folder("output", options.output), Work(_folder("work", options.work_path))
+    check_output(output, options.mode)
+    check_workers(spark, options)
+    documents = documents_of(spark, options)
+    network, vocabulary, arrays = _start(options)
+    planned = {
+        "output": str(output),
+        "work": str(work.root),
+        "operations_a_token": 3 * operations_a_token(network),  # forward once, backward twice
+        "workers": options.workers,
+    }
+    if options.dry_run:
+        return planned
+    work.claim(options)
+    if not work.corpus.exists():
+        vocabulary = prepare(documents, options, work, vocabulary)
+        work.network.write_text(json.dumps(dataclasses.asdict(network)), "utf-8")
+        save_arrays(work.initial, arrays or initial_arrays(network, len(vocabulary), options.seed))
+    counts = json.loads(work.corpus.read_text("utf-8"))
+    with log_as_it_grows(work.log, options, counts["n_train_tokens"] + counts["n_train_sentences"]):
+        progress = _run(spark, work, options)
+    fingerprint = write_result(work, output).fingerprint()
+    shutil.rmtree(work.root)
+    return planned | counts | dataclasses.asdict(progress) | {"fingerprint": fingerprint}
+
+
+def _folder(name: str, path: str) -> Path:
+    """A path as a local one; TensorFlow's checkpoints and HDF5 are not written anywhere else."""
+    scheme, colon, rest = path.partition(":")
+    if colon and scheme != "file":
+        raise UserError(
+            f"{name} {path!r} is on a file system {scheme!r}, expected a folder of this machine, or one that all "
+            "machines mount; copy the model afterwards"
+        )
+    return Path(rest.replace("//", "/") if colon else path)
+
+
+def _start(options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any] | None]:
+    """Sizes, and where training goes on from another one, its words and its weights."""
+    if options.initial is None:
+        return options.network(), None, None
+    model, softmax, vocabulary = read_result(options.initial)
+    return model.options, Vocabulary.read(vocabulary), {**model.arrays, **softmax}
+
+
+def _run(spark: SparkSession, work: Work, options: TrainOptions) -> Progress:
+    """In this process, or in tasks where there are several workers."""
+    if options.workers > 1:
+        return train_in_tasks(spark, work, options)
+    from elmo_udf.network.runtime import start_tensorflow
+
+    start_tensorflow()
+    return Training(work, options, Alone()).run()

@@ -1,0 +1,170 @@
+"""The language model that is trained (Peters et al. 2018, section 3.1; Jozefowicz et al. 2016), in TensorFlow.
+
+Sizes: V distinct tokens of a window, T steps, B streams, P projection_dim, C cell_dim, W words of the vocabulary,
+K words drawn to be told from the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elmo_udf.models.form import Mix, Model, NetworkOptions
+from elmo_udf.network.bilm import BiLM
+from elmo_udf.network.weights import DIRECTIONS
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    States = list[list[tuple[tf.Tensor, tf.Tensor]]]  # of a direction, of a layer: cell (B, C) and state (B, P)
+
+SOFTMAX = ("softmax_kernel", "softmax_bias")
+"""Names of the weights that predict words, (W, P) and (W,): both directions share them."""
+
+
+class LanguageModel:
+    """Weights that can be trained, named as in a :class:`Model`, and the way from tokens to loss."""
+
+    def __init__(self, options: NetworkOptions, arrays: Mapping[str, np.ndarray], precision: str) -> None:
+        """``arrays``: those of a model with these options, and of SOFTMAX. ``precision``: of the matrix products."""
+        import tensorflow as tf
+
+        self.options, self.precision = options, precision
+        self.variables = {name: tf.Variable(array, dtype=tf.float32, name=name) for name, array in arrays.items()}
+        self.n_words = len(arrays["softmax_bias"])
+
+    def model(self, handle: str = "") -> Model:
+        """The network as it is now, without what predicts words."""
+        arrays = {name: variable.numpy() for name, variable in self.variables.items() if name not in SOFTMAX}
+        return Model(self.options, arrays, Mix.equal(self.options.n_layers), handle)
+
+    def zero_states(self, n_streams: int) -> States:
+        """What every stream starts from."""
+        import tensorflow as tf
+
+        c, p = self.options.cell_dim, self.options.projection_dim
+        layers = range(self.options.n_layers)
+        return [[(tf.zeros((n_streams, c)), tf.zeros((n_streams, p))) for _ in layers] for _ in DIRECTIONS]
+
+    def _product(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """x @ kernel: (..., a) -> (..., b) float32, the factors in the precision of products."""
+        import tensorflow as tf
+
+        return tf.cast(tf.cast(x, self.precision) @ tf.cast(kernel, self.precision), tf.float32)
+
+    def words(self, characters: tf.Tensor) -> tf.Tensor:
+        """Ids of the characters of distinct tokens (V, S) int32 -> their vectors (V, P) float32."""
+        import tensorflow as tf
+
+        weights = {name: tf.cast(value, self.precision) for name, value in self.variables.items()}
+        bilm = BiLM(self.options, Mix.equal(self.options.n_layers), weights, self.precision)
+        # Row 0 stands for "no token" and must stay zero; no token has it, so nothing ever changes it.
+        return bilm.word_vectors(characters)
+
+    def read(
+        self, words: tf.Tensor, tokens: tf.Tensor, starts: tf.Tensor, before: States, *, dropout: float, carry: bool
+    ) -> tuple[list[list[tf.Tensor]], States]:
+        """Both directions over a window: words (V, P), tokens (2, T, B), starts (T, B).
+
+        Returns the LSTM layers of each direction, (T, B, P) each, and the states after the last step.
+        ``dropout``: share of a layer's inputs set to zero. ``carry``: whether a sentence begins with the state that
+        the one before it left, as the published program trains; else with zeros, as sentences are embedded.
+        """
+        import tensorflow as tf
+
+        going_on = tf.cast(~starts, tf.float32)[:, :, None]  # (T, B, 1)
+        layers: list[list[tf.Tensor]] = []
+        after: States = []
+        for direction, name in enumerate(DIRECTIONS):
+            x = tf.gather(words, tokens[direction])  # (T, B, P)
+            layers.append([])
+            after.append([])
+            for i in range(self.options.n_layers):
+                x = _dropped(x, dropout)
+                output, state = self._layer(f"{name}_{i}", x, before[direction][i], None if carry else going_on)
+                x = output + x if self.options.residual and i > 0 else output
+                layers[direction].append(x)
+                after[direction].append(state)
+        return layers, after
+
+    def _layer(
+        self, name: str, x: tf.Tensor, before: tuple[tf.Tensor, tf.Tensor], going_on: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+        """LSTM with projection (Sak et al. 2014): x (T, B, P) -> states (T, B, P), and what the last step leaves."""
+        import tensorflow as tf
+
+        weights = {part: self.variables[f"{name}_{part}"] for part in ("kernel", "bias", "projection")}
+        of_input, of_state = tf.split(weights["kernel"], 2)  # (P, 4C) each
+        shares = self._product(x, of_input) + weights["bias"]  # (T, B, 4C): one large product for all steps
+        (cell, state), states = before, []
+        for t, share in enumerate(tf.unstack(shares)):
+            if going_on is not None:
+                cell, state = cell * going_on[t], state * going_on[t]
+            i, j, f, o = tf.split(share + self._product(state, of_state), 4, axis=1)  # (B, C) each
+            cell = tf.sigmoid(f + 1) * cell + tf.sigmoid(i) * tf.tanh(j)
+            cell = _clipped(cell, self.options.cell_clip)
+            state = self._product(tf.sigmoid(o) * tf.tanh(cell), weights["projection"])
+            state = _clipped(state, self.options.projection_clip)
+            states.append(state)
+        return tf.stack(states), (cell, state)
+
+    def sampled_losses(
+        self, outputs: list[tf.Tensor], targets: tf.Tensor, n_drawn: int, dropout: float
+    ) -> list[tf.Tensor]:
+        """Sampled softmax (Jean et al. 2015): outputs 2 x (T, B, P), targets (2, T, B) -> losses 2 x (T * B,).
+
+        The K words drawn from a log-uniform distribution over the ranks of frequency serve both directions.
+        """
+        import tensorflow as tf
+
+        labels = tf.cast(tf.reshape(targets, (len(outputs), -1, 1)), tf.int64)  # (2, T * B, 1)
+        drawn = tf.random.log_uniform_candidate_sampler(
+            tf.reshape(labels, (-1, 1)), num_true=1, num_sampled=n_drawn, unique=True, range_max=self.n_words
+        )
+        losses = []
+        # How often each label is expected among the words drawn: its part of the logit is corrected by it.
+        for output, label, expected in zip(
+            outputs, tf.unstack(labels), tf.split(drawn.true_expected_count, len(outputs)), strict=True
+        ):
+            losses.append(
+                tf.nn.sampled_softmax_loss(
+                    *(self.variables[name] for name in SOFTMAX),
+                    label,
+                    _dropped(tf.reshape(output, (-1, self.options.projection_dim)), dropout),
+                    n_drawn,
+                    self.n_words,
+                    sampled_values=(drawn.sampled_candidates, expected, drawn.sampled_expected_count),
+                )
+            )
+        return losses
+
+    def full_losses(self, outputs: list[tf.Tensor], targets: tf.Tensor) -> list[tf.Tensor]:
+        """−log of the probability of every target (Peters et al. 2018, section 3.1): 2 x (T, B, P) -> 2 x (T, B)."""
+        import tensorflow as tf
+
+        kernel, bias = (self.variables[name] for name in SOFTMAX)
+
+        def step(output_and_label: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            output, label = output_and_label  # (B, P), (B,)
+            logits = tf.matmul(output, kernel, transpose_b=True) + bias  # (B, W)
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(label, logits)
+
+        # A step at a time: the logits of all words for all steps at once would not fit.
+        return [
+            tf.map_fn(step, (output, targets[i]), fn_output_signature=tf.float32) for i, output in enumerate(outputs)
+        ]
+
+
+def _dropped(x: tf.Tensor, rate: float) -> tf.Tensor:
+    import tensorflow as tf
+
+    return tf.nn.dropout(x, rate) if rate else x
+
+
+def _clipped(x: tf.Tensor, bound: float | None) -> tf.Tensor:
+    """x within ±bound; the gradient passes where x was not clipped."""
+    import tensorflow as tf
+
+    return x if bound is None else tf.clip_by_value(x, -bound, bound)

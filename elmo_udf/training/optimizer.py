@@ -1,0 +1,99 @@
+"""Steps down the gradient, for dense weights and for the few rows of a large table that a step touches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate over the course of a training: a linear warm-up, then constant or half a cosine down to a tenth."""
+
+    peak: float
+    warmup: float
+    """Share of the training, at most 1."""
+    cosine: bool
+
+    def rate(self, share: float) -> float:
+        """The rate after ``share`` (0 .. 1) of the training."""
+        if share < self.warmup:
+            return self.peak * max(share / self.warmup, 1e-3)
+        if not self.cosine:
+            return self.peak
+        course = (min(share, 1.0) - self.warmup) / (1 - self.warmup) if self.warmup < 1 else 1.0
+        return self.peak * (0.1 + 0.9 * (1 + math.cos(math.pi * course)) / 2)
+
+
+class Optimizer:
+    """What both optimizers share: slots beside the variables, and rows of them where the gradient has rows only."""
+
+    slots: Sequence[float]
+    """What each slot of a variable is filled with at first."""
+
+    def __init__(self, variables: Sequence[tf.Variable]) -> None:
+        import tensorflow as tf
+
+        self.variables = list(variables)
+        self.state = [[tf.Variable(tf.fill(v.shape, value)) for value in self.slots] for v in self.variables]
+        self.n_steps = tf.Variable(0, dtype=tf.int64)
+
+    def apply(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices], rate: tf.Tensor) -> None:
+        """One step. Of a gradient with rows only these rows of variable and slots are read and written."""
+        import tensorflow as tf
+
+        n = tf.cast(self.n_steps.assign_add(1), tf.float32)
+        for variable, slots, gradient in zip(self.variables, self.state, gradients, strict=True):
+            if isinstance(gradient, tf.IndexedSlices):
+                rows, which = tf.unique(gradient.indices)
+                sums = tf.math.unsorted_segment_sum(gradient.values, which, tf.size(rows))
+                change, new = self._step(sums, [tf.gather(slot, rows) for slot in slots], rate, n)
+                variable.scatter_sub(tf.IndexedSlices(change, rows))
+                for slot, value in zip(slots, new, strict=True):
+                    slot.scatter_update(tf.IndexedSlices(value, rows))
+            else:
+                change, new = self._step(gradient, [slot.read_value() for slot in slots], rate, n)
+                variable.assign_sub(change)
+                for slot, value in zip(slots, new, strict=True):
+                    slot.assign(value)
+
+    def _step(
+        self, gradient: tf.Tensor, slots: list[tf.Tensor], rate: tf.Tensor, n: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """What to take from the weights, and the new slots, in step ``n`` (from 1)."""
+        raise NotImplementedError
+
+
+class Adagrad(Optimizer):
+    """Duchi et al. 2011, from accumulators of 1, as bilm-tf trains."""
+
+    slots = (1.0,)
+
+    def _step(self, gradient, slots, rate, n):  # type: ignore[no-untyped-def]
+        import tensorflow as tf
+
+        accumulated = slots[0] + gradient**2
+        return rate * gradient * tf.math.rsqrt(accumulated), [accumulated]
+
+
+class Adam(Optimizer):
+    """Kingma and Ba 2015; rows that a step does not touch keep their moments ("lazy")."""
+
+    slots = (0.0, 0.0)
+    BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+    def _step(self, gradient, slots, rate, n):  # type: ignore[no-untyped-def]
+        import tensorflow as tf
+
+        first = self.BETA_1 * slots[0] + (1 - self.BETA_1) * gradient
+        second = self.BETA_2 * slots[1] + (1 - self.BETA_2) * gradient**2
+        scale = rate * tf.sqrt(1 - self.BETA_2**n) / (1 - self.BETA_1**n)
+        return scale * first / (tf.sqrt(second) + self.EPSILON), [first, second]
+
+
+OPTIMIZERS = {"adagrad": Adagrad, "adam": Adam}

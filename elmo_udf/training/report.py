@@ -1,0 +1,62 @@
+"""What a training says while it lasts: lines of progress from its log."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from elmo_udf.spark.progress import EVERY_S, time_left
+from elmo_udf.training.options import TrainOptions
+
+log = logging.getLogger(__name__)
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a training's log, without what was not measured in a row; a line that is not whole is left out."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = [line for line in file if line.endswith("\n")]
+    return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
+
+
+@contextmanager
+def log_as_it_grows(path: Path, options: TrainOptions, tokens_an_epoch: int) -> Iterator[None]:
+    """Log a line of progress for the newest row of the log, wherever the training runs, while the block does."""
+    finished, n_seen = threading.Event(), len(read_log(path))
+
+    def watch() -> None:
+        nonlocal n_seen
+        while not finished.wait(EVERY_S):
+            rows = read_log(path)
+            if len(rows) > n_seen:
+                log.info("%s", progress_line(rows, options, tokens_an_epoch))
+            n_seen = len(rows)
+
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def progress_line(rows: list[dict[str, float]], options: TrainOptions, tokens_an_epoch: int) -> str:
+    """Step, loss and speed of the last row, the last perplexity, and the time that is left."""
+    row = rows[-1]
+    share = row["tokens"] / (options.epochs * tokens_an_epoch)
+    if options.max_hours:
+        share = max(share, row["seconds"] / 3600 / options.max_hours)
+    measured = [row for row in rows if "perplexity_forward" in row]
+    perplexity = f"perplexity {measured[-1]['perplexity_forward']:.1f} forward, " if measured else ""
+    perplexity += f"{measured[-1]['perplexity_backward']:.1f} backward, " if measured else ""
+    return (
+        f"step {row['step']:,.0f}, epoch {row['tokens'] / tokens_an_epoch:.2f}, loss {row['sampled_loss_forward']:.3f} "
+        f"forward, {row['sampled_loss_backward']:.3f} backward, {perplexity}{row['tokens_per_s']:,.0f} tokens/s, "
+        f"{time_left(max(share, 1e-9), row['seconds'])}"
+    )

@@ -1,0 +1,73 @@
+"""The folder of a trained model: what ``--model`` takes, and what another training can go on from."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from elmo_udf.errors import UserError
+from elmo_udf.models import load_model
+from elmo_udf.models.form import Mix, Model
+from elmo_udf.models.writing import write_allennlp
+from elmo_udf.plots.training import training_curve
+from elmo_udf.training.folder import Work, load_arrays, save_arrays
+from elmo_udf.training.language_model import SOFTMAX
+from elmo_udf.training.report import read_log
+
+SOFTMAX_FILE = "softmax.npz"
+"""What predicts words: kernel (W, P) and bias (W,), for the words of VOCABULARY_FILE."""
+VOCABULARY_FILE = "vocabulary.txt"
+LOG_FILE, CURVE_FILE = "training.csv", "training.png"
+FILES = {"options.json", "weights.hdf5", SOFTMAX_FILE, VOCABULARY_FILE, LOG_FILE, CURVE_FILE}
+
+
+def check_output(output: Path, mode: str) -> None:
+    """Raise UserError where ``output`` holds anything that may not be replaced by a model."""
+    if not output.exists():
+        return
+    surplus = (
+        sorted(path.name for path in output.iterdir() if path.name not in FILES) if output.is_dir() else ["a file"]
+    )
+    if surplus:
+        raise UserError(
+            f"output {str(output)!r} holds {surplus[0]!r}, which is no part of a trained model; expected a folder of "
+            "one, or nothing; give another path"
+        )
+    if mode == "error":
+        raise UserError(f"output {str(output)!r} exists already; give another path, or --mode overwrite")
+
+
+def write_result(work: Work, output: Path) -> Model:
+    """Put the best weights of a training, as a model with its vocabulary and its curve, into the folder ``output``."""
+    arrays = load_arrays(work.best)
+    options = work.network_options()
+    network = {name: array for name, array in arrays.items() if name not in SOFTMAX}
+    model = Model(options, network, Mix.equal(options.n_layers), str(output))
+    staged = output.with_name(f"_elmo-{uuid.uuid4().hex[:12]}")
+    staged.mkdir(parents=True)
+    try:
+        write_allennlp(model, staged)
+        save_arrays(staged / SOFTMAX_FILE, {name: arrays[name] for name in SOFTMAX})
+        shutil.copy(work.vocabulary, staged / VOCABULARY_FILE)
+        shutil.copy(work.log, staged / LOG_FILE)
+        training_curve(read_log(work.log), staged / CURVE_FILE, f"Training of {output.name}")
+        if output.exists():
+            shutil.rmtree(output)
+        staged.replace(output)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return model
+
+
+def read_result(folder: str) -> tuple[Model, dict[str, np.ndarray], Path]:
+    """A model that training made, with what predicts words and the file of these. Raises UserError for any other."""
+    model, softmax, vocabulary = load_model(folder), Path(folder) / SOFTMAX_FILE, Path(folder) / VOCABULARY_FILE
+    if not softmax.is_file() or not vocabulary.is_file():
+        raise UserError(
+            f"model {folder!r} has no {SOFTMAX_FILE} and {VOCABULARY_FILE}, which say what words it predicts; expected "
+            "a folder that jobs/train.py made"
+        )
+    return model, load_arrays(softmax), vocabulary

@@ -1,0 +1,50 @@
+"""Tokenized sentences from their files, in an order that is new in every epoch and the same in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+COLUMN = "tokens"
+"""Of the Parquet files: a sentence a row, array<string>."""
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of sentences in ``folder``."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def sentences(files: list[Path]) -> Iterator[list[str]]:
+    """Every sentence once, in the order of the files."""
+    for file in files:
+        yield from _read(file).to_pylist()
+
+
+def shuffled(files: list[Path], seed: int, start: int = 0) -> Iterator[list[str]]:
+    """Sentences without end, epoch after epoch, from the one with the number ``start``.
+
+    Files come in a new order in each epoch, and so do the sentences of a file: memory holds one file.
+    """
+    import pyarrow.parquet as pq
+
+    sizes = [pq.read_metadata(file).num_rows for file in files]
+    if not sum(sizes):
+        return
+    for epoch in count(start // sum(sizes)):
+        skip = max(0, start - epoch * sum(sizes))
+        random = np.random.default_rng([seed, epoch])
+        for i in random.permutation(len(files)):
+            order = random.permutation(sizes[i])
+            if skip < len(order):
+                column = _read(files[i])
+                yield from (column[int(row)].as_py() for row in order[skip:])
+            skip = max(0, skip - len(order))
+
+
+def _read(file: Path):  # type: ignore[no-untyped-def]
+    import pyarrow.parquet as pq
+
+    return pq.read_table(file, columns=[COLUMN])[COLUMN].combine_chunks()

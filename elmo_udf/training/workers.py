@@ -1,0 +1,56 @@
+"""Training as Spark tasks that run at the same time: a barrier stage, each task a process of the cluster."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator
+
+from pyspark import BarrierTaskContext
+from pyspark.sql import SparkSession
+
+from elmo_udf.embedding.loaded import take_gpu
+from elmo_udf.errors import UserError
+from elmo_udf.spark.profile import embedding_stage
+from elmo_udf.training.folder import Work
+from elmo_udf.training.loop import Progress
+from elmo_udf.training.options import TrainOptions
+
+
+def check_workers(spark: SparkSession, options: TrainOptions) -> None:
+    """Raise UserError where not all workers can run at once."""
+    slots = embedding_stage(spark).slots
+    if options.workers > 1 and slots < options.workers:
+        raise UserError(
+            f"workers is {options.workers}, but {slots} tasks can run at once; expected no more than that; give Spark "
+            "more executors (or cores, in local mode), or lower --workers"
+        )
+
+
+def train_in_tasks(spark: SparkSession, work: Work, options: TrainOptions) -> Progress:
+    """Train with ``options.workers`` tasks; ``work`` must be a folder that all of them share."""
+    stage = embedding_stage(spark)
+    ranks = spark.sparkContext.parallelize(range(options.workers), options.workers)
+    if stage.profile is not None:
+        ranks = ranks.withResources(stage.profile)
+
+    def run(_: Iterable[int]) -> Iterator[Progress]:
+        from elmo_udf.network.runtime import start_tensorflow
+        from elmo_udf.training.cluster import Together
+        from elmo_udf.training.loop import Training
+
+        context = BarrierTaskContext.get()
+        take_gpu(context)
+        start_tensorflow(context.cpus())
+        cluster = Together(_addresses(context), context.partitionId())
+        yield Training(work, options, cluster).run()
+
+    done: list[Progress] = ranks.barrier().mapPartitions(run).collect()
+    return done[0]
+
+
+def _addresses(context: BarrierTaskContext) -> list[str]:
+    """host:port of every task, at a port that was free a moment ago."""
+    host = context.getTaskInfos()[context.partitionId()].address.rpartition(":")[0]
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return list(context.allGather(f"{host}:{probe.getsockname()[1]}"))
