@@ -24,35 +24,37 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results" / "lemmas.json"
 
 GOLD = {
-    "en": "mice:mouse children:child feet:foot geese:goose knives:knife wolves:wolf boxes:box cities:city phones:phone "
-    "batteries:battery analyses:analysis criteria:criterion women:woman teeth:tooth went:go gone:go was:be were:be "
-    "been:be has:have had:have did:do does:do bought:buy thought:think taught:teach ran:run running:run stopped:stop "
-    "stopping:stop tries:try tried:try dying:die lying:lie written:write broke:break broken:break hates:hate "
-    "loved:love using:use charging:charge updated:update better:good|well best:good|well worse:bad worst:bad "
-    "bigger:big happier:happy happiest:happy easily:easily news:news this:this always:always bus:bus",
+    "en": "mice:mouse children:child feet:foot geese:goose knives:knife wolves:wolf boxes:box cities:city "
+    "phones:phone batteries:battery analyses:analysis criteria:criterion women:woman teeth:tooth went:go "
+    "gone:go was:be were:be been:be has:have had:have did:do does:do bought:buy thought:think taught:teach "
+    "ran:run running:run stopped:stop stopping:stop tries:try tried:try dying:die lying:lie written:write "
+    "broke:break broken:break hates:hate loved:love using:use charging:charge updated:update better:good|well "
+    "best:good|well worse:bad worst:bad bigger:big happier:happy happiest:happy easily:easily news:news "
+    "this:this always:always bus:bus",
     "de": "Häuser:Haus Kinder:Kind Bücher:Buch Büchern:Buch Männer:Mann Frauen:Frau Städte:Stadt Mäuse:Maus "
-    "Äpfel:Apfel Tage:Tag Autos:Auto Zeitungen:Zeitung Handys:Handy Gästen:Gast Wörter:Wort ging:gehen gegangen:gehen "
-    "lief:laufen gelaufen:laufen schrieb:schreiben geschrieben:schreiben las:lesen gelesen:lesen "
-    "war:sein ist:sein sind:sein hatte:haben gehabt:haben wurde:werden konnte:können mochten:mögen kaufte:kaufen gekauft:kaufen "
-    "arbeitet:arbeiten schönes:schön schöner:schön größer:groß besser:gut besten:gut kleine:klein neuen:neu alten:alt gute:gut "
-    "schnellsten:schnell wichtige:wichtig",
+    "Äpfel:Apfel Tage:Tag Autos:Auto Zeitungen:Zeitung Handys:Handy Gästen:Gast Wörter:Wort ging:gehen "
+    "gegangen:gehen lief:laufen gelaufen:laufen schrieb:schreiben geschrieben:schreiben las:lesen "
+    "gelesen:lesen war:sein ist:sein sind:sein hatte:haben gehabt:haben wurde:werden konnte:können "
+    "mochten:mögen kaufte:kaufen gekauft:kaufen arbeitet:arbeiten schönes:schön schöner:schön größer:groß "
+    "besser:gut besten:gut kleine:klein neuen:neu alten:alt gute:gut schnellsten:schnell wichtige:wichtig",
     "fr": "chevaux:cheval animaux:animal yeux:œil|oeil enfants:enfant maisons:maison journaux:journal femmes:femme "
-    "voitures:voiture bateaux:bateau jeux:jeu travaux:travail était:être étaient:être sont:être suis:être|suivre "
-    "ai:avoir avait:avoir vont:aller allé:aller irons:aller fait:faire faisait:faire pris:prendre prennent:prendre "
-    "mangé:manger mangeait:manger finissent:finir vendu:vendre lisait:lire écrit:écrire dit:dire peuvent:pouvoir "
-    "voulait:vouloir grande:grand belle:beau|bel vieille:vieux nouvelles:nouveau|nouvelle blanche:blanc "
-    "heureuse:heureux petits:petit fraîche:frais longues:long",
+    "voitures:voiture bateaux:bateau jeux:jeu travaux:travail était:être étaient:être sont:être "
+    "suis:être|suivre ai:avoir avait:avoir vont:aller allé:aller irons:aller fait:faire faisait:faire "
+    "pris:prendre prennent:prendre mangé:manger mangeait:manger finissent:finir vendu:vendre lisait:lire "
+    "écrit:écrire dit:dire peuvent:pouvoir voulait:vouloir grande:grand belle:beau|bel vieille:vieux "
+    "nouvelles:nouveau|nouvelle blanche:blanc heureuse:heureux petits:petit fraîche:frais longues:long",
     "es": "perros:perro casas:casa niños:niño mujeres:mujer ciudades:ciudad luces:luz peces:pez veces:vez "
     "árboles:árbol canciones:canción era:ser fueron:ser|ir fuimos:ser|ir es:ser está:estar estaban:estar "
-    "tengo:tener tuvo:tener dijo:decir dicho:decir hace:hacer hizo:hacer hecho:hacer puede:poder pudo:poder quiero:querer "
-    "quiso:querer comiendo:comer comieron:comer escrito:escribir escribió:escribir leyendo:leer durmió:dormir viene:venir "
-    "buena:bueno buenos:bueno rojas:rojo grandes:grande pequeña:pequeño felices:feliz mejores:mejor bonitas:bonito",
-    "it": "case:casa libri:libro uomini:uomo amici:amico città:città mani:mano giorni:giorno ragazzi:ragazzo uova:uovo "
-    "macchine:macchina era:essere sono:essere è:essere siamo:essere ho:avere aveva:avere andato:andare vado:andare "
-    "andiamo:andare fatto:fare faceva:fare fanno:fare detto:dire diceva:dire preso:prendere prende:prendere "
-    "scritto:scrivere legge:leggere|legge letto:leggere|letto visto:vedere vedono:vedere mangiando:mangiare "
-    "mangiato:mangiare dormono:dormire venuto:venire bella:bello belli:bello grandi:grande piccola:piccolo "
-    "nuove:nuovo vecchi:vecchio rossa:rosso",
+    "tengo:tener tuvo:tener dijo:decir dicho:decir hace:hacer hizo:hacer hecho:hacer puede:poder pudo:poder "
+    "quiero:querer quiso:querer comiendo:comer comieron:comer escrito:escribir escribió:escribir leyendo:leer "
+    "durmió:dormir viene:venir buena:bueno buenos:bueno rojas:rojo grandes:grande pequeña:pequeño "
+    "felices:feliz mejores:mejor bonitas:bonito",
+    "it": "case:casa libri:libro uomini:uomo amici:amico città:città mani:mano giorni:giorno ragazzi:ragazzo "
+    "uova:uovo macchine:macchina era:essere sono:essere è:essere siamo:essere ho:avere aveva:avere "
+    "andato:andare vado:andare andiamo:andare fatto:fare faceva:fare fanno:fare detto:dire diceva:dire "
+    "preso:prendere prende:prendere scritto:scrivere legge:leggere|legge letto:leggere|letto visto:vedere "
+    "vedono:vedere mangiando:mangiare mangiato:mangiare dormono:dormire venuto:venire bella:bello belli:bello "
+    "grandi:grande piccola:piccolo nuove:nuovo vecchi:vecchio rossa:rosso",
 }
 """word:lemma, or word:lemma|lemma, by language."""
 
