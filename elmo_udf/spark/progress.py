@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pyspark import Accumulator
+if TYPE_CHECKING:
+    from pyspark import Accumulator
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
