@@ -14,6 +14,8 @@ SHARED = ROOT.parent / "shared"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+# Spark's launcher gives these to every JVM that it starts. Tests are over before the slower, better compiler pays.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +34,11 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[object]:
-    """One local session of two cores for all tests of a run."""
+    """One local session of two cores for all tests of a run; a task that fails runs once more, as on a cluster."""
     from pyspark.sql import SparkSession
 
     session = (
-        SparkSession.builder.master("local[2]")
+        SparkSession.builder.master("local[2,2]")
         .appName("elmo-tests")
         .config("spark.ui.enabled", "false")
         .config("spark.task.cpus", "2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
+from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.options import EmbedOptions
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.make_models import random_model
@@ -22,8 +26,11 @@ MODEL = random_model(11)
 
 def run(root: Path, job: str, *arguments: str, settings: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """A job as users start it: ``python jobs/x.py`` with Spark's settings in the environment."""
-    submit = " ".join(f"--conf {setting}" for setting in (*settings, "spark.ui.enabled=false"))
+    options = os.environ["SPARK_SUBMIT_OPTS"]  # of the driver's JVM; executors get the same
+    settings = (*settings, "spark.ui.enabled=false", f"spark.executor.extraJavaOptions={options}")
+    submit = " ".join(f"--conf {shlex.quote(setting)}" for setting in settings)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK"))}
+    environment["SPARK_SUBMIT_OPTS"] = options
     environment["PYSPARK_SUBMIT_ARGS"] = f"{submit} pyspark-shell"
     command = [sys.executable, str(root / "jobs" / f"{job}.py"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
@@ -53,14 +60,17 @@ def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, mode
         np.testing.assert_allclose(row["embedding"], np.concatenate(layers).mean(axis=0), atol=1e-5)
 
 
-def test_a_load_that_comes_again_is_counted(root: Path, tmp_path: Path, model: str) -> None:
+def test_a_load_that_comes_again_is_counted(spark: SparkSession, tmp_path: Path, model: str) -> None:
+    """Where workers are not reused, every task loads the model."""
     (tmp_path / "d.csv").write_text("id,text\n" + "".join(f"{i},Text {i}.\n" for i in range(30)))
-    arguments = ["--input", str(tmp_path / "d.csv"), "--output", str(tmp_path / "out"), "--model", model]
-    arguments += ["--partitions", "3", "--report", str(tmp_path / "r.json")]
-    done = run(root, "embed", *arguments, settings=("spark.master=local[2]", "spark.python.worker.reuse=false"))
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((tmp_path / "r.json").read_text())
-    assert (report["executors"], report["model_loads"]) == (1, 3)
+    options = EmbedOptions(input=str(tmp_path / "d.csv"), output=str(tmp_path / "out"), model=model, partitions=2)
+    settings = spark.sparkContext._jsc.sc().conf()  # type: ignore[union-attr]  # Spark reads this one at every stage
+    settings.set("spark.python.worker.reuse", "false")
+    try:
+        report = embed_corpus(spark, options)
+    finally:
+        settings.remove("spark.python.worker.reuse")
+    assert (report["executors"], report["model_loads"]) == (1, 2)
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(root: Path, tmp_path: Path) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
-import subprocess
-import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
@@ -84,47 +81,18 @@ def test_what_else_is_positional_can_be_in_the_file(tmp_path: Path) -> None:
         parse(SimilarityOptions, ["--output", "pairs"])
 
 
-PROBE = """
-import json, sys
-from pyspark.sql import SparkSession
-names = sys.argv[1:]
-session = SparkSession.builder.getOrCreate()
-entry = session.sparkContext._jvm.org.apache.spark.internal.config.ConfigEntry
-known = {row.key for row in session.sql("SET -v").collect()}
-known |= {name for name in names if entry.findEntry(name) is not None}
-values = {name: session.sparkContext.getConf().get(name) for name in names}
-n_rows = session.range(10).groupBy("id").count().count()
-print("probe: " + json.dumps({"known": sorted(known & set(names)), "values": values, "n_rows": n_rows}))
-session.stop()
-"""
-
-
 def properties(path: Path) -> dict[str, str]:
     lines = (line.strip() for line in path.read_text("utf-8").splitlines())
     return dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
-@pytest.fixture(scope="module")
-def probe(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a session with conf/local.conf says of its properties, and of one that does not exist."""
-    script = tmp_path_factory.mktemp("probe") / "probe.py"
-    script.write_text(PROBE, "utf-8")
-    command = [str(Path(sys.executable).parent / "spark-submit"), "--properties-file", str(root / "conf/local.conf")]
-    command += ["--conf", "spark.ui.enabled=false", str(script), *properties(root / "conf/local.conf")]
-    done = subprocess.run([*command, "spark.drivr.memory"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    said = next(line for line in done.stdout.splitlines() if line.startswith("probe: "))
-    return dict(json.loads(said.removeprefix("probe: ")))
-
-
-def test_spark_knows_every_property(root: Path, probe: dict[str, Any]) -> None:
+def test_spark_knows_every_property(root: Path, spark: SparkSession) -> None:
+    """Whether a session starts with them, and has them then, is seen where the README starts one (test_readme.py)."""
+    entry = spark.sparkContext._jvm.org.apache.spark.internal.config.ConfigEntry  # type: ignore[union-attr]
+    known = {row.key for row in spark.sql("SET -v").collect()}
     names = set(properties(root / "conf" / "local.conf"))
-    assert set(probe["known"]) == names - {"spark.master"}  # spark-submit's own, not among Spark's entries
-
-
-def test_a_session_starts_with_every_property(root: Path, probe: dict[str, Any]) -> None:
-    assert probe["values"] == {**properties(root / "conf" / "local.conf"), "spark.drivr.memory": None}
-    assert probe["n_rows"] == 10
+    unknown = {name for name in {*names, "spark.drivr.memory"} - known if entry.findEntry(name) is None}
+    assert unknown == {"spark.drivr.memory", "spark.master"}  # spark-submit's own, not among Spark's entries
 
 
 def test_every_property_has_its_reason(root: Path) -> None:
