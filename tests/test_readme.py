@@ -3,26 +3,35 @@
 A block in bash, python or sql is run unless the comment before it says why not: ``<!-- not run: REASON -->``. The
 Python blocks of a section are one program, and so is SQL in it, in the session ``spark``. Lines of a text block are in
 what the block before it printed, in this order; numbers agree within 5e-6.
+
+Programs are processes of their own, as for the reader, with one exception: of the commands ``python jobs/x.py``, which
+all start alike, only the first starts its own Spark. The others run in this process, in the session of the tests.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import logging
 import os
 import re
+import runpy
 import subprocess
 import sys
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
-from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from tests.markdown import blocks, commands, job_command
+from tests.test_conf import properties
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-OF_OTHERS = "--properties-file --master --deploy-mode --py-files --archives --conf --config --help --remote-name-all"
-"""Flags of the README that are no options of a job."""
 
 
 @dataclass
@@ -33,44 +42,24 @@ class Program:
     code: str
     line: int
     expected: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block, with the heading above it and the reason not to run it."""
-
-    language: str
-    code: str
-    line: int
-    heading: int
-    reason: str | None
-
-
-def blocks() -> list[Block]:
-    pattern = re.compile(
-        r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$",
-        re.MULTILINE | re.DOTALL,
-    )
-    found = []
-    for match in pattern.finditer(README):
-        before = README[: match.start()]
-        line, heading = before.count("\n") + 1, len(re.findall(r"^## ", before, re.MULTILINE))
-        found.append(Block(match["language"], match["code"], line, heading, match["reason"]))
-    return found
+    in_process: bool = False
 
 
 def programs() -> list[Program]:
     found: list[Program] = []
-    heading = -1
-    for block in (block for block in blocks() if block.reason is None):
+    section = -1
+    for block in (block for block in blocks(README) if block.reason is None):
         code = f'spark.sql("""{block.code}""").collect()\n' if block.language == "sql" else block.code
         if block.language == "text":
             found[-1].expected += block.code.splitlines()
-        elif block.language != "bash" and found[-1].language == "python" and block.heading == heading:
+        elif block.language != "bash" and found[-1].language == "python" and block.section == section:
             found[-1].code += code
         else:
             found.append(Program("bash" if block.language == "bash" else "python", code, block.line))
-        heading = block.heading
+        section = block.section
+    alike = [program for program in found if re.match(r"python jobs/\w+\.py ", program.code)]
+    for program in alike[1:]:
+        program.in_process = len(list(commands(program.code))) == 1
     return found
 
 
@@ -87,17 +76,66 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: f"line{program.line}")
-def test_program(folder: Path, program: Program) -> None:
+def test_program(folder: Path, program: Program, request: pytest.FixtureRequest) -> None:
+    if program.in_process:
+        output = run_here(program.code, folder, request.getfixturevalue("spark"))
+    else:
+        output = run_as_process(program, folder)
+    printed = iter(output.splitlines())
+    for line in program.expected:
+        assert any(same(line, other) for other in printed), f"not printed, or not here: {line!r} in\n{output}"
+
+
+def run_as_process(program: Program, folder: Path) -> str:
+    """Run as the reader does, and return what was printed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    if "--properties-file" in program.code:
+        environment["SPARK_SUBMIT_OPTS"] += f" {events(folder)}"
     run = ["bash", "-euo", "pipefail", "-c"] if program.language == "bash" else ["python", "-c"]
     done = subprocess.run(
         [*run, program.code], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     assert done.returncode == 0, f"{program.code}\n{done.stderr[-3000:]}"
-    printed = iter(done.stdout.splitlines())
-    for line in program.expected:
-        assert any(same(line, other) for other in printed), f"not printed, or not here: {line!r} in\n{done.stdout}"
+    return done.stdout
+
+
+def events(folder: Path) -> str:
+    """Options of the JVM that make Spark write down its settings in the folder ``events``."""
+    (folder / "events").mkdir()
+    settings = {"enabled": "true", "compress": "false", "rolling.enabled": "false", "dir": f"file:{folder}/events"}
+    return " ".join(f"-Dspark.eventLog.{name}={value}" for name, value in settings.items())
+
+
+def run_here(code: str, folder: Path, spark: SparkSession) -> str:
+    """Run the script of a job in this process, with its arguments and in its folder; return what it printed."""
+    (words,) = commands(code)
+    job, arguments = job_command(words) or pytest.fail(f"no job in {code!r}")
+    printed, argv = io.StringIO(), sys.argv
+    with working_directory(spark, folder), contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as end:
+        sys.argv = [f"jobs/{job}.py", *arguments]
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        finally:
+            sys.argv = argv
+    assert end.value.code == 0, code
+    return printed.getvalue()
+
+
+@contextlib.contextmanager
+def working_directory(spark: SparkSession, folder: Path) -> Iterator[None]:
+    """Python and Spark's local file system in ``folder``; afterwards also the log's settings, which a job changes."""
+    hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]
+    local = hadoop.FileSystem.get(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
+    before, root = local.getWorkingDirectory(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    local.setWorkingDirectory(hadoop.Path(str(folder)))
+    try:
+        with contextlib.chdir(folder):
+            yield
+    finally:
+        local.setWorkingDirectory(before)
+        root.handlers[:], root.level = handlers, level
 
 
 def same(expected: str, printed: str) -> bool:
@@ -112,12 +150,28 @@ def same_word(expected: str, printed: str) -> bool:
 
 
 def test_what_is_not_run_has_its_reason() -> None:
-    assert {block.language for block in blocks()} == {"bash", "python", "sql", "text"}
-    assert README.count("\n```") == 2 * len(blocks()), "a fence that no pattern here sees"
-    assert README.count("<!--") == len([block for block in blocks() if block.reason])
+    found = blocks(README)
+    assert {block.language for block in found} == {"bash", "python", "sql", "text"}
+    assert README.count("\n```") == 2 * len(found), "a fence that no pattern here sees"
+    assert README.count("<!--") == len([block for block in found if block.reason])
     assert len(PROGRAMS) >= 9
-    starts = [program for program in PROGRAMS if "jobs/" in program.code or "SparkSession" in program.code]
-    assert len(starts) <= 8, "each takes seconds to start"
+
+
+def test_every_way_to_start_is_a_process_of_its_own() -> None:
+    own = [program for program in PROGRAMS if not program.in_process]
+    ways = {"python job": "python jobs/", "spark-submit": "spark-submit ", "library": "SparkSession.builder"}
+    starts = {way: [program.line for program in own if text in program.code] for way, text in ways.items()}
+    assert {way: len(lines) for way, lines in starts.items()} == {"python job": 1, "spark-submit": 1, "library": 1}
+
+
+def test_spark_submit_took_the_properties(folder: Path) -> None:
+    """After the programs: every property of conf/local.conf, as the session that was started with the file had it."""
+    (log,) = (folder / "events").iterdir()
+    lines = map(json.loads, log.read_text("utf-8").splitlines())
+    told = next(event for event in lines if event["Event"] == "SparkListenerEnvironmentUpdate")
+    found = dict(told["Spark Properties"])
+    expected = properties(ROOT / "conf" / "local.conf")
+    assert {name: found.get(name) for name in expected} == expected
 
 
 def test_tables_have_the_columns_that_are_said(folder: Path) -> None:
@@ -141,27 +195,9 @@ def test_tables_have_the_columns_that_are_said(folder: Path) -> None:
     assert tokens[:4] == ["id", "sentence_index", "token_index", "token"]
 
 
-def test_flags_exist() -> None:
-    named = {f.name for options in (EmbedOptions, SimilarityOptions, QueryOptions) for f in fields(options)}
-    flags = {"--" + name.replace("_", "-") for name in named}
-    used = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", README))
-    assert used - flags == set(OF_OTHERS.split())
-
-
 def test_reasons_are_those_of_the_code() -> None:
     table = README.split("| reason | |\n")[1].split("\n\n")[0]
     said = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     code = "".join(path.read_text("utf-8") for path in (ROOT / "elmo_udf" / "embedding").glob("*.py"))
     ending = "id|text|record|large|vector|utf8"
     assert said == set(re.findall(rf'"((?:null|not|blank|duplicate|malformed|too|non_finite)_(?:{ending}))"', code))
-
-
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"])
-def test_links_lead_somewhere(name: str) -> None:
-    text = (ROOT / name).read_text("utf-8")
-    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)", text, re.MULTILINE)}
-    for target in re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif not target.startswith("http"):
-            assert (ROOT / target).exists(), target
