@@ -198,6 +198,9 @@ def test_areas_and_weights_against_scikit_learn(spark: SparkSession) -> None:
         ({"layer": "top"}, ("layer 'top' is not in the model",)),
         ({"label_column": "tweet", "learn_mix": True}, ("has 81 labels, and --learn-mix",)),
         ({"train": "VECTORS", "label_column": "rank", "steps": ("urls",)}, ("--steps needs the texts",)),
+        ({"train": "VECTORS", "label_column": "rank", "model": "elsewhere"}, ("--model needs the texts",)),
+        ({"train": "NAN"}, ("have 1 vectors with NULL, NaN or infinite values",)),
+        ({"train": "RAGGED"}, ("have 1 to 2 values a row",)),
         ({"train": "VECTORS", "label_column": "rank", "learn_mix": True}, ("--learn-mix needs the texts",)),
         ({"train": "VECTORS", "label_column": "rank", "test": "TEST"}, ("expected two of a kind",)),
     ],
@@ -206,6 +209,10 @@ def test_mistakes(
     spark: SparkSession, vectors: str, folder: Path, options: dict[str, Any], words: tuple[str, ...]
 ) -> None:
     places = {"VECTORS": vectors, "TEST": f"{folder}/test.csv"}
+    for name, vector in (("NAN", [0.0, float("nan")]), ("RAGGED", [0.0])):
+        places[name] = f"{folder}/{name}.parquet"
+        table = pa.table({"id": [1, 2], "label": [0, 1], "embedding": [[0.0, 1.0], vector]})
+        pq.write_table(table, places[name])
     found = {name: places.get(value, value) if isinstance(value, str) else value for name, value in options.items()}
     with refused(*words):
         classify(spark, options_of(folder, output=f"{folder}/nothing", **found))

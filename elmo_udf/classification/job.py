@@ -15,7 +15,7 @@ from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.pipeline import PREDICTED, from_text
 from elmo_udf.classification.results import PARTS, write_predictions, write_results
 from elmo_udf.classification.rows import roles
-from elmo_udf.classification.source import Source, check_sources, read_source
+from elmo_udf.classification.source import Source, check_sources, check_vectors, read_source
 from elmo_udf.classification.trials import Trial, run_trials
 from elmo_udf.classification.vectors import Vectors, make_vectors
 from elmo_udf.errors import UserError
@@ -79,13 +79,14 @@ def _prepare(spark: SparkSession, options: ClassifyOptions) -> _Task:
     train = read_source(spark, options.train, options, options.label_column)
     test = read_source(spark, options.test, options, None) if options.test else None
     check_sources(train, test, options)
+    check_vectors(train, options.train)
     counts = {row[0]: row[1] for row in train.documents.groupBy("label").count().collect()}
     rows_in = sum(counts.values())
     counts.pop(None, 0)
     labels = _labels(list(counts), options)
     if not train.has_vectors:
         ship_model(spark, options.model, options.model_sha256).network.width(options.layer)
-    row_roles = roles(spark, train.documents.where("label IS NOT NULL"), options).persist()
+    row_roles = roles(spark, train.documents.where("label IS NOT NULL"), options)
     return _Task(train, test, labels, counts, rows_in, row_roles)
 
 

@@ -55,7 +55,10 @@ def read_source(spark: SparkSession, path: str, options: ClassifyOptions, label_
 def check_sources(train: Source, test: Source | None, options: ClassifyOptions) -> None:
     """Refuse options that a table of vectors can't follow, and a --test of another kind (UserError)."""
     if train.has_vectors:
-        for name, given in (("steps", bool(options.steps)), ("learn-mix", options.learn_mix)):
+        made_by = train.metadata.model if train.metadata else None
+        other_model = options.model not in (made_by, ClassifyOptions.model)
+        flags = (("steps", bool(options.steps)), ("learn-mix", options.learn_mix), ("model", other_model))
+        for name, given in flags:
             if given:
                 raise UserError(
                     f"--{name} needs the texts, and {options.train!r} is a table of vectors, which are made already; "
@@ -70,6 +73,23 @@ def check_sources(train: Source, test: Source | None, options: ClassifyOptions) 
             f"{kinds[test.has_vectors]}; expected two of a kind; embed both, or neither"
         )
     check_comparable(train.metadata, test.metadata, f"tables {options.train!r} and {options.test!r}")
+
+
+def check_vectors(source: Source, path: str) -> None:
+    """Refuse vectors of several widths, and numbers that are none, in a table that is not ours (UserError)."""
+    if not source.has_vectors or source.metadata is not None:
+        return
+    vector = F.col("embedding")
+    broken = F.exists(vector, lambda value: value.isNull() | F.isnan(value) | (F.abs(value) == float("inf")))
+    there = source.documents.where(vector.isNotNull())
+    least, most, n_broken = there.select(F.min(F.size(vector)), F.max(F.size(vector)), F.count_if(broken)).collect()[0]
+    if least != most or not most or n_broken:
+        what = (
+            f"{n_broken:,} vectors with NULL, NaN or infinite values" if n_broken else f"{least} to {most} values a row"
+        )
+        raise UserError(
+            f"embeddings of {path!r} have {what}, expected vectors of one width and of finite numbers; repair the table"
+        )
 
 
 def _label(name: str | None) -> Column:
