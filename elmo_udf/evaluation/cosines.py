@@ -12,7 +12,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.evaluation.views import View
 from elmo_udf.similarity.correction import Correction, Moments
-from elmo_udf.similarity.cosine import STEPS, Rows, exact_steps, scale_rows
+from elmo_udf.similarity.cosine import Rows, scale_rows
 from elmo_udf.similarity.fit import table_moments
 
 OfPair = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -56,7 +56,10 @@ def over_pairs(
 
 
 def cosines_of(views: Sequence[tuple[View, Correction | None]]) -> OfPair:
-    """Cosines of the pairs in each corrected view, (n, M) float64, rounded to 1e-6; NaN where a vector is zero."""
+    """Cosines of the pairs in each corrected view, (n, M) float64, not rounded; NaN where a vector is zero.
+
+    (Without a correction they may differ in the third decimal only, and rounding would cost a correlation digits.)
+    """
 
     def of_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         columns = []
@@ -69,13 +72,13 @@ def cosines_of(views: Sequence[tuple[View, Correction | None]]) -> OfPair:
 
 
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The cosine of each pair of rows, (n, D) and (n, D) -> (n,) float64, as the comparison of tables has it."""
+    """The cosine of each pair of rows, (n, D) and (n, D) -> (n,) float64, summed in float64; NaN where one is zero."""
     found = np.full(len(left), np.nan)
     fit = np.flatnonzero(left.any(axis=1) & right.any(axis=1))
     if len(fit):
         a, b = (Rows.of(scale_rows(rows[fit])) for rows in (left, right))
-        order = np.arange(len(fit))
-        found[fit] = exact_steps(a, b, order, order) / STEPS
+        products = a.values.astype(np.float64) * b.values
+        found[fit] = np.clip(products.sum(axis=1) / (a.norms * b.norms), -1.0, 1.0)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -16,6 +17,7 @@ from elmo_udf.evaluation.texts import EmbeddedTexts, embed_texts
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.plots.paths import check_png
 from elmo_udf.similarity.correction import Correction, check_correction, fit_correction
+from elmo_udf.similarity.cosine import STEPS
 from elmo_udf.similarity.fit import write_correction
 from elmo_udf.spark import commit
 from elmo_udf.spark.outputs import check_outputs
@@ -85,8 +87,12 @@ def _scored(
 ) -> DataFrame:
     """id, label, cosine (NULL where a vector is zero) of the pairs whose texts both have vectors, written aside."""
     (layer,), (pooling,) = embedded.layout.layers, embedded.layout.poolings
-    of_pair = cosines_of([(embedded.layout.view(layer, pooling), correction)])
-    values = over_pairs(staged.good, embedded.good, ["id", "label"], embedded.layout.row_width, of_pair)
+    exact = cosines_of([(embedded.layout.view(layer, pooling), correction)])
+
+    def rounded(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.asarray(np.rint(exact(left, right) * STEPS) / STEPS)  # as similarity.py has them
+
+    values = over_pairs(staged.good, embedded.good, ["id", "label"], embedded.layout.row_width, rounded)
     values.select("id", "label", F.nanvl(F.col("values")[0], F.lit(None)).alias("cosine")).write.parquet(folder)
     return spark.read.parquet(folder)
 
