@@ -74,7 +74,8 @@ def train(
 def accuracy(tf: ModuleType, network: Any, examples: Examples, options: StudyOptions) -> float:
     """Share of the texts whose label has a probability above one half."""
     _, share = network.evaluate(_dataset(tf, examples, options.batch_size), verbose=0)
-    return float(share)
+    n_texts = len(examples.texts)
+    return round(float(share) * n_texts) / n_texts  # Keras counts in float32
 
 
 def _dataset(tf: ModuleType, examples: Examples, batch_size: int, random: np.random.Generator | None = None) -> Any:

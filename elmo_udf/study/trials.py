@@ -61,12 +61,12 @@ def trial_rows(texts: DataFrame, table: DataFrame, drawn: DataFrame, repeats: in
     tokens = tokens.withColumn("sentence_index", F.lit(0)).withColumn("token_index", F.lit(0))
     vectors = pieces(table, drawn.select("id", "repeat", "number"))
     vectors = vectors.withColumn("network", F.lit(NETWORKS.index("static+elmo")))
-    rows = tokens.select(*_COLUMNS).unionByName(vectors.select(*_COLUMNS[:6]), allowMissingColumns=True)
+    rows = tokens.select(*COLUMNS).unionByName(vectors.select(*COLUMNS[:6]), allowMissingColumns=True)
     trial = (F.lit(len(NETWORKS) - 1) - F.col("network")) * repeats + F.col("repeat")
     return rows.repartitionById(repeats * len(NETWORKS), trial.cast("int"))
 
 
-_COLUMNS = ("network", "repeat", "number", "sentence_index", "token_index", "vectors", "part", "label", "tokens")
+COLUMNS = ("network", "repeat", "number", "sentence_index", "token_index", "vectors", "part", "label", "tokens")
 
 
 def results(
@@ -121,7 +121,7 @@ def gather(
     """The texts of a partition, and which trials (network, repeat) it holds. Vectors stay in Arrow's buffers."""
     gathered, trials = Gathered(), set[tuple[int, int]]()
     for batch in batches:
-        columns: dict[str, Any] = {name: batch.column(name) for name in _COLUMNS if name != "vectors"}
+        columns: dict[str, Any] = {name: batch.column(name) for name in COLUMNS if name != "vectors"}
         values = {name: column.to_pylist() for name, column in columns.items()}
         vectors = batch.column("vectors")
         for i, number in enumerate(values["number"]):

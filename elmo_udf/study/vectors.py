@@ -133,7 +133,8 @@ def _parts(path: str | Path, number: int, line: bytes, width: int) -> tuple[str,
 def _numbers(path: str | Path, number: int, word: str, values: list[bytes]) -> np.ndarray:
     """(width,) float32."""
     try:
-        vector = np.array([float(value) for value in values], np.float32)
+        with np.errstate(over="ignore"):  # what float32 has no number for becomes infinite
+            vector = np.array([float(value) for value in values], np.float32)
     except ValueError:
         vector = np.array([np.nan], np.float32)
     if not np.isfinite(vector).all():
