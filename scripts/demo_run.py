@@ -1,4 +1,8 @@
-"""What scripts/demo does once everything is installed: a corpus, the jobs on it, and what they found."""
+"""What scripts/demo does once everything is installed: a corpus, the jobs on it, and what they found.
+
+The jobs are the scripts that it shows, with the arguments that it shows. They run in this one process and so, as a job
+does where there is a session, in one session of Spark: it starts once instead of three times.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ import argparse
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +42,35 @@ def main() -> int:
     options = arguments()
     folder = shortest(options.output)
     limit = [] if options.documents is None else ["--documents", options.documents]
-    source = ["--input", folder / "corpus.jsonl", "--model", options.model]
-    table = ["--embeddings", folder / "embeddings"]
+    os.environ |= QUIET
+    warnings.simplefilter("ignore", FutureWarning)
     try:
-        run("scripts/demo_corpus.py", folder / "corpus.jsonl", *limit)
-        report = job("embed", folder / "embeddings", *source)
-        job("similarity", folder / "topk", "topk", *table, "--k", NEIGHBORS)
-        neighbors = read_pairs(folder / "topk", "id", "neighbor_id")
-        threshold = cosine_of_last(neighbors, PAIRS_WANTED)
-        job("similarity", folder / "pairs", "pairs", *table, "--threshold", threshold)
+        make_corpus(folder / "corpus.jsonl", *limit)
+        report, neighbors, threshold = run_jobs(folder, options.model)
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
     draw(neighbors, folder / "embeddings", folder / "similarity.png", report)
     show_pairs(read_pairs(folder / "pairs", "id_a", "id_b"), threshold, folder / "corpus.jsonl")
     show_run(folder, report)
     return 0
+
+
+def run_jobs(folder: Path, model: str) -> tuple[dict[str, Any], list[Pair], float]:
+    """Embed and compare, in one session: the report of the embedding, the neighbors, and the threshold of the pairs."""
+    from elmo_udf.spark.session import job_session
+
+    spark, is_ours = job_session("demo", whole_machine=True)
+    table = ["--embeddings", folder / "embeddings"]
+    try:
+        report = job("embed", folder / "embeddings", "--input", folder / "corpus.jsonl", "--model", model)
+        job("similarity", folder / "topk", "topk", *table, "--k", NEIGHBORS)
+        neighbors = read_pairs(folder / "topk", "id", "neighbor_id")
+        threshold = cosine_of_last(neighbors, PAIRS_WANTED)
+        job("similarity", folder / "pairs", "pairs", *table, "--threshold", threshold)
+    finally:
+        if is_ours:
+            spark.stop()
+    return report, neighbors, threshold
 
 
 def arguments() -> argparse.Namespace:
@@ -72,18 +93,36 @@ def shortest(path: Path) -> Path:
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 
 
-def run(script: str, *arguments: object) -> None:
-    """Run a script of this project, its command line shown first. Raises CalledProcessError where it fails."""
+def shown(script: str, arguments: Sequence[object]) -> list[str]:
+    """Show the command line of one of the project's scripts, and return its arguments as words."""
     words = [str(argument) for argument in arguments]
     print(f"\n$ python {shlex.join([script, *words])}", flush=True)
-    command = [sys.executable, str(ROOT / script), *words]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=os.environ | QUIET)
+    return words
+
+
+def make_corpus(*arguments: object) -> None:
+    """Write the corpus, in a process of its own: it imports whatever Python has."""
+    script = "scripts/demo_corpus.py"
+    command = [sys.executable, str(ROOT / script), *shown(script, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 def job(name: str, output: Path, *arguments: object) -> dict[str, Any]:
-    """Run a job, replacing what an earlier demo left in ``output``, and return its report."""
+    """Run a job, replacing what an earlier demo left in ``output``, and return its report.
+
+    Raises CalledProcessError where the job ends with another exit code than 0.
+    """
     report = output.with_name(f"{output.name}-report.json")
-    run(f"jobs/{name}.py", *arguments, "--output", output, "--mode", "overwrite", "--report", report)
+    script = f"jobs/{name}.py"
+    words = shown(script, [*arguments, "--output", output, "--mode", "overwrite", "--report", report])
+    command, sys.argv = sys.argv, [str(ROOT / script), *words]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            raise subprocess.CalledProcessError(int(end.code), sys.argv) from None
+    finally:
+        sys.argv = command
     return dict(json.loads(report.read_text("utf-8")))
 
 

@@ -18,8 +18,6 @@ from matplotlib.image import imread
 
 DOCUMENTS = 60
 
-pytestmark = pytest.mark.timeout(600)  # three jobs, each a process that starts Spark
-
 
 @pytest.fixture(scope="module")
 def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
@@ -82,15 +80,6 @@ def test_demo_picture(demo: tuple[Path, str]) -> None:
     assert path.stat().st_size < 200_000
 
 
-def test_demo_stops_at_a_model_that_is_not_there(root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(root / "scripts" / "demo_run.py"), "nowhere/model"]
-    command += ["--output", str(tmp_path), "--documents", "5"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "nowhere/model" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.parametrize(
     ("flags", "named"), [(["--documents", "1"], "at least 2"), (["--output", __file__], "expected a folder")]
 )
@@ -108,6 +97,20 @@ def steps(root: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.usefixtures("spark")
+def test_demo_stops_at_a_model_that_is_not_there(
+    steps: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in steps.QUIET:
+        monkeypatch.setenv(name, "")  # which the demo sets; afterwards they are as before
+    monkeypatch.setattr(sys, "argv", ["demo", "nowhere/model", "--output", str(tmp_path), "--documents", "5"])
+    assert steps.main() == 2
+    output, errors = capfd.readouterr()
+    assert "nowhere/model" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+    assert "jobs/embed.py" in output and "jobs/similarity.py" not in output
 
 
 def test_groups_are_tight_and_from_different_modules(steps: ModuleType) -> None:

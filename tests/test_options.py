@@ -1,7 +1,6 @@
 """Flags, TOML and exit codes derive from the dataclasses."""
 
 import json
-import logging
 from pathlib import Path
 
 import pytest
@@ -80,16 +79,6 @@ def test_query_options_that_need_each_other() -> None:
             parse(QueryOptions, ["--embeddings", "e", "--text", "t", *arguments])
 
 
-@pytest.fixture
-def quiet_logging() -> object:
-    """run_job configures logging, as a command does; put it back."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
-    yield None
-    root.handlers[:], root.level = before
-
-
-@pytest.mark.usefixtures("quiet_logging")
 @pytest.mark.parametrize(("error", "code", "status"), [(UserError("no"), 2, "refused"), (KeyError("x"), 1, "failed")])
 def test_exit_codes_and_the_report_of_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
@@ -109,7 +98,6 @@ def test_exit_codes_and_the_report_of_a_failure(
         assert stderr == "error: no\n"
 
 
-@pytest.mark.usefixtures("quiet_logging")
 def test_the_summary_shows_zero_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     report = {"rows_rejected": 0, "rows_in": 1234, "note": "", "rows": [{"id": "a", "cosine": 0.5}]}
     monkeypatch.setattr(cli, "_in_session", lambda *_: report)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import logging
 import os
 import re
 import runpy
@@ -124,18 +123,16 @@ def run_here(code: str, folder: Path, spark: SparkSession) -> str:
 
 @contextlib.contextmanager
 def working_directory(spark: SparkSession, folder: Path) -> Iterator[None]:
-    """Python and Spark's local file system in ``folder``; afterwards also the log's settings, which a job changes."""
+    """Python and Spark's local file system in ``folder``."""
     hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]
     local = hadoop.FileSystem.get(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
-    before, root = local.getWorkingDirectory(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    before = local.getWorkingDirectory()
     local.setWorkingDirectory(hadoop.Path(str(folder)))
     try:
         with contextlib.chdir(folder):
             yield
     finally:
         local.setWorkingDirectory(before)
-        root.handlers[:], root.level = handlers, level
 
 
 def same(expected: str, printed: str) -> bool:
