@@ -7,9 +7,10 @@ import difflib
 import json
 import tomllib
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from elmo_udf.errors import UserError
@@ -63,18 +64,19 @@ def check_values(options_class: type, values: dict[str, Any], where: str) -> dic
     return checked
 
 
-def template(options_class: type, title: str) -> str:
-    """The commented TOML file with every option at its default; options without one are commented out."""
+def template(options_class: type, title: str, preset: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The commented TOML file with every option at its value in ``preset`` or its default; the others commented out."""
     lines = [f"# {title}", "# Flags on the command line win over this file. Commented lines have no default.", ""]
     for item in fields(options_class):
         kind = _kind(options_class, item)
         lines.append(f"# {item.metadata['help']}")
         if kind.choices:
             lines.append(f"# one of: {', '.join(kind.choices)}")
-        if item.default is MISSING or item.default is None:
+        value = preset.get(item.name, item.default)
+        if value is MISSING or value is None:
             lines.append(f"# {item.name} = {_toml(kind.example)}")
         else:
-            lines.append(f"{item.name} = {_toml(item.default)}")
+            lines.append(f"{item.name} = {_toml(value)}")
         lines.append("")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Writes conf/*.toml: every option of a job, at its default and with its sentence, from the dataclass of the options.
+"""Writes conf/*.toml: every option of a job, with its sentence and its default (or preset), from the dataclass.
 
 python scripts/conf.py
 """
@@ -15,6 +15,8 @@ from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import template
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
+from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.presets import PRESETS
 from elmo_udf.words.options import SensesOptions
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -29,20 +31,27 @@ OPTIONS: dict[str, type] = {
     "sentiment_study": StudyOptions,
     "senses": SensesOptions,
     "similarity": SimilarityOptions,
+    "train": TrainOptions,
 }
-"""Options of each job that has a file, by the job's name."""
+"""Options of each job, by the job's name."""
+FILES = {job: (job, {}) for job in OPTIONS if job != "train"} | {
+    f"train-{name}": ("train", preset) for name, preset in PRESETS.items()
+}
+"""Of each file of conf/, by its name: the job, and the options that are not at their defaults."""
 
 
-def toml(job: str) -> str:
-    """The text of ``conf/JOB.toml``."""
-    return template(OPTIONS[job], f"Options of jobs/{job}.py, for --config conf/{job}.toml; made by scripts/conf.py")
+def toml(name: str) -> str:
+    """The text of ``conf/NAME.toml``."""
+    job, preset = FILES[name]
+    title = f"Options of jobs/{job}.py, for --config conf/{name}.toml; made by scripts/conf.py"
+    return template(OPTIONS[job], title, preset)
 
 
 def main() -> int:
     """Write all files and say which."""
-    for job in OPTIONS:
-        path = CONF / f"{job}.toml"
-        path.write_text(toml(job), "utf-8")
+    for name in FILES:
+        path = CONF / f"{name}.toml"
+        path.write_text(toml(name), "utf-8")
         print(path)
     return 0
 

@@ -19,6 +19,8 @@ from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import parse, read_toml
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
+from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.presets import PRESETS
 from elmo_udf.words.options import SensesOptions
 
 JOBS = {
@@ -32,6 +34,10 @@ JOBS = {
     "sentiment_study": StudyOptions,
     "senses": SensesOptions,
     "similarity": SimilarityOptions,
+    "train": TrainOptions,
+}
+FILES = {job: job for job in JOBS if job != "train"} | {
+    f"train-{size}": "train" for size in ("mini", "small", "original")
 }
 
 
@@ -45,31 +51,42 @@ def writer(root: Path) -> ModuleType:
 
 
 def test_every_job_has_a_file_and_every_file_a_job(root: Path, writer: ModuleType) -> None:
-    in_conf = {path.stem for path in (root / "conf").glob("*.toml")}
-    jobs = {path.stem for path in (root / "jobs").glob("*.py")}
-    assert in_conf == jobs == set(JOBS)
+    assert {path.stem for path in (root / "conf").glob("*.toml")} == set(FILES)
+    assert {path.stem for path in (root / "jobs").glob("*.py")} == set(JOBS)
     assert writer.OPTIONS == JOBS
+    assert {name: job for name, (job, _) in writer.FILES.items()} == FILES
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_file_is_the_one_that_the_options_make(root: Path, writer: ModuleType, job: str) -> None:
-    committed = (root / "conf" / f"{job}.toml").read_text("utf-8")
-    assert committed == writer.toml(job), "the options have changed: run python scripts/conf.py"
+@pytest.mark.parametrize("name", FILES)
+def test_file_is_the_one_that_the_options_make(root: Path, writer: ModuleType, name: str) -> None:
+    committed = (root / "conf" / f"{name}.toml").read_text("utf-8")
+    assert committed == writer.toml(name), "the options have changed: run python scripts/conf.py"
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_file_holds_the_defaults(root: Path, job: str) -> None:
-    defaults = {f.name: f.default for f in fields(JOBS[job]) if f.default is not MISSING and f.default is not None}
-    assert read_toml(JOBS[job], str(root / "conf" / f"{job}.toml")) == defaults
+@pytest.mark.parametrize("name", FILES)
+def test_file_holds_the_defaults_or_the_preset(root: Path, name: str) -> None:
+    options = JOBS[FILES[name]]
+    defaults = {f.name: f.default for f in fields(options) if f.default is not MISSING and f.default is not None}
+    assert read_toml(options, str(root / "conf" / f"{name}.toml")) == defaults | PRESETS.get(name[6:], {})
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_every_option_can_be_given_in_the_file(root: Path, tmp_path: Path, job: str) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_every_option_can_be_given_in_the_file(root: Path, tmp_path: Path, name: str) -> None:
     """The lines that are commented out are right as well once the comment sign is taken away."""
-    text = (root / "conf" / f"{job}.toml").read_text("utf-8")
+    text = (root / "conf" / f"{name}.toml").read_text("utf-8")
     everything = tmp_path / "everything.toml"
     everything.write_text(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE), "utf-8")
-    assert read_toml(JOBS[job], str(everything)).keys() == {f.name for f in fields(JOBS[job])}
+    assert read_toml(JOBS[FILES[name]], str(everything)).keys() == {f.name for f in fields(JOBS[FILES[name]])}
+
+
+def test_published_sizes(root: Path) -> None:
+    """Parameters of an LSTM layer and of the characters, as allennlp.org counted them: 13.6 and 93.6 million in all."""
+    from elmo_udf.models.form import array_shapes
+
+    for name, millions in (("small", 13.6), ("original", 93.6)):
+        values = read_toml(TrainOptions, str(root / "conf" / f"train-{name}.toml"))
+        network = TrainOptions(input="x", output="y", **values).network()
+        assert sum(math.prod(shape) for _, shape in array_shapes(network)) / 1e6 == pytest.approx(millions, abs=0.05)
 
 
 def test_what_else_is_positional_can_be_in_the_file(tmp_path: Path) -> None:

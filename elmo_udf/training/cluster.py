@@ -50,4 +50,11 @@ class Together(Alone):
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()
-        return [context.all_reduce(tf.distribute.ReduceOp.SUM, part) for part in parts]
+
+        def of_all(part: Any) -> Any:
+            if isinstance(part, tf.IndexedSlices):
+                return tf.IndexedSlices(context.all_gather(part.values, 0), context.all_gather(part.indices, 0))
+            # The identity puts what came from outside of the graph on this process's device, where it is summed.
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(part))
+
+        return [of_all(part) for part in parts]

@@ -54,7 +54,18 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
         progress = _run(spark, work, options)
     fingerprint = write_result(work, output).fingerprint()
     shutil.rmtree(work.root)
-    return planned | counts | dataclasses.asdict(progress) | {"fingerprint": fingerprint}
+    return planned | counts | _results(progress) | {"fingerprint": fingerprint}
+
+
+def _results(progress: Progress) -> dict[str, Any]:
+    """The part of the report that is known after training."""
+    return {
+        "steps": progress.step,
+        "tokens_read": progress.tokens,
+        "training_s": round(progress.seconds, 3),
+        "best_perplexity": round(progress.best, 3),
+        "ended": progress.ended,
+    }
 
 
 def _folder(name: str, path: str) -> Path:

@@ -58,5 +58,5 @@ def progress_line(rows: list[dict[str, float]], options: TrainOptions, tokens_an
     return (
         f"step {row['step']:,.0f}, epoch {row['tokens'] / tokens_an_epoch:.2f}, loss {row['sampled_loss_forward']:.3f} "
         f"forward, {row['sampled_loss_backward']:.3f} backward, {perplexity}{row['tokens_per_s']:,.0f} tokens/s, "
-        f"{time_left(max(share, 1e-9), row['seconds'])}"
+        f"{time_left(min(max(share, 1e-9), 1.0), row['seconds'])}"
     )
