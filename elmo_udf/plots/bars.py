@@ -11,6 +11,8 @@ import numpy as np
 from elmo_udf.plots.figure import new_figure, save
 
 _MAX_NAME = 24
+_COLOURS = ("#999999", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
+"""Told apart by the colour-blind too (Okabe and Ito 2008)."""
 
 
 def correlation_bars(rows: Sequence[dict[str, Any]], path: str | Path, title: str) -> None:
@@ -35,7 +37,7 @@ def correlation_bars(rows: Sequence[dict[str, Any]], path: str | Path, title: st
         axes.grid(axis="y", alpha=0.3)
         axes.set_axisbelow(True)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(7, len(labels)), fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)), fontsize=8, frameon=False)
     figure.suptitle(title, x=0.02, ha="left", fontsize=10)
     save(figure, path)
 
@@ -50,7 +52,7 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], corrections: Sequence[str]
     for i, correction in enumerate(corrections):
         found = [row for row in rows if row["correction"] == correction]
         places = [groups.index((row["model"], row["layer"])) - 0.4 + width * (i + 0.5) for row in found]
-        axes.bar(places, [row["spearman"] for row in found], width, label=correction, color=f"C{i}")
+        axes.bar(places, [row["spearman"] for row in found], width, label=correction, color=_COLOURS[i % len(_COLOURS)])
     names = [layer if model == main else f"{layer}\n{_short(model)}" for model, layer in groups]
     axes.set_xticks(range(len(groups)), names, fontsize=8)
     axes.set_xlim(-0.6, len(groups) - 0.4)
