@@ -52,7 +52,7 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     counts = json.loads(work.corpus.read_text("utf-8"))
     with log_as_it_grows(work.log, options, counts["n_train_tokens"] + counts["n_train_sentences"]):
         progress = _run(spark, work, options)
-    fingerprint = write_result(work, output).fingerprint()
+    fingerprint = write_result(work, output, options.whiten).fingerprint()
     shutil.rmtree(work.root)
     return planned | counts | _results(progress) | {"fingerprint": fingerprint}
 

@@ -65,6 +65,9 @@ class TrainOptions(JobOptions):
     seed: int = option("of weights, order and dropout", 1)
     evaluate_every: int = option("steps between two measurements of perplexity, which also make a checkpoint", 1000)
     patience: int = option("end after so many measurements without a better perplexity; 0: never", 5)
+    whiten: bool = option(
+        "end with word vectors of mean 0 and covariance 1; the LSTMs undo it, and stay the same", True
+    )
     workers: int = option("processes that train together, each a Spark task with streams of its own", 1)
 
     def __post_init__(self) -> None:

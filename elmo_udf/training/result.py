@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,11 @@ from elmo_udf.plots.training import training_curve
 from elmo_udf.training.folder import Work, load_arrays, save_arrays
 from elmo_udf.training.language_model import SOFTMAX
 from elmo_udf.training.report import read_log
+from elmo_udf.training.sentences import files_of, sentences
+from elmo_udf.training.whitening import running_text, whitened
 
+WHITENING_SENTENCES = 20_000
+"""Of running text: some hundred thousand tokens tell the covariance of some hundred dimensions."""
 SOFTMAX_FILE = "softmax.npz"
 """What predicts words: kernel (W, P) and bias (W,), for the words of VOCABULARY_FILE."""
 VOCABULARY_FILE = "vocabulary.txt"
@@ -40,12 +45,18 @@ def check_output(output: Path, mode: str) -> None:
         raise UserError(f"output {str(output)!r} exists already; give another path, or --mode overwrite")
 
 
-def write_result(work: Work, output: Path) -> Model:
-    """Put the best weights of a training, as a model with its vocabulary and its curve, into the folder ``output``."""
+def write_result(work: Work, output: Path, whiten: bool) -> Model:
+    """Put the best weights of a training, as a model with its vocabulary and its curve, into the folder ``output``.
+
+    ``whiten``: with word vectors whitened over a part of the text it was trained on.
+    """
     arrays = load_arrays(work.best)
     options = work.network_options()
     network = {name: array for name, array in arrays.items() if name not in SOFTMAX}
     model = Model(options, network, Mix.equal(options.n_layers), str(output))
+    if whiten:
+        text = list(islice(sentences(files_of(work.train)), WHITENING_SENTENCES))
+        model = whitened(model, running_text(text, model))
     staged = output.with_name(f"_elmo-{uuid.uuid4().hex[:12]}")
     staged.mkdir(parents=True)
     try:
