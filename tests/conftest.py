@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from elmo_udf.spark.archive import archive_options
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-# Spark's launcher gives these to every JVM that it starts. Tests are over before the slower, better compiler pays.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# Of every JVM that Spark's launcher starts. Tests are over before the JVM's slower, better compiler pays.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {archive_options()}")
 
 
 @pytest.fixture(autouse=True)

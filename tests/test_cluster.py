@@ -22,15 +22,18 @@ from tests.make_models import random_model
 from tests.model_files import write_folder
 
 MODEL = random_model(11)
+JVM = os.environ["SPARK_SUBMIT_OPTS"]
+CLUSTER = (
+    "spark.master=local-cluster[2,2,2048]",
+    f"spark.driver.extraJavaOptions={JVM}",
+    f"spark.executor.extraJavaOptions={JVM}",
+)
 
 
 def run(root: Path, job: str, *arguments: str, settings: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """A job as users start it: ``python jobs/x.py`` with Spark's settings in the environment."""
-    options = os.environ["SPARK_SUBMIT_OPTS"]  # of the driver's JVM; executors get the same
-    settings = (*settings, "spark.ui.enabled=false", f"spark.executor.extraJavaOptions={options}")
-    submit = " ".join(f"--conf {shlex.quote(setting)}" for setting in settings)
+    submit = " ".join(f"--conf {shlex.quote(setting)}" for setting in (*settings, "spark.ui.enabled=false"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK"))}
-    environment["SPARK_SUBMIT_OPTS"] = options
     environment["PYSPARK_SUBMIT_ARGS"] = f"{submit} pyspark-shell"
     command = [sys.executable, str(root / "jobs" / f"{job}.py"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
@@ -47,7 +50,7 @@ def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, mode
     report_path = tmp_path / "report.json"
     done = run(
         root, "embed", "--input", str(tmp_path / "d.jsonl"), "--output", str(tmp_path / "out"), "--model", model,
-        "--partitions", "12", "--report", str(report_path), settings=("spark.master=local-cluster[2,2,2048]",),
+        "--partitions", "12", "--report", str(report_path), settings=CLUSTER,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(report_path.read_text())

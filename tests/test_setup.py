@@ -23,6 +23,9 @@ import elmo_udf
 
 SCRIPTS = ("setup", "test", "java_home", "apt_install")
 
+MAKE_ARCHIVE = "from elmo_udf.spark.archive import archive_path\narchive_path().write_text('made')\n"
+NOTES = "import os, pathlib, sys\npathlib.Path(os.environ['PIP_LOG']).write_text(' '.join(sys.argv))\n"
+
 
 @pytest.fixture(scope="module")
 def metadata(root: Path) -> dict[str, object]:
@@ -123,25 +126,39 @@ def test_setup_installs_once_and_then_never_calls_pip(root: Path, tmp_path: Path
     assert (first.returncode, called_pip) == (1, True), first.stderr
     assert not stamp.exists()
 
+    # In place of the one that starts Spark, which test_spark_archive.py looks at.
+    (checkout / "scripts" / "spark_archive.py").write_text(MAKE_ARCHIVE, "utf-8")
+    archive = checkout / ".venv" / "elmo-udf-spark.jsa"
     (packages,) = (checkout / ".venv" / "lib").glob("python3.*/site-packages")
-    packages_here = f"import sys; sys.path.insert(0, {site.getsitepackages()[0]!r})\n"
+    packages_here = f"import sys; sys.path.insert(0, {site.getsitepackages()[0]!r}); "
     (packages / "packages_here.pth").write_text(packages_here, "utf-8")
     second, called_pip = run_setup(checkout)
     assert (second.returncode, called_pip) == (0, True), second.stderr
     assert (packages / "elmo_udf-0.1.0.dist-info").is_dir()
+    assert archive.read_text("utf-8") == "made"
 
+    archive.write_text("kept", "utf-8")
     third, called_pip = run_setup(checkout)
     assert (third.returncode, third.stderr, called_pip) == (0, "", False)
+    assert archive.read_text("utf-8") == "kept"
 
+    # What pip does is known by now; what it is asked for from here on, one that only takes notes can tell as well.
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text(NOTES, "utf-8")
+    (packages / "packages_here.pth").write_text(f"{packages_here}sys.path.insert(0, {str(tmp_path)!r})\n", "utf-8")
     with_extra, called_pip = run_setup(checkout, "test")
     assert (with_extra.returncode, called_pip) == (0, True), with_extra.stderr
+    assert (checkout / "pip.log").read_text("utf-8").endswith(" --editable .[test]")
     assert stamp.read_text("utf-8").split()[1:] == ["test"]
     assert run_setup(checkout)[1] is False
 
     (checkout / "setup.py").write_text((checkout / "setup.py").read_text("utf-8") + "# changed\n", "utf-8")
     changed, called_pip = run_setup(checkout)
     assert (changed.returncode, called_pip) == (0, True), changed.stderr
+    assert (checkout / "pip.log").read_text("utf-8").endswith(" --editable .[test]")
     assert stamp.read_text("utf-8").split()[1:] == ["test"]  # an extra stays
+    assert archive.read_text("utf-8") == "made", "Spark may be another one now"
 
 
 def run_setup(checkout: Path, *extras: str) -> tuple[subprocess.CompletedProcess[str], bool]:

@@ -10,6 +10,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
+from elmo_udf.spark.archive import with_archive
 
 _BARS = "spark.ui.showConsoleProgress"
 _PREFERRED = {
@@ -29,7 +30,8 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     if SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None:
         return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
     by_python = "PYSPARK_GATEWAY_PORT" not in os.environ  # else by spark-submit
-    SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
+    with with_archive():
+        SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
     conf = SparkConf()
     # pyspark itself reads this variable only; spark-submit alone turns the property into it
     os.environ.setdefault("PYSPARK_PYTHON", conf.get("spark.pyspark.python", None) or sys.executable)
