@@ -37,7 +37,7 @@ class ClassifyOptions(ModelOptions, CleaningOptions, JobOptions):
         ("0.00001", "0.0001", "0.001", "0.01", "0.1"),
     )
     tuning_folds: int = option("folds of the training rows for that choice", 3)
-    max_iterations: int = option("of the logistic regression", 200)
+    max_iterations: int = option("of the logistic regression", 100)
     class_weights: Literal["none", "balanced"] = option("balanced: rows of rarer classes count for more", "none")
     positive_label: str | None = option(
         "of two classes, the one that F1 and areas are about; by default the last", None

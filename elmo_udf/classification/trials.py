@@ -19,6 +19,7 @@ from elmo_udf.classification.train import Fitted, Tried, balanced_weights, fit, 
 from elmo_udf.classification.vectors import Vectors
 from elmo_udf.comparison.tfidf import with_terms
 from elmo_udf.models.form import Mix
+from elmo_udf.spark.session import task_slots
 
 log = logging.getLogger(__name__)
 
@@ -125,5 +126,5 @@ def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, o
 
 def _spread(features: DataFrame, rows: DataFrame) -> DataFrame:
     """Features beside the roles of their rows, in few partitions: a regression passes over them hundreds of times."""
-    n_partitions = max(rows.sparkSession.sparkContext.defaultParallelism, ceil(rows.count() / 50_000))
+    n_partitions = max(task_slots(rows.sparkSession), ceil(rows.count() / 50_000))
     return features.join(rows, "id").repartition(n_partitions, "id")
