@@ -79,9 +79,9 @@ def test_a_study(study: Study, tmp_path: Path) -> None:
         assert pixels.shape[0] > 400 and len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
     assert not list(tmp_path.glob("_*")), "the staging folder is left behind"
 
-    again = study(mode="overwrite")
-    assert (again["texts_embedded"], again["texts_kept"]) == (0, n_texts)
-    assert again["accuracies"] == report["accuracies"], "the same seed gives the same study"
+    again = study(mode="overwrite", repeats=1)
+    assert (again["texts_embedded"], again["texts_kept"]) == (0, 15)
+    assert again["accuracies"] == report["accuracies"][:1], "the same seed gives the same study"
     with refused("has other tokens of text", "--tokens"):
         study(mode="overwrite", max_tokens=7)
     with refused("was made with layer 'elmo', and this study has 'word_emb'"):
