@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
@@ -34,7 +35,7 @@ OPTIONS: dict[str, type] = {
     "train": TrainOptions,
 }
 """Options of each job, by the job's name."""
-FILES = {job: (job, {}) for job in OPTIONS if job != "train"} | {
+FILES: dict[str, tuple[str, dict[str, Any]]] = {job: (job, {}) for job in OPTIONS if job != "train"} | {
     f"train-{name}": ("train", preset) for name, preset in PRESETS.items()
 }
 """Of each file of conf/, by its name: the job, and the options that are not at their defaults."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo_udf.models import Mix, load_model, store
+from elmo_udf.models import Mix, builtin, load_model, store
 from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.refusals import refused
@@ -77,16 +77,34 @@ def test_missing_arrays_and_other_formats_are_refused(tmp_path: Path, monkeypatc
         store.load(path)
 
 
-def test_mini_is_the_same_everywhere_and_says_what_it_is() -> None:
-    model = load_model("builtin:mini")
-    assert model.fingerprint() == "452f366818b2a20a"  # a change here makes tables of the model before incomparable
-    assert model.handle == "builtin:mini"
-    assert "untrained" in model.note
-    assert model.options.layer_names == ("word_emb", "lstm_outputs1", "lstm_outputs2")
+def test_builtin_models_are_the_same_everywhere_and_say_what_they_are() -> None:
+    """A change here makes tables of the model before incomparable: say so in the changelog."""
+    for handle, fingerprint, word in [
+        ("builtin:mini", "1210d4d403d6f806", "small"),
+        ("builtin:untrained", "452f366818b2a20a", "random"),
+    ]:
+        model = load_model(handle)
+        assert (model.fingerprint(), model.handle) == (fingerprint, handle)
+        assert word in model.note
+        assert model.options.layer_names == ("word_emb", "lstm_outputs1", "lstm_outputs2")
+    with refused("no such model in the program", "builtin:mini or builtin:untrained"):
+        load_model("builtin:maxi")
+    with refused("not fetched"):
+        load_model("builtin:mini", sha256="0" * 64)
 
 
-def test_mini_tells_texts_apart() -> None:
-    model = load_model("builtin:mini")
+def test_mini_is_small_and_has_its_card() -> None:
+    folder = builtin.MINI_FILE.parent
+    assert builtin.MINI_FILE.stat().st_size < 15e6
+    card = (folder / "MODEL_CARD.md").read_text("utf-8")
+    for word in ("OpenStax", "Rice University", "CC BY 4.0", "Perplexity", "Not for"):
+        assert word in card
+    assert (folder / "training.csv").exists() and (folder / "training.png").exists()
+
+
+@pytest.mark.parametrize("handle", ["builtin:mini", "builtin:untrained"])
+def test_builtin_models_tell_texts_apart(handle: str) -> None:
+    model = load_model(handle)
     texts = ["Return the absolute value of a number .", "Returns absolute value of the argument .", "the cat sat"]
     layers = [numpy_elmo.layers(model, text.split()) for text in texts]
     for layer in ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo"):
@@ -95,7 +113,7 @@ def test_mini_tells_texts_apart() -> None:
         means = np.array([outputs[layer].mean(0) for outputs in layers])
         unit = means / np.linalg.norm(means, axis=1, keepdims=True)
         twins, strangers = unit[0] @ unit[1], unit[0] @ unit[2]
-        assert twins > 0.75
+        assert twins > 0.6
         assert strangers < twins - 0.15
 
 

@@ -137,6 +137,7 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"projection_dim": 0}, "projection_dim"),
+        ({"projection_dim": 24}, "expected another"),
     ]:
         with pytest.raises(UserError, match=words):
             options(text, tmp_path, **changed)

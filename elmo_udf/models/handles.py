@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from elmo_udf.errors import UserError
-from elmo_udf.models import allennlp, mini, savedmodel
+from elmo_udf.models import allennlp, builtin, savedmodel
 from elmo_udf.models.archives import content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
@@ -30,10 +30,10 @@ def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = Non
     ``fetch`` brings URIs of Spark's file systems (``elmo_udf.spark.fetch``); without it they are refused.
     Raises UserError where there is no such model, where it is not as pinned, or is not an ELMo model.
     """
-    if handle == mini.HANDLE:
+    if handle in builtin.MODELS:
         if sha256 is not None:
             raise UserError(f"model {handle!r}: it is part of the program and not fetched; leave its SHA-256 out")
-        return mini.make()
+        return builtin.MODELS[handle]()
     path = resolve(handle, sha256, fetch)
     with _folder(path, handle) as folder:
         return _read(content_folder(folder, _is_model), handle)
@@ -61,7 +61,8 @@ def _local(handle: str, fetch: Fetch | None) -> Path:
     if scheme is None or Path(handle).exists():
         return Path(handle).expanduser()
     if scheme[1].lower() == "builtin":
-        raise UserError(f"model {handle!r}: there is no such model in the program; expected {mini.HANDLE}")
+        known = " or ".join(builtin.MODELS)
+        raise UserError(f"model {handle!r}: there is no such model in the program; expected {known}")
     if scheme[1].lower() == "file":
         return _file_uri(handle)
     # TensorFlow Hub's resolver reads no .zip, and Spark reads http too.

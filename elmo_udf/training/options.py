@@ -80,7 +80,12 @@ class TrainOptions(JobOptions):
         for name in ("epochs", "learning_rate", "max_gradient_norm", "clip"):
             if not getattr(self, name) > 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected a number above 0")
-        self.network()
+        network = self.network()
+        if self.projection_dim in (network.n_filters, network.cell_dim):
+            raise UserError(
+                f"projection_dim is {self.projection_dim}, as is the number of filters or of cells; expected another: "
+                "bilm-tf and simple_elmo read such a network as one without that projection"
+            )
 
     def network(self) -> NetworkOptions:
         """Sizes of the network. Raises UserError where they can't be those of one."""

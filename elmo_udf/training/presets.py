@@ -24,7 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dropout": 0.0,
         "evaluate_every": 400,
         "learning_rate": 0.002,
-        "max_gradient_norm": 5.0,
+        "max_gradient_norm": 100.0,
         "n_sampled_words": 2048,
         "n_streams": 256,
         "optimizer": "adam",

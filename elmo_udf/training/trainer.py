@@ -117,7 +117,8 @@ class Trainer:
             sampled = self.model.sampled_losses(outputs, window["targets"], options.n_sampled_words, options.dropout)
             counted = tf.cast(tf.reshape(window["counts"], (-1,)), tf.float32)  # (T * B,)
             losses = [tf.reduce_sum(loss * counted) / tf.reduce_sum(counted) for loss in sampled]
-            loss = tf.add_n(losses) / len(losses) / n_workers
+            # The sum over the steps of a window, as bilm-tf has it: Adagrad and the clip know its scale.
+            loss = options.n_steps * tf.add_n(losses) / len(losses) / n_workers
         gradients = tape.gradient(loss, self.optimizer.variables)
         told, mean_losses, *gradients = self._cluster.sum([told, tf.stack(losses) / n_workers, *gradients])
         gradients, _ = tf.clip_by_global_norm(gradients, options.max_gradient_norm)

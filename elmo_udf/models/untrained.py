@@ -1,4 +1,4 @@
-"""``builtin:mini``: a small model that is always there, made from a fixed seed."""
+"""``builtin:untrained``: random weights from a fixed seed, to see what training is worth."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import numpy as np
 from elmo_udf.models.form import Mix, Model, NetworkOptions, array_shapes
 from elmo_udf.text.characters import PADDING
 
-HANDLE = "builtin:mini"
+HANDLE = "builtin:untrained"
 NOTE = (
-    "builtin:mini is untrained: its weights are random numbers from a fixed seed; "
-    "use it to try the program out, not to judge vectors"
+    "builtin:untrained has random weights: it sees how words are spelled, and nothing of what they mean"
 )
 SEED = 1802  # of arXiv 1802.05365, Peters et al. 2018
 OPTIONS = NetworkOptions(
