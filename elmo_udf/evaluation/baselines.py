@@ -25,7 +25,7 @@ STATIC = "static"
 
 def tfidf_row(pairs: StagedPairs, options: ModelOptions) -> Row:
     """The correlation of TF-IDF cosines (:mod:`elmo_udf.comparison.tfidf`), fit on the texts of these pairs."""
-    documents = with_terms(pairs.texts().withColumnRenamed("key", "id"), "text", options).select("id", "terms").cache()
+    documents = with_terms(pairs.texts.withColumnRenamed("key", "id"), "text", options).select("id", "terms").cache()
     try:
         matrix, _ = tfidf_matrix(documents)  # (n, V), rows in the order of the ids
         position = {row.id: i for i, row in enumerate(documents.select("id").orderBy("id").collect())}

@@ -79,7 +79,7 @@ def row_of(model: str, layer: str, pooling: str, correction: str, cosines: np.nd
 
 def _texts_of(pairs: StagedPairs, embedded: EmbeddedTexts) -> DataFrame:
     """Key and vectors of the texts of these pairs, of all that were embedded."""
-    return embedded.good.join(pairs.texts().select("key"), "key", "left_semi")
+    return embedded.good.join(pairs.texts.select("key"), "key", "left_semi")
 
 
 def _collected(values: DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -81,7 +81,7 @@ def _rows(
     folder: str,
 ) -> tuple[list[Row], dict[str, Any]]:
     """The rows of the table, and what else belongs into the report. A model embeds all texts in one pass."""
-    texts = _stage_texts(spark, list(staged.values()), f"{folder}/texts")
+    texts = _all_texts(spark, list(staged.values()), f"{folder}/texts")
     pairs, rows, report = staged["input"], list[Row](), dict[str, Any]()
     for i, (model, layout) in enumerate(models):
         settings = options.model_options(model.handle)
@@ -99,19 +99,18 @@ def _rows(
     if options.tfidf:
         rows.append(tfidf_row(pairs, settings))
     if options.vectors:
-        embedded = static_texts(spark, pairs.texts(), options.vectors, settings, f"{folder}/static")
+        embedded = static_texts(spark, pairs.texts, options.vectors, settings, f"{folder}/static")
         report |= embedded.report
         view = embedded.layout.view(STATIC, "mean")
         rows += correlations(pairs, embedded, options.vectors, [view], options.corrections)
     return rows, report
 
 
-def _stage_texts(spark: SparkSession, pairs: Sequence[StagedPairs], folder: str) -> DataFrame:
-    """The distinct texts of all pairs (key, text), written aside."""
-    texts = pairs[0].texts()
-    for more in pairs[1:]:
-        texts = texts.unionAll(more.texts())
-    texts.dropDuplicates(["key"]).write.parquet(folder)
+def _all_texts(spark: SparkSession, pairs: Sequence[StagedPairs], folder: str) -> DataFrame:
+    """The distinct texts of all pairs: key, text."""
+    if len(pairs) == 1:
+        return pairs[0].texts
+    pairs[0].texts.unionAll(pairs[1].texts).dropDuplicates(["key"]).write.parquet(folder)
     return spark.read.parquet(folder)
 
 

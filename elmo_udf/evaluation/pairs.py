@@ -47,11 +47,9 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
         return report | {"input": options.input, **outputs}
     layout = Layout((options.layer,), (width,), (options.pooling,))
     with commit.staging(spark, options.output) as folder:
-        staged = stage_pairs(spark, pairs, f"{folder}/pairs", f"input {options.input!r}")
+        staged = stage_pairs(spark, pairs, f"{folder}/input", f"input {options.input!r}")
         binary = is_binary(_labels(staged), options.label_column) if options.label_column else False
-        staged.texts().write.parquet(f"{folder}/texts")
-        texts = spark.read.parquet(f"{folder}/texts")
-        embedded = embed_texts(spark, texts, model, options, layout, f"{folder}/vectors", options.partitions)
+        embedded = embed_texts(spark, staged.texts, model, options, layout, f"{folder}/vectors", options.partitions)
         correction = _fit(embedded, options)
         scored = _scored(spark, staged, embedded, correction, f"{folder}/scored")
         report |= _write(spark, staged, embedded, scored, bool(options.label_column), folder)

@@ -17,9 +17,13 @@ _BLANK = r"(?U)^\s*$"
 
 @dataclass(frozen=True)
 class StagedPairs:
-    """``table``: id, label, key_a, key_b (SHA-256 of the texts), reason (NULL for a good pair), detail, a, b."""
+    """``table``: id, label, key_a, key_b (SHA-256 of the texts), reason (NULL for a good pair), detail, a, b.
+
+    ``texts``: every distinct text of the good pairs once: key, text.
+    """
 
     table: DataFrame
+    texts: DataFrame
     n_rows: int
     reasons: dict[str, int]
     """Pairs that can't be used, by reason."""
@@ -28,11 +32,6 @@ class StagedPairs:
     def good(self) -> DataFrame:
         """The pairs without a reason against them."""
         return self.table.where("reason IS NULL")
-
-    def texts(self) -> DataFrame:
-        """Every distinct text of the good pairs once: key, text."""
-        sides = [self.good.select(F.col(f"key_{side}").alias("key"), F.col(side).alias("text")) for side in "ab"]
-        return sides[0].unionAll(sides[1]).dropDuplicates(["key"])
 
 
 def stage_pairs(
@@ -44,15 +43,19 @@ def stage_pairs(
     """
     checked = _first_of_each_id(_with_reasons(pairs, needs_label))
     with reading(what, "files of one format and with the same columns"):
-        checked.drop(MALFORMED).write.parquet(folder)
-    table = spark.read.parquet(folder)
+        checked.drop(MALFORMED).write.parquet(f"{folder}/pairs")
+    table = spark.read.parquet(f"{folder}/pairs")
     _check_labels(table, what)
     counts = {row.reason: row["count"] for row in table.groupBy("reason").count().collect()}
     n_rows = sum(counts.values())
     if not n_rows:
         raise UserError(f"{what} has no rows, expected at least one pair; check path and format")
     counts.pop(None, None)
-    return StagedPairs(table.drop("label_found"), n_rows, dict(sorted(counts.items())))
+    good = table.where("reason IS NULL")
+    sides = [good.select(F.col(f"key_{side}").alias("key"), F.col(side).alias("text")) for side in "ab"]
+    sides[0].unionAll(sides[1]).dropDuplicates(["key"]).write.parquet(f"{folder}/texts")
+    texts = spark.read.parquet(f"{folder}/texts")
+    return StagedPairs(table.drop("label_found"), texts, n_rows, dict(sorted(counts.items())))
 
 
 def _with_reasons(pairs: DataFrame, needs_label: bool) -> DataFrame:
