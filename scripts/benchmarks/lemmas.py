@@ -117,7 +117,7 @@ def measure(library: str, n_texts: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure both, print, and write the results (not with --quick)."""
+    """Measure, print, and write the results of both (not with --quick)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--peer", metavar="PYTHON", help="of the environment with spacy and spacy-lookups-data")
     parser.add_argument("--only", choices=["simplemma", "spacy"], help="measure one, here, and print JSON")
@@ -136,7 +136,7 @@ def main() -> None:
         print(library, numbers["right"], f"{numbers['words_per_s']:,} words/s", file=sys.stderr)
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
     n_words = {language: len(pairs.split()) for language, pairs in GOLD.items()}
-    if not arguments.quick:
+    if arguments.peer and not arguments.quick:
         RESULTS.write_text(json.dumps({"machine": machine, "n_words": n_words} | found, indent=2) + "\n", "utf-8")
 
 
