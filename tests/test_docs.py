@@ -15,7 +15,7 @@ from tests.markdown import blocks, commands, job_command
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTIONS: dict[str, type] = runpy.run_path(str(ROOT / "scripts" / "conf.py"))["OPTIONS"]
-OF_OTHERS = "--properties-file --master --deploy-mode --py-files --archives --conf --config --help --remote-name-all"
+OF_OTHERS = "--properties-file --master --deploy-mode --py-files --archives --conf --config --help --remote-name --remote-name-all"
 """Flags of the pages that are neither a job's options nor a script's."""
 
 
@@ -48,7 +48,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_flags_exist(page: Path) -> None:
     """Wherever a page names one, in its text or in a command."""
-    known = {"--" + field.name.replace("_", "-") for options in OPTIONS.values() for field in fields(options)}
+    named = {field.name.replace("_", "-"): field.type for options in OPTIONS.values() for field in fields(options)}
+    known = {f"--{name}" for name in named} | {f"--no-{name}" for name, kind in named.items() if kind == "bool"}
     scripts = [path for path in (ROOT / "scripts").rglob("*") if path.is_file() and path.suffix in ("", ".py")]
     known |= {flag for path in scripts for flag in re.findall(r"""["'](--[a-z][\w-]*)["']""", path.read_text("utf-8"))}
     used = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", page.read_text("utf-8")))
