@@ -35,7 +35,7 @@ SMALL: dict[str, Any] = {
     "projection_dim": 12,
     "n_streams": 8,
     "n_steps": 6,
-    "n_sampled_words": 10,
+    "n_sampled_words": 5000,  # more than there are words
     "min_count": 1,
     "held_out": 0.2,
     "optimizer": "adam",
@@ -127,6 +127,9 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
         ({"input": str(tmp_path / "absent.txt")}, "does not exist"),
         ({"input": str(tmp_path / "short.txt"), "work": str(tmp_path / "w")}, "1 sentences"),
         ({"workers": 2}, "1 tasks can run at once"),
+        ({"work": str(tmp_path / "model")}, "are one, or in one another"),
+        ({"work": str(tmp_path / "model" / "work")}, "are one, or in one another"),
+        ({"output": str(tmp_path / "w2" / "model"), "work": f"file://{tmp_path}/w2"}, "are one, or in one another"),
         ({"initial": str(bare)}, "has no softmax.npz"),
     ]:
         with refused(words):
@@ -135,6 +138,9 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
         ({"filters": ("1:4", "x")}, "expected pairs such as"),
         ({"n_streams": 0}, "n_streams is 0"),
         ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"language": "zz-nope"}, "language is 'zz-nope'"),
+        ({"max_hours": 0.0}, "max_hours is 0"),
+        ({"patience": -1}, "patience is -1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"projection_dim": 0}, "projection_dim"),
         ({"projection_dim": 24}, "expected another"),
@@ -165,9 +171,10 @@ def test_after_a_kill_it_goes_on_and_ends_where_it_would_have(
     settings = options(text, tmp_path)
     work = Work(tmp_path / "model-work")
     work.claim(settings)
-    vocabulary = prepare(documents_of(spark, settings), settings, work, None)
+    vocabulary, counts = prepare(documents_of(spark, settings), settings, work, None)
     work.network.write_text(json.dumps(vars(settings.network())))
     save_arrays(work.initial, initial_arrays(settings.network(), len(vocabulary), settings.seed))
+    work.corpus.write_text(json.dumps(counts))
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(work.root)], cwd=root)
     try:
         deadline = time.monotonic() + 200
@@ -182,6 +189,7 @@ def test_after_a_kill_it_goes_on_and_ends_where_it_would_have(
     report = train(spark, settings)
     _, undisturbed = trained
     steps = [row["step"] for row in read_log(tmp_path / "model" / "training.csv")]
+    assert steps == sorted(set(steps)), "what was done again is not written twice"
     assert max(steps) == report["steps"] == undisturbed["steps"] and 40 in steps
     assert report["tokens_read"] == undisturbed["tokens_read"]
     assert report["best_perplexity"] == pytest.approx(undisturbed["best_perplexity"], rel=0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from elmo_udf.spark.inputs import TEXT, read_documents
 from elmo_udf.text.tokenizer import Tokenizer
 from elmo_udf.training.folder import Work
 from elmo_udf.training.options import TrainOptions
-from elmo_udf.training.sentences import COLUMN
+from elmo_udf.training.sentences import COLUMN, files_of
 from elmo_udf.training.vocabulary import SPECIAL, Vocabulary
 
 SENTENCES_A_FILE = 500_000
@@ -40,29 +39,37 @@ def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
     ).select(TEXT)
 
 
-def prepare(documents: DataFrame, options: TrainOptions, work: Work, vocabulary: Vocabulary | None) -> Vocabulary:
-    """Write the sentences of ``documents``, the words to predict (unless they are given) and the counts of both.
+def prepare(
+    documents: DataFrame, options: TrainOptions, work: Work, vocabulary: Vocabulary | None
+) -> tuple[Vocabulary, dict[str, int]]:
+    """Write the sentences of ``documents`` and the words to predict (unless they are given); the counts of both.
 
     A sentence is held out by a hash of its tokens, so its repetitions are held out with it. Raises UserError where
     there are too few sentences to train on.
     """
     spark, tokenized = documents.sparkSession, work.root / "tokenized"
-    _sentences(documents, options).write.mode("overwrite").parquet(str(tokenized))
-    sentences = spark.read.parquet(str(tokenized))
+    # As URIs: a path without a scheme is Spark's default file system's, which may be another one.
+    _sentences(documents, options).write.mode("overwrite").parquet(tokenized.as_uri())
+    sentences = spark.read.parquet(tokenized.as_uri())
     n_sentences = sentences.count()
     share = min(options.held_out, options.max_held_out / max(n_sentences, 1))
     key = F.xxhash64(F.array_join(COLUMN, " "), F.lit(options.seed))
     is_held_out = F.pmod(key, F.lit(_STEPS)) < math.ceil(share * _STEPS)
-    n_files = max(options.workers, math.ceil(n_sentences / SENTENCES_A_FILE))
+    n_files = options.workers * math.ceil(max(n_sentences, 1) / SENTENCES_A_FILE / options.workers)  # as many for each
     for path, chosen, n in ((work.train, ~is_held_out, n_files), (work.held_out, is_held_out, 1)):
         rows = sentences.where(chosen).repartition(n, key).sortWithinPartitions(key, COLUMN)
-        rows.write.mode("overwrite").parquet(str(path))
-    train = spark.read.parquet(str(work.train))
-    n_train, n_held_out = train.count(), spark.read.parquet(str(work.held_out)).count()
+        rows.write.mode("overwrite").parquet(path.as_uri())
+    train = spark.read.parquet(work.train.as_uri())
+    n_train, n_held_out = train.count(), spark.read.parquet(work.held_out.as_uri()).count()
     if not n_train or not n_held_out:
         raise UserError(
             f"input {options.input!r} has {n_sentences} sentences, {n_held_out} of them held out; expected some to "
             "train on and some to measure with; give more text, or another --held-out"
+        )
+    if len(files_of(work.train)) < options.workers:
+        raise UserError(
+            f"input {options.input!r} has {n_train} sentences, too few to give each of {options.workers} workers some; "
+            "expected more text; lower --workers"
         )
     words = train.select(F.explode(COLUMN).alias("word")).groupBy("word").count()
     vocabulary = vocabulary or _vocabulary(words, options)
@@ -70,8 +77,7 @@ def prepare(documents: DataFrame, options: TrainOptions, work: Work, vocabulary:
     counts = {"n_train_sentences": n_train, "n_held_out_sentences": n_held_out, "n_words": len(vocabulary)}
     counts["n_train_tokens"] = words.agg(F.sum("count")).first()[0]  # type: ignore[index]
     shutil.rmtree(tokenized)
-    work.corpus.write_text(json.dumps(counts, indent=2) + "\n", "utf-8")
-    return vocabulary
+    return vocabulary, counts
 
 
 def _sentences(documents: DataFrame, options: TrainOptions) -> DataFrame:

@@ -60,7 +60,7 @@ class Work:
 
     @property
     def corpus(self) -> Path:
-        """Counts of the corpus, JSON: the last file of the preparation."""
+        """Counts of the corpus, JSON: the last file of what is prepared before training."""
         return self.root / "corpus.json"
 
     @property
@@ -103,7 +103,7 @@ class Work:
             if other:
                 shutil.rmtree(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
-        self.options.write_text(json.dumps(mine, indent=2) + "\n", "utf-8")
+        write_text(self.options, json.dumps(mine, indent=2) + "\n")
 
     def _begun_with(self) -> dict[str, Any] | None:
         """The options of the training that is in the folder; None where there is none."""
@@ -122,6 +122,13 @@ def _json(values: dict[str, Any]) -> dict[str, Any]:
     """The values as they come back from a JSON file."""
     read: dict[str, Any] = json.loads(json.dumps(values))
     return read
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears when it is whole."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    unfinished.write_text(text, "utf-8")
+    unfinished.replace(path)
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.corpus import documents_of, prepare
-from elmo_udf.training.folder import Work, save_arrays
+from elmo_udf.training.folder import Work, save_arrays, write_text
 from elmo_udf.training.initial import initial_arrays
 from elmo_udf.training.loop import Progress, Training
 from elmo_udf.training.options import TrainOptions
@@ -32,6 +33,7 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     Raises UserError for whatever can't be trained on, or would overwrite something.
     """
     output, work = _folder("output", options.output), Work(_folder("work", options.work_path))
+    _check_apart(output, work.root)
     check_output(output, options.mode)
     check_workers(spark, options)
     documents = documents_of(spark, options)
@@ -46,9 +48,10 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
         return planned
     work.claim(options)
     if not work.corpus.exists():
-        vocabulary = prepare(documents, options, work, vocabulary)
-        work.network.write_text(json.dumps(dataclasses.asdict(network)), "utf-8")
+        vocabulary, counts = prepare(documents, options, work, vocabulary)
+        write_text(work.network, json.dumps(dataclasses.asdict(network)))
         save_arrays(work.initial, arrays or initial_arrays(network, len(vocabulary), options.seed))
+        write_text(work.corpus, json.dumps(counts, indent=2) + "\n")  # last: what is there now is whole
     counts = json.loads(work.corpus.read_text("utf-8"))
     with log_as_it_grows(work.log, options, counts["n_train_tokens"] + counts["n_train_sentences"]):
         progress = _run(spark, work, options)
@@ -70,13 +73,21 @@ def _results(progress: Progress) -> dict[str, Any]:
 
 def _folder(name: str, path: str) -> Path:
     """A path as a local one; TensorFlow's checkpoints and HDF5 are not written anywhere else."""
-    scheme, colon, rest = path.partition(":")
-    if colon and scheme != "file":
+    scheme, where = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]+):(?://(?=/))?)?(.*)", path).groups()  # type: ignore[union-attr]
+    if scheme not in (None, "file"):
         raise UserError(
             f"{name} {path!r} is on a file system {scheme!r}, expected a folder of this machine, or one that all "
             "machines mount; copy the model afterwards"
         )
-    return Path(rest.replace("//", "/") if colon else path)
+    return Path(where).resolve()
+
+
+def _check_apart(output: Path, work: Path) -> None:
+    if output == work or output in work.parents or work in output.parents:
+        raise UserError(
+            f"output {str(output)!r} and work folder {str(work)!r} are one, or in one another; expected paths apart; "
+            "give another --work"
+        )
 
 
 def _start(options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any] | None]:

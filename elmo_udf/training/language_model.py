@@ -119,6 +119,7 @@ class LanguageModel:
         """
         import tensorflow as tf
 
+        n_drawn = min(n_drawn, self.n_words)
         labels = tf.cast(tf.reshape(targets, (len(outputs), -1, 1)), tf.int64)  # (2, T * B, 1)
         drawn = tf.random.log_uniform_candidate_sampler(
             tf.reshape(labels, (-1, 1)), num_true=1, num_sampled=n_drawn, unique=True, range_max=self.n_words

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from elmo_udf.errors import UserError
 from elmo_udf.training.checkpoints import Checkpoints, last_step
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.folder import Work, load_arrays, save_arrays
 from elmo_udf.training.language_model import LanguageModel
 from elmo_udf.training.optimizer import Schedule
 from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.report import keep_log
 from elmo_udf.training.sentences import files_of, sentences, shuffled
 from elmo_udf.training.trainer import Trainer
 from elmo_udf.training.vocabulary import Vocabulary
@@ -66,6 +68,9 @@ class Training:
         self._checkpoints = Checkpoints(work.checkpoints, self.trainer, cluster.rank)
         position = self._checkpoints.restore(last_step(work.checkpoints, cluster.n_workers))
         self.progress = Progress(**position["progress"]) if position else Progress()
+        self.progress.ended = ""  # what ended it then may be allowed now
+        if cluster.rank == 0:
+            keep_log(work.log, self.progress.step)
         self._streams = self._open_streams(position["streams"] if position else None)
         self._schedule = Schedule(options.learning_rate, options.warmup, options.schedule == "cosine")
 
@@ -92,9 +97,10 @@ class Training:
             progress.seconds = time.monotonic() - started
             measure = is_last or progress.step % self._options.evaluate_every == 0
             if measure or spell.seconds > LOG_EVERY_S:
+                speed = (progress.tokens - spell.tokens) / spell.seconds
                 perplexities = self._measure(is_last) if measure else None
                 if self._cluster.rank == 0:
-                    self._write_log(rate, spell, perplexities)
+                    self._write_log(rate, speed, spell.losses(), perplexities)
                 if measure:
                     self._checkpoints.save({"progress": vars(progress), "streams": self._streams.position()})
                 spell = _Spell(progress.tokens)
@@ -115,6 +121,11 @@ class Training:
             held_out = sentences(files_of(self._work.held_out))
             windows = Streams(held_out, options.n_streams, options.n_steps).windows(self._vocabulary)
             perplexities = self.trainer.perplexity(windows)
+            if not np.isfinite(perplexities).all():
+                raise UserError(
+                    f"perplexity is {perplexities.tolist()} after {progress.step} steps, expected finite numbers: the "
+                    "training has diverged; delete the work folder and give a lower --learning-rate"
+                )
             progress.n_worse += 1
             if perplexities.mean() < progress.best:
                 progress.best, progress.n_worse = float(perplexities.mean()), 0
@@ -124,17 +135,16 @@ class Training:
         progress.ended = "all read" if is_last else "perplexity no longer falls" if impatient else ""
         return perplexities
 
-    def _write_log(self, rate: float, spell: _Spell, perplexities: np.ndarray | None) -> None:
+    def _write_log(self, rate: float, speed: float, losses: np.ndarray, perplexities: np.ndarray | None) -> None:
         path, progress = self._work.log, self.progress
-        is_new = not path.exists()
-        speed = (progress.tokens - spell.tokens) / spell.seconds
+        is_new = not path.exists() or not path.stat().st_size
         measured = ("", "") if perplexities is None else (f"{value:.6g}" for value in perplexities)
         with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if is_new:
                 writer.writerow(COLUMNS)
             numbers = (progress.step, progress.tokens, round(progress.seconds, 1), f"{rate:.6g}", round(speed, 1))
-            writer.writerow([*numbers, *(f"{loss:.6g}" for loss in spell.losses()), *measured])
+            writer.writerow([*numbers, *(f"{loss:.6g}" for loss in losses), *measured])
 
 
 class _Spell:

@@ -8,6 +8,7 @@ from typing import Literal
 from elmo_udf.errors import UserError
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.options import JobOptions, option
+from elmo_udf.text.languages import check_language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,13 @@ class TrainOptions(JobOptions):
         for name in ("epochs", "learning_rate", "max_gradient_norm", "clip"):
             if not getattr(self, name) > 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected a number above 0")
+        for name in ("max_hours", "max_held_out", "max_sentence_tokens"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise UserError(f"{name} is {value}, expected a number above 0")
+        for name in ("patience", "seed"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}, expected at least 0")
+        check_language(self.tokenizer, self.language)
         network = self.network()
         if self.projection_dim in (network.n_filters, network.cell_dim):
             raise UserError(

@@ -24,6 +24,14 @@ def read_log(path: Path) -> list[dict[str, float]]:
     return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
 
 
+def keep_log(path: Path, step: int) -> None:
+    """Leave of a log what was written up to ``step``: a training that goes on from there writes the rest anew."""
+    if path.exists():
+        lines = [line for line in path.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        kept = [line for line in lines[1:] if int(line.partition(",")[0]) <= step]
+        path.write_text("".join(lines[:1] + kept), "utf-8")
+
+
 @contextmanager
 def log_as_it_grows(path: Path, options: TrainOptions, tokens_an_epoch: int) -> Iterator[None]:
     """Log a line of progress for the newest row of the log, wherever the training runs, while the block does."""
