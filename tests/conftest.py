@@ -53,6 +53,8 @@ def spark() -> Iterator[object]:
         SparkSession.builder.master("local[2,2]")
         .appName("elmo-tests")
         .config("spark.ui.enabled", "false")
+        .config("spark.python.daemon.module", "tests.python_daemon")
+        .config("spark.executorEnv.PYTHONPATH", str(ROOT))  # where that is
         .config("spark.task.cpus", "2")
         .config("spark.driver.memory", "2g")
         .config("spark.sql.shuffle.partitions", "4")

@@ -19,15 +19,32 @@ def start_tensorflow(threads: int | None = None) -> ModuleType:
     TensorFlow takes these settings only before its first operation. Later calls find it running: they change
     nothing, and log a warning where they asked for something else.
     """
-    with _stderr_in_log(), _without_keras():
-        import tensorflow as tf
-
+    with _stderr_in_log():
+        tf = import_tensorflow()
         gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _set(tf.config.experimental.set_memory_growth, gpu, True)
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         _set(tf.config.threading.set_intra_op_parallelism_threads, threads)
     return tf
+
+
+def import_tensorflow() -> ModuleType:
+    """Import TensorFlow without Keras, which the network has no use for: half of the time, and 170 MB of memory.
+
+    TensorFlow ends its own import with one of Keras's optimizers, and goes on where there are none. ``tf.keras`` is
+    imported at its first use as ever, and then registers the optimizers.
+    """
+    optimizers = "keras.src.optimizers"
+    if {"tensorflow", optimizers}.isdisjoint(sys.modules):
+        sys.modules[optimizers] = None  # type: ignore[assignment]  # what Python takes for "there is no such module"
+        try:
+            import tensorflow
+        finally:
+            del sys.modules[optimizers]
+    import tensorflow
+
+    return tensorflow
 
 
 @contextmanager
@@ -48,24 +65,6 @@ def _stderr_in_log() -> Iterator[None]:
             file.seek(0)
             for line in file.read().decode(errors="replace").splitlines():
                 logger.debug("%s", line)
-
-
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    """Import TensorFlow without Keras, which the network has no use for: half of the time, and 170 MB of memory.
-
-    TensorFlow ends its own import with one of Keras's optimizers, and goes on where there are none. ``tf.keras`` is
-    imported at its first use as ever, and then registers the optimizers.
-    """
-    optimizers = "keras.src.optimizers"
-    if {"tensorflow", optimizers} & sys.modules.keys():
-        yield
-        return
-    sys.modules[optimizers] = None  # type: ignore[assignment]  # what Python takes for "there is no such module"
-    try:
-        yield
-    finally:
-        del sys.modules[optimizers]
 
 
 def _set(setter: object, *values: object) -> None:
