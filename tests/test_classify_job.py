@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options_of(folder: Path, **more: Any) -> ClassifyOptions:
     values = {"train": f"{folder}/train.csv", "label_column": "label", "text_column": "tweet"}
-    values |= {"output": f"{folder}/out", "model": f"{folder}/elmo", "regularization": ("0.01",), "max_iterations": 50}
+    values |= {"output": f"{folder}/out", "model": f"{folder}/elmo", "regularization": ("0.01",), "max_iterations": 20}
     return ClassifyOptions(**values | more)  # type: ignore[arg-type]
 
 

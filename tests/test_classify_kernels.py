@@ -53,10 +53,10 @@ def test_scores_of_a_class_that_is_never_found() -> None:
 def problem(n: int = 400, width: int = 6, penalty: float = 0.01, noise: float = 0.3) -> MixProblem:
     """Rows whose class depends on the second of three layers; the others are noise."""
     random = np.random.default_rng(5)
-    layers = random.standard_normal((3, n, width)).astype(np.float32) * np.array([1, 2, 3])[:, None, None]
+    layers = random.standard_normal((3, n, width)) * np.array([1, 2, 3])[:, None, None]
     logits = layers[1] @ random.standard_normal(width) + noise * random.standard_normal(n)
     weights = random.uniform(0.5, 1.5, n)
-    return MixProblem(layers.astype(np.float32), (logits > 0).astype(float), weights / weights.sum(), penalty)
+    return MixProblem(layers, (logits > 0).astype(float), weights / weights.sum(), penalty)
 
 
 def test_gradient_is_that_of_the_loss() -> None:
@@ -72,8 +72,8 @@ def test_loss_is_the_formula() -> None:
     random = np.random.default_rng(3)
     s, log_scale, intercept, w = random.standard_normal(3), 0.3, -0.2, random.standard_normal(6)
     softmax = np.exp(s) / np.exp(s).sum()
-    x = np.exp(log_scale) * sum(softmax[j] * rows.layers[j].astype(float) for j in range(3))
-    equal = rows.layers.astype(float).mean(axis=0)
+    x = np.exp(log_scale) * sum(softmax[j] * rows.layers[j] for j in range(3))
+    equal = rows.layers.mean(axis=0)
     mean = np.average(equal, axis=0, weights=rows.row_weights)
     sigma = np.sqrt(np.average((equal - mean) ** 2, axis=0, weights=rows.row_weights))
     total = 0.0

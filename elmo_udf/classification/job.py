@@ -79,7 +79,9 @@ def _prepare(spark: SparkSession, options: ClassifyOptions) -> _Task:
     train = read_source(spark, options.train, options, options.label_column)
     test = read_source(spark, options.test, options, None) if options.test else None
     check_sources(train, test, options)
-    check_vectors(train, options.train)
+    width = check_vectors(train, options.train)
+    if test is not None and options.test is not None:
+        _check_test(test, options.test, width)
     counts = {row[0]: row[1] for row in train.documents.groupBy("label").count().collect()}
     rows_in = sum(counts.values())
     counts.pop(None, 0)
@@ -88,6 +90,16 @@ def _prepare(spark: SparkSession, options: ClassifyOptions) -> _Task:
         ship_model(spark, options.model, options.model_sha256).network.width(options.layer)
     row_roles = roles(spark, train.documents.where("label IS NOT NULL"), options)
     return _Task(train, test, labels, counts, rows_in, row_roles)
+
+
+def _check_test(test: Source, path: str, width: int | None) -> None:
+    """Refuse vectors that the classifier could not take, and ids that would get two predictions (UserError)."""
+    found = check_vectors(test, path)
+    if found is not None and width is not None and found != width:
+        raise UserError(f"embeddings of {path!r} have {found} values, expected {width}, as those trained on")
+    repeated = test.documents.where("id IS NOT NULL").groupBy("id").count().where("count > 1").first()
+    if test.has_vectors and repeated is not None:
+        raise UserError(f"id {repeated[0]!r} is in {path!r} {repeated[1]} times, expected each id once; repair the table")
 
 
 def _labels(found: list[str], options: ClassifyOptions) -> list[str]:

@@ -27,7 +27,7 @@ class MixProblem:
     """Training rows, and the loss of all parameters, one after the other: s (J,), log γ, b, w (D,)."""
 
     layers: np.ndarray
-    """(J, n, D) float32, pooled, word_emb doubled."""
+    """(J, n, D) float64 (float32 would be copied into it for every product), pooled, word_emb doubled."""
     positive: np.ndarray
     """(n,) float64: 1 for the positive class, else 0."""
     row_weights: np.ndarray

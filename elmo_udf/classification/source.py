@@ -75,10 +75,13 @@ def check_sources(train: Source, test: Source | None, options: ClassifyOptions) 
     check_comparable(train.metadata, test.metadata, f"tables {options.train!r} and {options.test!r}")
 
 
-def check_vectors(source: Source, path: str) -> None:
-    """Refuse vectors of several widths, and numbers that are none, in a table that is not ours (UserError)."""
+def check_vectors(source: Source, path: str) -> int | None:
+    """Refuse vectors of several widths, and numbers that are none, in a table that is not ours (UserError).
+
+    Returns the width that was found.
+    """
     if not source.has_vectors or source.metadata is not None:
-        return
+        return None
     vector = F.col("embedding")
     broken = F.exists(vector, lambda value: value.isNull() | F.isnan(value) | (F.abs(value) == float("inf")))
     there = source.documents.where(vector.isNotNull())
@@ -90,6 +93,7 @@ def check_vectors(source: Source, path: str) -> None:
         raise UserError(
             f"embeddings of {path!r} have {what}, expected vectors of one width and of finite numbers; repair the table"
         )
+    return int(most)
 
 
 def _label(name: str | None) -> Column:

@@ -73,10 +73,10 @@ def learn_mix(vectors: Vectors, train: DataFrame, penalty: float, options: Class
     names = vectors.layers
     table = vectors.table.join(train.select("id", "class"), "id").persist()
     width = len(table.select(names[1]).first()[0])  # type: ignore[index]
-    n_rows = max(1, MIX_BYTES // (4 * width * len(names)))
+    n_rows = max(1, MIX_BYTES // (8 * width * len(names)))
     kept = table.orderBy(F.xxhash64("id"), "id").limit(n_rows).select("class", *names).toArrow()
     table.unpersist()
-    arrays = [np.asarray(kept[name].combine_chunks().flatten(), np.float32).reshape(len(kept), -1) for name in names]
+    arrays = [np.asarray(kept[name].combine_chunks().flatten(), np.float64).reshape(len(kept), -1) for name in names]
     layers = np.stack([np.hstack([arrays[0], arrays[0]]), *arrays[1:]])  # (J, n, D)
     classes = kept["class"].to_numpy()
     weights = np.ones(len(classes))
