@@ -147,7 +147,8 @@ def test_a_task_reads_the_texts_of_its_own_repeat_and_all_their_vectors(
         ({"model": "absent"}, ["absent"]),
         ({"layer": "top"}, ["top"]),
         ({"language": "xx"}, ["language is 'xx'"]),
-        ({"plot": "/nowhere/at/all.png"}, ["there is no folder '/nowhere/at'"]),
+        ({"plot": "all.pdf"}, ["plot 'all.pdf' does not end with .png"]),
+        ({"paired_plot": "/dev/null/all.png"}, ["plot '/dev/null/all.png' lies below '/dev/null'"]),
     ],
 )
 def test_mistakes_are_refused_before_any_work(

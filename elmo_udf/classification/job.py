@@ -99,7 +99,9 @@ def _check_test(test: Source, path: str, width: int | None) -> None:
         raise UserError(f"embeddings of {path!r} have {found} values, expected {width}, as those trained on")
     repeated = test.documents.where("id IS NOT NULL").groupBy("id").count().where("count > 1").first()
     if test.has_vectors and repeated is not None:
-        raise UserError(f"id {repeated[0]!r} is in {path!r} {repeated[1]} times, expected each id once; repair the table")
+        raise UserError(
+            f"id {repeated[0]!r} is in {path!r} {repeated[1]} times, expected each id once; repair the table"
+        )
 
 
 def _labels(found: list[str], options: ClassifyOptions) -> list[str]:

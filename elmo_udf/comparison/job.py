@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -138,7 +137,6 @@ def _draw(measured: _Measured, embedded: dict[str, Any], options: CompareOptions
     correction = "" if options.correction_name == "none" else f", {options.correction_name}"
     title = f"Spearman's correlation of the pairs: {_number(spearman)}"
     left = Panel(f"ELMo: {embedded['model']}, layer {embedded['layer']}{correction}", measured.elmo)
-    Path(options.plot).parent.mkdir(parents=True, exist_ok=True)
     side_by_side(labels, left, Panel("TF-IDF, pyspark.ml", measured.tfidf), options.plot, title)
 
 

@@ -28,8 +28,8 @@ def is_binary(labels: Sequence[float], column: str) -> bool:
 
 def agreement(scored: DataFrame, binary: bool, plot: str | None, title: str) -> dict[str, Any]:
     """The part of the report about labels, from the columns id, label and cosine; draws ``plot`` where it is given."""
-    labelled = scored.where("label IS NOT NULL AND cosine IS NOT NULL").orderBy("id").select("label", "cosine")
-    table = labelled.toArrow()
+    labelled = scored.where("label IS NOT NULL AND cosine IS NOT NULL").select("id", "label", "cosine")
+    table = labelled.toArrow().sort_by("id")  # so that sums come out the same every time
     labels, cosines = table.column("label").to_numpy(), table.column("cosine").to_numpy()
     report: dict[str, Any] = {"n_labelled": len(labels)}
     if len(set(labels)) < 2:

@@ -83,7 +83,10 @@ def _texts_of(pairs: StagedPairs, embedded: EmbeddedTexts) -> DataFrame:
 
 
 def _collected(values: DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (n,) and values (n, M) of pairs in the order of their ids, so that sums come out the same every time."""
-    table = values.orderBy("id").select("label", "values").toArrow()
+    """Labels (n,) and values (n, M) of pairs in the order of their ids, so that sums come out the same every time.
+
+    (Sorted here: Spark would compute everything twice, the first time to see where to divide the ids.)
+    """
+    table = values.toArrow().sort_by("id")
     flat = table.column("values").combine_chunks().flatten().to_numpy()
     return table.column("label").to_numpy(), flat.reshape(table.num_rows, -1)

@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.errors import UserError
+from elmo_udf.plots.paths import check_png
 from elmo_udf.spark import commit, files
 from elmo_udf.spark.fetch import fetcher
 from elmo_udf.spark.outputs import check_outputs
@@ -90,10 +90,8 @@ def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
     check_outputs(spark, outputs, {"input": options.input}, "overwrite")
     check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
     for path in (options.plot, options.paired_plot):
-        if path is not None and not Path(path).parent.is_dir():
-            raise UserError(
-                f"picture {path!r}: there is no folder {str(Path(path).parent)!r}; make it, or change the path"
-            )
+        if path is not None:
+            check_png(path)
     uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", options.vectors)
     vectors = fetcher(spark)(options.vectors) if uri else Path(options.vectors)
     static_width = width_of_vectors(vectors)

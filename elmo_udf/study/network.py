@@ -66,8 +66,8 @@ def train(
         callbacks=[stop],
         verbose=0,
     ).history
-    best = int(np.argmin(history["val_loss"]))
-    losses, accuracies = history["val_loss"], history["val_accuracy"]
+    losses = np.nan_to_num(history["val_loss"], nan=np.inf)  # no number where training has diverged: never the best
+    best, accuracies = int(np.argmin(losses)), history["val_accuracy"]
     return Trained(network, len(losses), best + 1, float(losses[best]), float(accuracies[best]))
 
 
