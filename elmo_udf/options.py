@@ -43,6 +43,9 @@ class ModelOptions:
     max_sentence_tokens: int = option("longer sentences are cut into pieces (tokenizer words)", 400)
     normalize: bool = option("scale every vector to unit length", False)
     precision: Literal["float32", "bfloat16"] = option("of weights and matrix products", "float32")
+    device: Literal["auto", "cpu", "gpu"] = option(
+        "where the network runs; auto: on a GPU where TensorFlow sees one; gpu: there, or not at all", "auto"
+    )
 
     def __post_init__(self) -> None:
         if self.max_sentence_tokens < 1:
@@ -122,6 +125,7 @@ class SimilarityOptions(JobOptions):
     id_column: str = option("column that identifies a document", "id")
     embedding_column: str = option("column with the vector", "embedding")
     block_rows: int | None = option("rows of a block; by default from the width of the vectors", None)
+    prune: bool = option("bound cosines by a few components first, where that pays (pairs); loses nothing", True)
     mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
 
     def __post_init__(self) -> None:

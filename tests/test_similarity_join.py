@@ -154,6 +154,22 @@ def test_results_do_not_depend_on_partitions_blocks_or_tasks(spark: SparkSession
     assert all(cosine_of_pairs[frozenset((a, b))] == cosine for a, _, b, cosine in found[0][0] if cosine >= 0.4)
 
 
+def test_pruning_loses_no_pair(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elmo_udf.similarity.prune._NARROW", 0)  # as if tables were large
+    rng = np.random.default_rng(4)
+    scale = 1.0 / (1 + np.arange(384))
+    vectors = (rng.standard_normal((600, 384)) * scale)[rng.integers(0, 600, 500)]
+    vectors = (vectors + 0.02 * rng.standard_normal((500, 384)) * scale).astype(np.float32)
+    documents = table(spark, shuffled_ids(500, STRING), vectors, STRING)
+    other = table(spark, [f"o{i}" for i in range(300)], vectors[:300][::-1], STRING)
+    sizes = {"block_rows": 64, "stripe_rows": 150}
+    for name, others in (("within", None), ("against", other)):
+        comparison = compare(documents, others, staging=str(tmp_path / name), **sizes)
+        assert comparison.pruning(0.98) is not None and comparison.pruning(0.0) is None
+        pairs = collected(comparison.pairs(0.98))
+        assert len(pairs) > 100 and pairs == collected(comparison.pairs(0.98, prune=False))
+
+
 def test_one_row_and_fewer_rows_than_k(spark: SparkSession, tmp_path: Path) -> None:
     alone = compare(table(spark, ["a"], [[1, 2]], STRING), staging=str(tmp_path))
     assert collected(alone.top_k(3)) == [] and collected(alone.pairs(-1)) == []

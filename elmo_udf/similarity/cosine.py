@@ -77,6 +77,11 @@ def score_error(width: int) -> float:
     return _gamma(width + 8, 2.0**-24)
 
 
+def product_error(width: int) -> float:
+    """Bound on the error of a product of unit rows in float64, as ``score_error``."""
+    return _gamma(width + 8, 2.0**-53)
+
+
 def exact_steps(left: Rows, right: Rows, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Exact cosines of the pairs (left[i], right[j]) in steps: (n_pairs,) int64.
 
@@ -104,7 +109,7 @@ def exact_block(left: Rows, right: Rows) -> np.ndarray:
     cosines *= STEPS
     steps = np.rint(cosines)
     cosines -= steps  # distance to the step, in steps: ±0.5 is half way to the next
-    i, j = np.nonzero(np.abs(cosines) > 0.5 - 4 * STEPS * _gamma(left.width + 8, 2.0**-53))
+    i, j = np.nonzero(np.abs(cosines) > 0.5 - 4 * STEPS * product_error(left.width))
     whole = np.clip(steps, -STEPS, STEPS).astype(np.int64)
     whole[i, j] = exact_steps(left, right, i, j)
     return whole

@@ -73,7 +73,7 @@ def _ask(comparison: Comparison, options: SimilarityOptions) -> tuple[DataFrame,
     if options.kind == "topk":
         return comparison.top_k(options.k), {}
     if options.kind == "pairs":
-        return comparison.pairs(options.threshold), {}
+        return comparison.pairs(options.threshold, options.prune), {}
     table, column_ids = comparison.matrix()
     return table, {"ids": column_ids}
 

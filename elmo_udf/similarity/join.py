@@ -30,11 +30,14 @@ from elmo_udf.similarity.plan import (
     stripes_of,
     super_tiles,
 )
+from elmo_udf.similarity.prune import Pruning, choose_pruning
 from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
 from elmo_udf.spark.progress import time_left, watched
 
 log = logging.getLogger(__name__)
+
+_SAMPLE_ROWS = 4096
 
 Task = tuple[Stripe, Stripe | None]
 
@@ -44,6 +47,7 @@ class Comparison:
     """One table or two, packed and ready to be asked.
 
     sides, packed: one each within a table, else left and right.
+    same_table: left and right are parts of one table, so that every pair counts for both its rows.
     """
 
     spark: SparkSession
@@ -53,6 +57,7 @@ class Comparison:
     packed: tuple[Packed, ...]
     tile_rows: int
     stripe_rows: int | None
+    same_table: bool = False
 
     def top_k(self, k: int) -> DataFrame:
         """``id``, ``rank`` (int, from 1), ``neighbor_id``, ``cosine`` (double): the k most similar rows of each row.
@@ -60,33 +65,45 @@ class Comparison:
         Fewer where there are fewer; within one table never the row itself. Equal cosines are in the order of
         neighbor_id. Sorted by id and rank.
         """
+        return ranked(self.nearest(k), k)
+
+    def nearest(self, k: int) -> DataFrame:
+        """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more, in no order."""
         if k < 1:
             raise UserError(f"k is {k}, expected at least 1")
-        within, tile_rows = self._within, self.tile_rows
-        k = min(k, len(self.packed[-1].rows))
+        both, tile_rows = self._one_table, self.tile_rows
+        most = max(len(one.rows) for one in self.packed) if both else len(self.packed[-1].rows)
+        k = min(k, most)
 
         def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
-            return nearest_work(left, right, k, tile_rows, both=within)
+            return nearest_work(left, right, k, tile_rows, both)
 
-        partial = self._run(self.tasks(k), work, self._schema("id", "neighbor_id").add("steps", "integer"))
-        best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
-        ranked = partial.repartitionByRange("id").withColumn("rank", F.row_number().over(best_first))
-        return ranked.where(F.col("rank") <= k).select("id", "rank", "neighbor_id", _cosine())
+        return self._run(self.tasks(k), work, self._schema("id", "neighbor_id").add("steps", "integer"))
 
-    def pairs(self, threshold: float) -> DataFrame:
+    def pairs(self, threshold: float, prune: bool = True) -> DataFrame:
         """``id_a``, ``id_b``, ``cosine`` (double): the pairs whose cosine, rounded to 1e-6, is at least ``threshold``.
 
         Within one table id_a < id_b; of two tables id_a is from the left. Sorted by cosine, greatest first, and ids.
+        prune: bound cosines by a few components first, where a sample says that it pays; the pairs are the same.
         """
+        return sorted_pairs(self.found(threshold, prune))
+
+    def found(self, threshold: float, prune: bool = True) -> DataFrame:
+        """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold, in no order."""
         if not -1 <= threshold <= 1:
             raise UserError(f"threshold is {threshold}, expected a cosine between -1 and 1")
-        within, tile_rows = self._within, self.tile_rows
+        ordered, tile_rows = self._one_table, self.tile_rows
+        pruning = self.pruning(threshold) if prune else None
 
         def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
-            return pairs_work(left, right, threshold, tile_rows, ordered=within)
+            return pairs_work(left, right, threshold, tile_rows, ordered, pruning)
 
-        found = self._run(self.tasks(0), work, self._schema("id_a", "id_b").add("steps", "integer"))
-        return found.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
+        return self._run(self.tasks(0), work, self._schema("id_a", "id_b").add("steps", "integer"))
+
+    def pruning(self, threshold: float) -> Pruning | None:
+        """How the pairs at a threshold are bounded first; None where a full product is cheaper."""
+        samples = [one.rows.sample(_SAMPLE_ROWS) for one in self.packed]
+        return choose_pruning(samples[0], None if self._within else samples[-1], threshold)
 
     def matrix(self) -> tuple[DataFrame, list[Any]]:
         """``id``, ``cosines`` (array<float>): all cosines of a row, sorted by id; and the ids of the columns, sorted.
@@ -120,6 +137,10 @@ class Comparison:
     def _within(self) -> bool:
         return len(self.packed) == 1
 
+    @property
+    def _one_table(self) -> bool:
+        return self._within or self.same_table
+
     def _schema(self, left: str, right: str | None = None) -> T.StructType:
         schema = T.StructType().add(left, self.sides[0].id_type)
         return schema if right is None else schema.add(right, self.sides[-1].id_type)
@@ -147,6 +168,18 @@ class Comparison:
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
         return self.spark.read.schema(schema).parquet(path)
+
+
+def ranked(nearest: DataFrame, k: int) -> DataFrame:
+    """``id``, ``rank``, ``neighbor_id``, ``cosine``: of ``id``, ``neighbor_id``, ``steps`` the k best of every id."""
+    best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
+    placed = nearest.repartitionByRange("id").withColumn("rank", F.row_number().over(best_first))
+    return placed.where(F.col("rank") <= k).select("id", "rank", "neighbor_id", _cosine())
+
+
+def sorted_pairs(found: DataFrame) -> DataFrame:
+    """``id_a``, ``id_b``, ``cosine``, the greatest cosine first: of ``id_a``, ``id_b``, ``steps``."""
+    return found.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
 
 
 def _cosine() -> Any:

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from elmo_udf.similarity.above import pairs_above
+from elmo_udf.similarity.above import Pairs, pairs_above
 from elmo_udf.similarity.blocks import Stripe, ranks_of
-from elmo_udf.similarity.cosine import STEPS, exact_block
+from elmo_udf.similarity.cosine import STEPS, Rows, exact_block
 from elmo_udf.similarity.nearest import EMPTY, Shortlists, split_keys
+from elmo_udf.similarity.prune import Pruning, pairs_pruned
 from elmo_udf.similarity.tiles import tiles
 
 _BATCH_ROWS = 1 << 16
@@ -44,7 +45,7 @@ def nearest_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int, bot
 
 
 def pairs_work(
-    left: Stripe, right: Stripe | None, threshold: float, tile_rows: int, ordered: bool
+    left: Stripe, right: Stripe | None, threshold: float, tile_rows: int, ordered: bool, pruning: Pruning | None
 ) -> Iterator[pa.RecordBatch]:
     """Pairs of a left and a right row (without right: of two left rows) at or above the threshold.
 
@@ -52,13 +53,22 @@ def pairs_work(
     """
     left_ids, rows = left.read_rows()
     right_ids, others = (left_ids, rows) if right is None else right.read_rows()
-    for tile in tiles(rows, None if right is None else others, tile_rows):
-        for i, j, steps in pairs_above(rows, others, tile, threshold):
-            a, b = left_ids.take(pa.array(i)), right_ids.take(pa.array(j))
-            if ordered:
-                swap = pc.less(b, a)
-                a, b = pc.if_else(swap, b, a), pc.if_else(swap, a, b)
-            yield pa.record_batch({"id_a": a, "id_b": b, "steps": pa.array(steps, pa.int32())})
+    for i, j, steps in _pairs(rows, None if right is None else others, threshold, tile_rows, pruning):
+        a, b = left_ids.take(pa.array(i)), right_ids.take(pa.array(j))
+        if ordered:
+            swap = pc.less(b, a)
+            a, b = pc.if_else(swap, b, a), pc.if_else(swap, a, b)
+        yield pa.record_batch({"id_a": a, "id_b": b, "steps": pa.array(steps, pa.int32())})
+
+
+def _pairs(
+    left: Rows, right: Rows | None, threshold: float, tile_rows: int, pruning: Pruning | None
+) -> Iterator[Pairs]:
+    if pruning is not None:
+        yield from pairs_pruned(left, right, threshold, tile_rows, pruning)
+        return
+    for tile in tiles(left, right, tile_rows):
+        yield from pairs_above(left, left if right is None else right, tile, threshold)
 
 
 def matrix_work(left: Stripe, right: Stripe) -> Iterator[pa.RecordBatch]:
