@@ -49,7 +49,7 @@ SPARK_FACING = {
     "classification": {"job", "pipeline", "results", "rows", "source", "train", "trials", "vectors"},
     "cleaning": {"columns", "job"},
     "comparison": {"job", "tfidf"},
-    "embedding": {"corpus", "loaded", "plan", "records", "rows", "stats", "udf"},
+    "embedding": {"corpus", "device", "loaded", "plan", "records", "rows", "stats", "udf"},
     "evaluation": {"agreement", "baselines", "correlations", "cosines", "inputs", "job", "pairs", "staged", "texts"},
     "words": {"find", "senses"},
     "similarity": {"compare", "fit", "job", "join", "pack", "query", "sentences", "tables"},

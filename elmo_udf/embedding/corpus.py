@@ -7,6 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from elmo_udf.embedding.device import used_devices
 from elmo_udf.embedding.plan import Plan, make_plan
 from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import WorkerStats, progress_line, stats_accumulator
@@ -79,6 +80,7 @@ def _results(options: EmbedOptions, counts: Counts, stats: WorkerStats, embeddin
         "embedding_s": round(embedding_s, 3),
         "model_loads": len(stats.loads),
         "executors": len({load.executor for load in stats.loads}),
+        "devices": used_devices(stats),
         "model_load_s": round(max((load.seconds for load in stats.loads), default=0.0), 3),
         "output": options.output,
         "rejects": options.rejects_path,

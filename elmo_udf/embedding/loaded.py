@@ -12,12 +12,14 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from elmo_udf.errors import UserError
 from elmo_udf.network.encoder import Encoder
 
 if TYPE_CHECKING:
     from pyspark import TaskContext
 
-_encoders: dict[tuple[str, str, int], Encoder] = {}
+_gpu_of_worker: str | None = None
+_encoders: dict[tuple[str, str, str, int], Encoder] = {}
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,22 @@ class Load:
 
     load_id: str
     executor: str
-    """Host and process of the daemon that an executor forks its Python workers from: one an executor."""
+    """As :func:`executor` says."""
     seconds: float
+    device: str
+    """``gpu`` or ``cpu``: where the network runs."""
 
 
-def encoder_in_worker(file_name: str, precision: str) -> tuple[Encoder, Load | None]:
-    """The network of a model file that Spark has brought to this machine; and the load, if this call made it."""
+def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> tuple[Encoder, Load | None]:
+    """The network of a model file that Spark has brought to this machine; and the load, if this call made it.
+
+    Raises UserError for ``device`` gpu where TensorFlow sees none.
+    """
     from pyspark import SparkFiles, TaskContext
 
     context = TaskContext.get()
     threads = context.cpus() if context else 1
-    key = (file_name, precision, threads)
+    key = (file_name, precision, device, threads)
     if key in _encoders:
         return _encoders[key], None
     started = time.perf_counter()
@@ -45,13 +52,34 @@ def encoder_in_worker(file_name: str, precision: str) -> tuple[Encoder, Load | N
 
     from elmo_udf.models.store import load
     from elmo_udf.network.engine import Network
+    from elmo_udf.network.runtime import import_tensorflow, visible_gpus
 
-    _encoders[key] = Network(load(SparkFiles.get(file_name)), precision=precision, threads=threads)
+    model = load(SparkFiles.get(file_name))
+    _encoders[key] = Network(model, precision=precision, device=device, threads=threads)
     seconds = time.perf_counter() - started
-    return _encoders[key], Load(uuid.uuid4().hex, f"{socket.gethostname()}:{os.getppid()}", seconds)
+    used = "gpu" if visible_gpus(import_tensorflow()) else "cpu"
+    return _encoders[key], Load(uuid.uuid4().hex, executor(), seconds, used)
 
 
-def take_gpu(context: TaskContext | None) -> None:
-    """Show TensorFlow only the GPUs of this task; before it starts, for it would take every GPU of the machine."""
-    if context and "gpu" in context.resources():
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(context.resources()["gpu"].addresses)
+def executor() -> str:
+    """Host and process of the daemon that this Python worker was forked from: one an executor."""
+    return f"{socket.gethostname()}:{os.getppid()}"
+
+
+def take_gpu(context: TaskContext | None) -> str | None:
+    """Show TensorFlow only the GPUs of this task, whose addresses it returns (comma-separated), None without any.
+
+    Before TensorFlow starts, for it would take every GPU of the machine; and once, for what it has taken it keeps: a
+    later task of the same worker that was given another GPU is refused (UserError).
+    """
+    if not context or "gpu" not in context.resources():
+        return None
+    global _gpu_of_worker
+    given = ",".join(context.resources()["gpu"].addresses)
+    if _gpu_of_worker not in (None, given):
+        raise UserError(
+            f"a Python worker that has GPU {_gpu_of_worker} got a task with GPU {given}; expected the same for all its "
+            "tasks; give every executor one GPU (spark.executor.resource.gpu.amount 1)"
+        )
+    os.environ["CUDA_VISIBLE_DEVICES"] = _gpu_of_worker = given
+    return given

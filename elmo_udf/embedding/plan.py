@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.device import check_device
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
@@ -57,6 +58,7 @@ class Plan:
 def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
     """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either."""
     documents = read_documents(spark, options)
+    check_device(spark, options.device)
     model = ship_model(spark, options.model, options.model_sha256)
     width = model.network.width(options.layer)
     n_rows, n_characters = _survey(documents, options)

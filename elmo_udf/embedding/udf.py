@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.device import check_device
 from elmo_udf.embedding.documents import EmbeddedDocument, embed_documents
 from elmo_udf.embedding.loaded import encoder_in_worker
 from elmo_udf.embedding.records import RECORD, to_frame
@@ -48,7 +49,7 @@ def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, 
     """A pandas UDF from a text column (or an array of tokens, or of tokenized sentences) to ELMo vectors.
 
     ``model`` is a model handle; ``options`` are those of :class:`~elmo_udf.options.ModelOptions` (layer, pooling,
-    level, tokenizer, language, max_sentence_tokens, normalize, precision, model_sha256). The column's type is
+    level, tokenizer, language, max_sentence_tokens, normalize, precision, device, model_sha256). The column's type is
     array<float> at level document; array<array<float>> at level sentence; array<struct<sentence_index, token_index,
     token, embedding>> at level token. A NULL text, or one without a token, gives NULL.
 
@@ -56,6 +57,8 @@ def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, 
     first batch and keeps it. Raises UserError for bad options and bad models.
     """
     settings = model_options(model=model, **options)
+    if settings.device == "gpu":
+        check_device(_session(spark), "gpu")
     shipped = ship_model(_session(spark), settings.model, settings.model_sha256)
     shipped.network.width(settings.layer)  # refuses a layer that is not there
     return _pandas_udf(shipped, settings, _to_series(settings.level), _TYPES[settings.level])
@@ -99,7 +102,8 @@ def _pandas_udf(
         log.warning("%s", note)
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[Any]:
-        encoder, load = encoder_in_worker(file_name, options.precision)  # before the first batch is asked for
+        # before the first batch is asked for
+        encoder, load = encoder_in_worker(file_name, options.precision, options.device)
         if stats is not None and load is not None:
             stats.add(WorkerStats(loads=frozenset({load})))
         texts = (None if _is_null(text) else text for batch in batches for text in _texts(batch))

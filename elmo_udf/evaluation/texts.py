@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.device import check_device
 from elmo_udf.embedding.loaded import encoder_in_worker
 from elmo_udf.embedding.stats import WorkerStats, progress_line, stats_accumulator
 from elmo_udf.embedding.work import count_tasks
@@ -52,6 +53,7 @@ def embed_texts(
     partitions: int | None = None,
 ) -> EmbeddedTexts:
     """Embed a table of ``key`` and ``text`` (each once, none NULL) into ``folder``."""
+    check_device(spark, options.device)
     n_texts, n_characters = texts.agg(F.count("*"), F.sum(F.length("text"))).collect()[0]
     stage = embedding_stage(spark)
     n_tasks = partitions or count_tasks(n_characters or 0, model.network, stage.cpus, stage.slots)
@@ -59,7 +61,7 @@ def embed_texts(
     log.info("embedding %s distinct texts with %s: %d tasks", f"{n_texts:,}", model.handle, n_tasks)
 
     def embed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        encoder, load = encoder_in_worker(model.file_name, options.precision)
+        encoder, load = encoder_in_worker(model.file_name, options.precision, options.device)
         if load is not None:
             stats.add(WorkerStats(loads=frozenset({load})))
         tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)

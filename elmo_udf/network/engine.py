@@ -27,6 +27,7 @@ class Network:
         model: Model,
         *,
         precision: str = "float32",
+        device: str = "auto",
         threads: int | None = None,
         max_sentences: int = 1024,
         max_tokens: int = 8192,
@@ -36,17 +37,18 @@ class Network:
         """Copy the weights to the device, and compute what never changes.
 
         ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and sums are float32.
+        ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``.
         ``threads``: TensorFlow's, within an operation; None leaves the choice to it.
         ``max_sentences``: read side by side; more make larger products, and need memory for their states.
         ``max_tokens``: read before results leave the device (one of each sentence at least). It bounds the memory
         that a text takes besides its result: about 80 KiB a token at the published size.
         ``max_words``: whose vectors are kept from batch to batch.
         ``share``: whether sentences that begin (end) alike share the forward (backward) states of that part.
-        Raises UserError for an unknown precision.
+        Raises UserError for an unknown precision, and for device ``gpu`` where TensorFlow sees none.
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
-        start_tensorflow(threads)
+        start_tensorflow(threads, device)
         options = model.options
         self._options, self._share = options, share
         self._max_sentences, self._max_tokens = max_sentences, max_tokens

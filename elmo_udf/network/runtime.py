@@ -10,23 +10,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from elmo_udf.errors import UserError
+
 logger = logging.getLogger(__name__)
 
+NO_GPU_ADVICE = "install tensorflow[and-cuda] and NVIDIA's driver there, or go on without with --device auto or cpu"
+"""What to do where TensorFlow sees no GPU and one is wanted."""
 
-def start_tensorflow(threads: int | None = None) -> ModuleType:
+
+def start_tensorflow(threads: int | None = None, device: str = "auto") -> ModuleType:
     """Import TensorFlow with ``threads`` threads an operation (None: its own choice) and memory growth on GPUs.
 
-    TensorFlow takes these settings only before its first operation. Later calls find it running: they change
-    nothing, and log a warning where they asked for something else.
+    ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``. TensorFlow takes these settings only
+    before its first operation. Later calls find it running: they change nothing, and log a warning where they asked
+    for something else. Raises UserError for ``gpu`` where TensorFlow sees none.
     """
     with _stderr_in_log():
         tf = import_tensorflow()
         gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _set(tf.config.experimental.set_memory_growth, gpu, True)
+    if device == "cpu" and gpus:
+        _set(tf.config.set_visible_devices, [], "GPU")
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         _set(tf.config.threading.set_intra_op_parallelism_threads, threads)
+    if device == "gpu" and not visible_gpus(tf):
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+        raise UserError(
+            f"device is gpu, and TensorFlow sees no GPU in this process (CUDA_VISIBLE_DEVICES is {shown!r}); expected "
+            f"one; {NO_GPU_ADVICE}"
+        )
     return tf
+
+
+def visible_gpus(tf: ModuleType) -> int:
+    """Number of GPUs that this process computes on."""
+    return len(tf.config.get_visible_devices("GPU"))
 
 
 def import_tensorflow() -> ModuleType:

@@ -71,13 +71,19 @@ def executor_cores(spark: SparkSession) -> int:
     if (set_by_user := conf.get("spark.executor.cores", None)) is not None:
         return int(set_by_user)
     # Standalone without spark.executor.cores: an executor takes all cores of its worker, so ask those that run.
-    summaries = spark.sparkContext._jsc.sc().statusStore().executorList(True)  # type: ignore[union-attr]
-    cores_seen = [
-        summaries.apply(i).totalCores() for i in range(summaries.size()) if summaries.apply(i).id() != "driver"
-    ]
+    if not (cores_seen := _registered_cores(spark)):
+        spark.sparkContext.parallelize([0], 1).count()  # when it is done, there is one
+        cores_seen = _registered_cores(spark)
     if not cores_seen:
         raise UserError("no executor is registered and spark.executor.cores is not set; set spark.executor.cores")
     return min(cores_seen)
+
+
+def _registered_cores(spark: SparkSession) -> list[int]:
+    """Cores of each executor that has registered with the driver."""
+    listed = spark.sparkContext._jsc.sc().statusStore().executorList(True)  # type: ignore[union-attr]
+    executors = [listed.apply(i) for i in range(listed.size())]
+    return [executor.totalCores() for executor in executors if executor.id() != "driver"]
 
 
 def task_cpus(spark: SparkSession) -> int:

@@ -18,7 +18,7 @@ SIDECAR = "_elmo.json"
 """Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
 
 
-_OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name != "model_sha256")
+_OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
 
 
 @dataclass(frozen=True)
