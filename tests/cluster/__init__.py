@@ -1,0 +1,1 @@
+"""Tests on clusters of processes, which `scripts/test --cluster` runs; the ordinary run does not."""
