@@ -40,6 +40,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<3"],
+        "package": ["venv-pack2>=0.9,<1"],
         "test": [
             "pytest>=8",
             "pytest-timeout>=2.3",

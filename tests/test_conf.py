@@ -8,6 +8,7 @@ import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -104,16 +105,83 @@ def properties(path: Path) -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
-def test_spark_knows_every_property(root: Path, spark: SparkSession) -> None:
-    """Whether a session starts with them, and has them then, is seen where the README starts one (test_readme.py)."""
-    entry = spark.sparkContext._jvm.org.apache.spark.internal.config.ConfigEntry  # type: ignore[union-attr]
-    known = {row.key for row in spark.sql("SET -v").collect()}
-    names = set(properties(root / "conf" / "local.conf"))
-    unknown = {name for name in {*names, "spark.drivr.memory"} - known if entry.findEntry(name) is None}
-    assert unknown == {"spark.drivr.memory", "spark.master"}  # spark-submit's own, not among Spark's entries
+PROPERTIES = ("local", *(f"{kind}{gpu}" for kind in ("standalone", "yarn", "kubernetes") for gpu in ("", "-gpu")))
+ONLY_SUBMIT = {"spark.master"}
+"""Of spark-submit itself, and not among Spark's entries."""
+OF_A_RESOURCE = re.compile(r"spark\.(driver|executor|task|worker)\.resource\.\w+\.(amount|discoveryScript|vendor)")
+"""https://spark.apache.org/docs/latest/configuration.html#custom-resource-scheduling-and-configuration-overview"""
 
 
-def test_every_property_has_its_reason(root: Path) -> None:
-    paragraphs = (root / "conf" / "local.conf").read_text("utf-8").split("\n\n")
+@pytest.fixture(scope="module")
+def entries(spark: SparkSession) -> Any:
+    """Spark's registry of settings, by name; with those of YARN and Kubernetes, which register when they are loaded."""
+    jvm: Any = spark.sparkContext._jvm
+    for name in ("org.apache.spark.deploy.yarn.config.package$", "org.apache.spark.deploy.k8s.Config$"):
+        jvm.java.lang.Class.forName(name)
+    return jvm.org.apache.spark.internal.config.ConfigEntry
+
+
+def test_every_properties_file_is_here(root: Path) -> None:
+    assert {path.stem for path in (root / "conf").glob("*.conf")} == set(PROPERTIES)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_spark_reads_the_file_as_it_is_meant(root: Path, spark: SparkSession, name: str) -> None:
+    path = root / "conf" / f"{name}.conf"
+    reader: Any = spark.sparkContext._jvm
+    found = scala_map(reader.org.apache.spark.util.Utils.getPropertiesFromFile(str(path)))
+    assert found == properties(path) and found
+
+
+def scala_map(values: Any) -> dict[str, str]:
+    """A map of Scala's as one of Python's."""
+    names = values.keysIterator()
+    found = {}
+    while names.hasNext():
+        name = names.next()
+        found[name] = values.apply(name)
+    return found
+
+
+def empty_conf(spark: SparkSession) -> Any:
+    """A SparkConf of the JVM with nothing in it."""
+    jvm: Any = spark.sparkContext._jvm
+    return jvm.org.apache.spark.SparkConf(False)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_spark_knows_every_property_and_takes_its_value(
+    root: Path, spark: SparkSession, entries: Any, name: str
+) -> None:
+    """Whether a session starts with those of local.conf, and has them then, test_readme.py sees."""
+    conf = empty_conf(spark)
+    for key, value in properties(root / "conf" / f"{name}.conf").items():
+        if key not in ONLY_SUBMIT and not OF_A_RESOURCE.fullmatch(key):
+            entry = entries.findEntry(key)
+            assert entry is not None, f"Spark knows no {key}"
+            conf.set(key, value).get(entry)  # fails where the value is not of the setting's type
+
+
+def test_what_spark_does_not_know_is_found(spark: SparkSession, entries: Any) -> None:
+    assert entries.findEntry("spark.drivr.memory") is None
+    assert entries.findEntry("spark.yarn.maxAppAttempts") is not None
+    assert entries.findEntry("spark.kubernetes.container.image") is not None
+    wrong = empty_conf(spark).set("spark.executor.cores", "many")
+    with pytest.raises(Exception, match="'many' in the config \"spark.executor.cores\" is invalid"):
+        wrong.get(entries.findEntry("spark.executor.cores"))
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_every_property_has_its_reason(root: Path, name: str) -> None:
+    paragraphs = (root / "conf" / f"{name}.conf").read_text("utf-8").split("\n\n")
     for paragraph in paragraphs:
         assert paragraph.startswith("#"), f"a comment that says why comes first: {paragraph!r}"
+
+
+@pytest.mark.parametrize("kind", ["standalone", "yarn", "kubernetes"])
+def test_a_file_for_gpus_differs_in_what_is_about_gpus(root: Path, kind: str) -> None:
+    with_gpus, without = (properties(root / "conf" / f"{kind}{gpu}.conf") for gpu in ("-gpu", ""))
+    changed = {key for key in without.keys() | with_gpus.keys() if without.get(key) != with_gpus.get(key)}
+    added = {key for key in changed if ".resource.gpu." in key}
+    assert with_gpus["spark.executor.resource.gpu.amount"] == "1"
+    assert changed - added <= {"spark.executor.cores", "spark.cores.max"}

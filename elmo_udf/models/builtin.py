@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from elmo_udf.models import store, untrained
@@ -19,7 +20,8 @@ MINI_NOTE = (
 
 
 def _mini() -> Model:
-    return dataclasses.replace(store.load(MINI_FILE), handle=MINI, note=MINI_NOTE)
+    with as_file(files(__package__) / "mini" / MINI_FILE.name) as path:  # also from a zip of --py-files
+        return dataclasses.replace(store.load(path), handle=MINI, note=MINI_NOTE)
 
 
 MODELS: dict[str, Callable[[], Model]] = {MINI: _mini, untrained.HANDLE: untrained.make}
