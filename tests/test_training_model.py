@@ -12,6 +12,7 @@ from elmo_udf.training.initial import initial_arrays
 from elmo_udf.training.language_model import SOFTMAX, LanguageModel
 from elmo_udf.training.optimizer import Adagrad, Adam, Schedule
 from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.sampled_softmax import sampled_softmax_losses
 from elmo_udf.training.trainer import Trainer
 from elmo_udf.training.vocabulary import Vocabulary
 from elmo_udf.training.windows import Streams
@@ -140,6 +141,31 @@ def test_sampled_loss_of_all_words_is_near_the_full_one() -> None:
         for _ in range(20)
     ]
     assert abs(np.mean(draws) - full) < 0.15 * full
+
+
+def test_sampled_losses_and_gradients_are_those_of_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    random = np.random.default_rng(2)
+    kernel, bias = (tf.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((50, 8), (50,)))
+    inputs = tf.Variable(random.normal(size=(300, 8)).astype(np.float32))
+    labels = tf.constant(random.integers(0, 50, 300))
+    weights = tf.constant(random.normal(size=300).astype(np.float32))  # losses don't count alike
+    drawn = tf.random.log_uniform_candidate_sampler(labels[:, None], 1, 20, True, 50)
+    assert 0 < np.isin(labels, drawn.sampled_candidates).sum() < 300, "labels are drawn, and are not"
+    monkeypatch.setattr(tf.random, "log_uniform_candidate_sampler", lambda *args, **kwargs: drawn)
+    results = []
+    for own in (True, False):
+        with tf.GradientTape() as tape:
+            if own:
+                losses = sampled_softmax_losses(kernel, bias, inputs, labels, 20)
+            else:
+                losses = tf.nn.sampled_softmax_loss(kernel, bias, labels[:, None], inputs, 20, 50, sampled_values=drawn)
+            total = tf.reduce_sum(losses * weights)
+        gradients = tape.gradient(total, [inputs, kernel, bias])
+        results.append([losses.numpy(), *(tf.convert_to_tensor(gradient).numpy() for gradient in gradients)])
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("own", "theirs"), [(Adam, "Adam"), (Adagrad, "Adagrad")])

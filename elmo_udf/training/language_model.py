@@ -14,6 +14,7 @@ import numpy as np
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 from elmo_udf.network.bilm import BiLM
 from elmo_udf.network.weights import DIRECTIONS
+from elmo_udf.training.sampled_softmax import sampled_softmax_losses
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -113,33 +114,17 @@ class LanguageModel:
     def sampled_losses(
         self, outputs: list[tf.Tensor], targets: tf.Tensor, n_drawn: int, dropout: float
     ) -> list[tf.Tensor]:
-        """Sampled softmax (Jean et al. 2015): outputs 2 x (T, B, P), targets (2, T, B) -> losses 2 x (T * B,).
+        """Sampled softmax: outputs 2 x (T, B, P), targets (2, T, B) -> losses 2 x (T * B,).
 
-        The K words drawn from a log-uniform distribution over the ranks of frequency serve both directions.
+        The K words drawn serve both directions.
         """
         import tensorflow as tf
 
-        n_drawn = min(n_drawn, self.n_words)
-        labels = tf.cast(tf.reshape(targets, (len(outputs), -1, 1)), tf.int64)  # (2, T * B, 1)
-        drawn = tf.random.log_uniform_candidate_sampler(
-            tf.reshape(labels, (-1, 1)), num_true=1, num_sampled=n_drawn, unique=True, range_max=self.n_words
-        )
-        losses = []
-        # How often each label is expected among the words drawn: its part of the logit is corrected by it.
-        for output, label, expected in zip(
-            outputs, tf.unstack(labels), tf.split(drawn.true_expected_count, len(outputs)), strict=True
-        ):
-            losses.append(
-                tf.nn.sampled_softmax_loss(
-                    *(self.variables[name] for name in SOFTMAX),
-                    label,
-                    _dropped(tf.reshape(output, (-1, self.options.projection_dim)), dropout),
-                    n_drawn,
-                    self.n_words,
-                    sampled_values=(drawn.sampled_candidates, expected, drawn.sampled_expected_count),
-                )
-            )
-        return losses
+        kernel, bias = (self.variables[name] for name in SOFTMAX)
+        inputs = _dropped(tf.reshape(tf.stack(outputs), (-1, self.options.projection_dim)), dropout)
+        labels = tf.cast(tf.reshape(targets, (-1,)), tf.int64)
+        losses = sampled_softmax_losses(kernel, bias, inputs, labels, min(n_drawn, self.n_words))
+        return tf.split(losses, len(outputs))
 
     def full_losses(self, outputs: list[tf.Tensor], targets: tf.Tensor) -> list[tf.Tensor]:
         """−log of the probability of every target (Peters et al. 2018, section 3.1): 2 x (T, B, P) -> 2 x (T, B)."""
