@@ -9,6 +9,10 @@ from elmo_udf.errors import UserError
 from elmo_udf.text.languages import check_language
 
 
+MAX_K = 1000
+"""Most neighbors a row may be asked for: lists of so many are kept for every row of a task."""
+
+
 def option(help: str, default: Any = MISSING, positional: bool = False) -> Any:
     """A dataclass field with the sentence that documents it in ``--help`` and in the TOML file."""
     metadata = {"help": help, "positional": positional}
@@ -111,17 +115,28 @@ class EmbedOptions(ModelOptions, JobOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityOptions(JobOptions):
+class SimilarityOptions(CorrectionOptions, JobOptions):
     """Options of jobs/similarity.py."""
 
-    kind: Literal["topk", "pairs", "matrix"] = option(
-        "topk: each document's k nearest; pairs: all above a threshold; matrix: all against all", positional=True
+    kind: Literal["topk", "pairs", "matrix", "groups"] = option(
+        "topk: each document's k nearest; pairs: all above a threshold; matrix: all against all; groups: of documents "
+        "that such pairs connect",
+        positional=True,
     )
     embeddings: str = option("path or URI of an embedding table, ours or any Parquet with an id and an array of floats")
     output: str = option("path or URI of the result (Parquet)")
-    against: str | None = option("compare with this table instead of with itself", None)
+    against: str | None = option("compare with this table instead of with itself (not groups)", None)
     k: int = option("neighbors of a document (topk)", 10)
-    threshold: float = option("least cosine of a pair (pairs)", 0.9)
+    threshold: float = option("least cosine of a pair (pairs, groups)", 0.9)
+    max_pairs: int | None = option(
+        "end before anything is compared where a sample says that there are more pairs (pairs, groups)", None
+    )
+    update: str | None = option(
+        "an earlier result of the same options, for the table as it was: compare only what is new (topk, pairs)", None
+    )
+    correction: str | None = option("correct vectors as in this earlier result, instead of a correction fit now", None)
+    csv: str | None = option("write the matrix, if it is small, to this file as well", None)
+    plot: str | None = option("draw a heatmap (matrix) or a histogram of the cosines to this PNG file", None)
     id_column: str = option("column that identifies a document", "id")
     embedding_column: str = option("column with the vector", "embedding")
     block_rows: int | None = option("rows of a block; by default from the width of the vectors", None)
@@ -129,12 +144,26 @@ class SimilarityOptions(JobOptions):
     mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise UserError(f"k is {self.k}, expected at least 1")
+        super().__post_init__()
+        if not 1 <= self.k <= MAX_K:
+            raise UserError(f"k is {self.k}, expected 1 to {MAX_K:,}")
         if not -1 <= self.threshold <= 1:
             raise UserError(f"threshold is {self.threshold}, expected a cosine between -1 and 1")
-        if self.block_rows is not None and self.block_rows < 1:
-            raise UserError(f"block_rows is {self.block_rows}, expected at least 1")
+        for name in ("block_rows", "max_pairs"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise UserError(f"{name} is {value}, expected at least 1")
+        self._check_kind()
+        if self.correction is not None and (self.correction_name != "none" or self.update is not None):
+            other = "--update" if self.update is not None else self.correction_name
+            raise UserError(f"--correction and {other} both say how to correct vectors; expected one; leave one out")
+
+    def _check_kind(self) -> None:
+        """Refuse options that mean nothing for the kind."""
+        kinds = {"against": "topk, pairs and matrix", "max_pairs": "pairs and groups", "update": "topk and pairs"}
+        for name, fit in (kinds | {"csv": "matrix"}).items():
+            if getattr(self, name) is not None and self.kind not in fit:
+                flag = "--" + name.replace("_", "-")
+                raise UserError(f"{flag} is for {fit}, and this is {self.kind}; leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)

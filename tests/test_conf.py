@@ -96,7 +96,7 @@ def test_what_else_is_positional_can_be_in_the_file(tmp_path: Path) -> None:
     config.write_text('kind = "pairs"\nembeddings = "vectors"\noutput = "pairs"\n', "utf-8")
     assert parse(SimilarityOptions, ["--config", str(config)]).kind == "pairs"
     assert parse(SimilarityOptions, ["topk", "--config", str(config)]).kind == "topk"
-    with pytest.raises(UserError, match=r"missing topk\|pairs\|matrix, --embeddings; give"):
+    with pytest.raises(UserError, match=r"missing topk\|pairs\|matrix\|groups, --embeddings; give"):
         parse(SimilarityOptions, ["--output", "pairs"])
 
 

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from elmo_udf.options import CorrectionOptions
 from elmo_udf.similarity.correction import Correction, Moments, check_correction, fit_correction
 from elmo_udf.similarity.fit import CORRECTION, fit_on_table, read_correction, write_correction
+from elmo_udf.similarity.sums import ExactSums, Grid
 from tests.refusals import refused
 
 
@@ -93,6 +94,44 @@ def test_file(options: dict[str, object]) -> None:
     np.testing.assert_array_equal(again.apply(vectors), correction.apply(vectors))
 
 
+@pytest.mark.parametrize("options", [{"center": True}, {"remove_components": 3}, {"whiten": 20}])
+def test_a_row_is_corrected_as_if_it_were_alone(options: dict[str, object]) -> None:
+    """To the last bit, whatever rows are beside it: blocks are cut differently in every run."""
+    vectors = anisotropic(700, 40).astype(np.float32)
+    correction = fit(vectors, **options)
+    whole = correction.apply(vectors)
+    for part in (slice(3, 4), slice(100, 371), slice(255, 700)):
+        assert np.array_equal(correction.apply(vectors[part]), whole[part])
+
+
+def test_of_what_is_taken_away_nothing_remains() -> None:
+    """Not rounding errors, which would have a direction like any vector."""
+    vectors = np.repeat([[0.1, 0.7, 0.3]], 3, axis=0)
+    assert not fit(vectors, center=True).apply(vectors).any()
+    plane = anisotropic(50, 2) @ np.random.default_rng(2).standard_normal((2, 5))  # they differ in two directions only
+    assert not fit(plane, remove_components=2).apply(plane).any()
+    assert fit(plane, remove_components=1).apply(plane).any(axis=1).all()
+
+
+def test_sums_do_not_depend_on_the_order_or_the_pieces() -> None:
+    """Whole numbers, compared with Python's own; then as moments, with those of plain float64."""
+    vectors = anisotropic(5000, 7).astype(np.float32)  # more than one chunk
+    grid = Grid.of(vectors[11], float(np.abs(vectors).max()))
+    whole = ExactSums.of(vectors, grid)
+    pieces = [ExactSums.of(part, grid) for part in np.split(vectors[::-1], [1, 3, 2900])]
+    mixed = pieces[2] + pieces[0] + (pieces[3] + pieces[1])
+    again = ExactSums.from_bytes(whole.to_bytes(), 7)
+    for other in (mixed, again):
+        assert np.array_equal(other.products, whole.products) and np.array_equal(other.total, whole.total)
+    steps = np.rint(np.ldexp(vectors - grid.pilot, -grid.exponent)).astype(np.int64).astype(object)
+    high, low = whole.products.astype(object)
+    assert (steps.T @ steps == high * 2**42 + low).all()
+    expected, found = Moments.of(vectors), whole.moments(grid)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-10)
+    np.testing.assert_allclose(found.scatter, expected.scatter, rtol=1e-8)
+    assert found.n == again.moments(grid).n == 5000
+
+
 def test_mistakes() -> None:
     vectors = anisotropic()
     with refused("remove_components is 2 and whiten 3", "expected one of them"):
@@ -122,12 +161,14 @@ def test_fit_on_a_table(spark: SparkSession, tmp_path: Path) -> None:
     rows += [(100, None), (101, [1.0, float("nan"), 1.0, 1.0, 1.0]), (102, []), (103, [1.0, None, 1.0, 1.0, 1.0])]
     table = spark.createDataFrame(rows, "id int, embedding array<float>")
     options = CorrectionOptions(remove_components=2)
-    expected = fit(vectors, remove_components=2)
+    expected, fits = fit(vectors, remove_components=2), []
     for spread in (table.coalesce(1), table.repartition(3, F.col("id") % 2)):
         found = fit_on_table(spread, options, "table 'x'")
         assert found is not None and found.n == 60
-        np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
-        np.testing.assert_allclose(found.components, expected.components, atol=1e-10)
+        np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-10)
+        np.testing.assert_allclose(found.components, expected.components, atol=1e-8)
+        fits.append(found.to_bytes())
+    assert fits[0] == fits[1]  # to the last bit
     assert found is not None
     write_correction(spark, found, str(tmp_path))
     for path in (tmp_path, tmp_path / CORRECTION):

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "network": {"errors", "text", "models"},
     "spark": {"errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
-    "similarity": {"errors", "options", "text", "spark", "embedding"},
+    "similarity": {"errors", "options", "plots", "text", "spark", "embedding"},
     "comparison": {"errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
     "evaluation": {
         *("errors", "options", "plots", "text", "models", "network", "spark", "embedding", "similarity"),
@@ -52,7 +52,10 @@ SPARK_FACING = {
     "embedding": {"corpus", "device", "loaded", "plan", "records", "rows", "stats", "udf"},
     "evaluation": {"agreement", "baselines", "correlations", "cosines", "inputs", "job", "pairs", "staged", "texts"},
     "words": {"find", "senses"},
-    "similarity": {"compare", "fit", "job", "join", "pack", "query", "sentences", "tables"},
+    "similarity": {
+        *("answers", "compare", "corrected", "explain", "fit", "groups", "job", "join", "pack", "pictures", "previous"),
+        *("query", "sample", "sentences", "tables", "update"),
+    },
     "study": {"job", "texts", "tokens", "trials"},
     "training": {"corpus", "job", "workers"},
 }

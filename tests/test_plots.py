@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS, shortened, similar_side_by_side, similarity_heatmap
+from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS, alike, shortened, similar_side_by_side, similarity_heatmap
+from elmo_udf.plots.histogram import cosine_histogram
 
 
 def clustered(n: int, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +35,28 @@ def test_picture_has_labels_and_colours(tmp_path: Path, n: int) -> None:
     edges = np.concatenate([pixels[:4, :, :3].ravel(), pixels[-4:, :, :3].ravel(), pixels[:, :4, :3].ravel()])
     assert (edges == 1).all(), "nothing is cut off at the border"
     assert (tmp_path / "picture.png").stat().st_size < 200_000
+
+
+def test_a_matrix_of_two_tables_has_names_on_both_sides(tmp_path: Path) -> None:
+    cosines, cluster = clustered(30, 3)
+    part = cosines[:, :12]
+    similarity_heatmap([f"row {i}" for i in range(30)], part, tmp_path / "two.png", "Two", [f"c{i}" for i in range(12)])
+    assert imread(tmp_path / "two.png").shape[0] > 400
+    order = alike(part)
+    assert sorted(order) == list(range(30)) and (np.diff(cluster[order]) != 0).sum() == 2
+
+
+@pytest.mark.parametrize("extra", [{}, {"threshold": 0.5}, {"kept": True}])
+def test_histogram(tmp_path: Path, extra: dict[str, object]) -> None:
+    edges = np.linspace(-1, 1, 2001)
+    counts = np.histogram(np.random.default_rng(0).normal(0.3, 0.1, 100_000), edges)[0]
+    if extra.get("kept"):
+        extra = {"kept": ("of the nearest", np.where(edges[:-1] > 0.55, counts, 0))}
+    cosine_histogram(edges, counts, tmp_path / "h.png", "Cosines", **extra)  # type: ignore[arg-type]
+    pixels = imread(tmp_path / "h.png")
+    assert 400 <= pixels.shape[0] <= 700 and 700 <= pixels.shape[1] <= 1100
+    assert (pixels[:4, :, :3] == 1).all() and len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
+    cosine_histogram(edges, np.zeros(2000), tmp_path / "none.png", "No pairs")
 
 
 def test_clusters_come_side_by_side() -> None:

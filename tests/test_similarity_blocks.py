@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from elmo_udf.similarity.blocks import Block, Folder, Stripe, ranks_of
 from elmo_udf.similarity.cosine import Rows, exact_block
-from elmo_udf.similarity.cost import Cluster, Shape, stripe_bytes
-from elmo_udf.similarity.plan import MEMORY_MIB, check_matrix_size, make_plan, stripes_of, super_tiles
+from elmo_udf.similarity.cost import MEMORY_MIB, Cluster, Shape, stripe_bytes
+from elmo_udf.similarity.plan import check_matrix_size, make_plan, matrix_tasks, stripes_of, super_tiles
 from elmo_udf.similarity.vectors import default_block_rows, pack_batches
 from tests.refusals import refused
 
@@ -171,6 +171,11 @@ def test_a_task_stays_within_the_memory_of_a_worker(n_left: int, n_right: int | 
 def test_a_small_problem_is_one_task_and_a_large_one_keeps_all_slots_busy() -> None:
     small = make_plan(Shape(2000, None, 1024, 4, 10), Cluster(slots=64, task_cpus=1))
     assert small.n_left == 1 and len(super_tiles(small.n_left, None)) == 1
+    for cluster in (Cluster(slots=1, task_cpus=8), Cluster(slots=64, task_cpus=8)):
+        plan = make_plan(Shape(30_000, None, 1024, 4, 10), cluster)
+        assert len(super_tiles(plan.n_left, plan.n_right)) == 1  # one process is done before a cluster has begun
+        assert matrix_tasks(Shape(5000, None, 1024, 4, 0), cluster) == 1
+    assert matrix_tasks(Shape(20_000, None, 1024, 4, 0), Cluster(slots=64, task_cpus=1)) == 128
     large = make_plan(Shape(1_000_000, None, 1024, 4, 10), Cluster(slots=64, task_cpus=1))
     ideal = 1024 * 1e12 / 60e9 / 64
     assert ideal < large.seconds < 1.6 * ideal
@@ -181,12 +186,13 @@ def test_the_plan_in_numbers() -> None:
     assert plan.explain() == {
         "rows": 1000,
         "width": 100,
-        "stripe_rows": 250,
+        "super_tile": "250 x 250 rows",
         "tasks": 10,
         "gflop": 0.1,
         "mib_written_to_blocks": 0.381,
         "mib_read_from_blocks": 1.526,  # every stripe four times
         "partial_rows_at_most": 40_000,
+        "mib_shuffled": 1.564,  # 40 bytes of each of these and of each row
         "worker_mib_at_most": 1,
         "seconds_estimated": pytest.approx(1.0, abs=0.2),
     }

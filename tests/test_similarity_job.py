@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.image import imread
 
 from elmo_udf.cli import run_job
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity import plan
+from elmo_udf.similarity import pictures, plan
 from elmo_udf.similarity.job import compare_tables
 
 VECTORS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 2, 0], [-1, 0, 3]], np.float32)
@@ -66,7 +68,9 @@ def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -
     report = json.loads(report_path.read_text("utf-8"))
     assert report["status"] == "ok" and report["rows"] == 5 and report["rows_out"] == 10 and report["blocks"] >= 3
     sidecar = json.loads((out / "_elmo.json").read_text("utf-8"))
-    assert sidecar == {"table": "topk", "embeddings": documents, "k": 2}
+    assert sidecar == {"table": "topk", "embeddings": documents, "k": 2, "correction": "none"}
+    assert pq.read_table(out / "_rows").column_names == ["id", "digest"]  # which readers above have skipped
+    assert report["cosine_quantiles"]["0"] == 0.0 and report["cosine_quantiles"]["1"] == 1.0
     assert {path.name for path in tmp_path.iterdir()} == {"documents.parquet", "near", "report.json"}  # nothing staged
 
 
@@ -97,16 +101,27 @@ def test_matrix_with_its_ids(spark: Any, documents: str, tmp_path: Path) -> None
 
 
 def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
-    for kind, said in (("topk", "blocks_at_least"), ("pairs", "gflop"), ("matrix", "columns")):
-        assert run(spark, kind, *columns(documents), "--output", tmp_path / "out", "--dry-run") == 0
-        assert said in capsys.readouterr().out
+    for kind in ("topk", "pairs", "matrix"):
+        assert run(spark, kind, *columns(documents), "--output", tmp_path / "out", "--dry-run", "--center") == 0
+        out = capsys.readouterr().out
+        for name in (
+            "gflop",
+            "mib_read_from_blocks",
+            "mib_shuffled",
+            "super_tile",
+            "tasks",
+            "slots",
+            "blocks_at_least",
+        ):
+            assert f"\n{name} " in out, name
+        assert ("partial_rows_at_most" in out) == (kind == "topk")
     assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]
 
 
 @pytest.mark.parametrize(
     ("flags", "line"),
     [
-        (["--k", "0"], "error: k is 0, expected at least 1"),
+        (["--k", "0"], "error: k is 0, expected 1 to 1,000"),
         (["--embeddings", "/nowhere"], "error: table '/nowhere' does not exist"),
         (["--id-column", "id"], "has no column 'id'; found key, vector, other; name one with --id-column"),
         (["--embedding-column", "other"], "embedding column 'other' is bigint, expected array<float>"),
@@ -137,6 +152,175 @@ def test_a_matrix_is_refused_before_the_work(
     monkeypatch.setattr(plan, "MAX_MATRIX_CELLS", 24)
     assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "out") == 2
     assert "a matrix of 5 x 5 is too large" in capsys.readouterr().err
+
+
+def near_duplicates() -> tuple[list[str], np.ndarray]:
+    """Ids and vectors (90, 8): thirty times three that differ little, all with much in common, in no order."""
+    random = np.random.default_rng(6)
+    vectors = np.repeat(random.standard_normal((30, 8)), 3, axis=0) + 0.05 * random.standard_normal((90, 8)) + 3
+    order = random.permutation(90)
+    return [f"d{i:02}" for i in order], vectors[order].astype(np.float32)
+
+
+def write_documents(path: Path, n_files: int) -> str:
+    """The near duplicates in so many files; other files, other order."""
+    path.mkdir()
+    ids, vectors = near_duplicates()
+    order = np.random.default_rng(n_files).permutation(90)
+    for number, part in enumerate(np.array_split(order, n_files)):
+        values = {"id": [ids[i] for i in part], "embedding": vectors[part].tolist()}
+        pq.write_table(
+            pa.table(values, pa.schema({"id": pa.string(), "embedding": pa.list_(pa.float32())})),
+            path / f"{number}.parquet",
+        )
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The same table, in one file and in four."""
+    folder = tmp_path_factory.mktemp("twice")
+    return write_documents(folder / "one", 1), write_documents(folder / "four", 4)
+
+
+@pytest.mark.parametrize("correction", ["--center", "--remove-components=2", "--whiten=5"])
+def test_groups_of_corrected_vectors_whatever_the_partitions(
+    spark: Any, twice: tuple[str, str], tmp_path: Path, correction: str
+) -> None:
+    """The same table from one file and from four; the correction's file has the same bytes."""
+    reports = []
+    for name, table, rows in zip("ab", twice, (2048, 16), strict=True):
+        flags = ["groups", "--embeddings", table, "--output", tmp_path / name, "--threshold", 0.9, correction]
+        code = run(spark, *flags, "--block-rows", rows, "--report", tmp_path / f"{name}.json")
+        assert code == 0
+        reports.append(json.loads((tmp_path / f"{name}.json").read_text("utf-8")))
+    a, b = (pq.read_table(tmp_path / name) for name in "ab")
+    assert a.equals(b) and a.column_names == ["id", "group_id", "size", "cosine"]
+    assert (tmp_path / "a" / "_correction.npz").read_bytes() == (tmp_path / "b" / "_correction.npz").read_bytes()
+    names = ("groups", "pairs", "rows_out", "cosine_quantiles", "correction")
+    assert {name: reports[0][name] for name in names} == {name: reports[1][name] for name in names}
+    assert reports[0]["correction_fit_on"] == 90 and reports[0]["groups"] >= 25
+    ids, vectors = near_duplicates()
+    wide = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
+    if correction == "--center":  # as numpy has it: neighbors of neighbors, by powers of the matrix of pairs
+        unit = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+        near = np.round(unit @ unit.T, 6) >= 0.9
+        reached = np.linalg.matrix_power(near.astype(float), 90) > 0
+        sizes = {ids[i]: int(row.sum()) for i, row in enumerate(reached) if row.sum() > 1}
+        assert {row["id"]: row["size"] for row in a.to_pylist()} == sizes
+
+
+def test_both_tables_get_the_correction_of_the_one_that_is_searched(
+    spark: Any, twice: tuple[str, str], tmp_path: Path
+) -> None:
+    """Fit on the table of --against, or stored there before: the cosines are those of plain numpy."""
+    ids, vectors = near_duplicates()
+    some = tmp_path / "some.parquet"
+    pq.write_table(pa.table({"id": ids[:20], "embedding": vectors[:20].tolist()}), some)
+    flags = ["topk", "--embeddings", some, "--against", twice[1], "--k", 4, "--output"]
+    assert run(spark, *flags, tmp_path / "fit", "--remove-components", 1) == 0
+    assert run(spark, *flags, tmp_path / "stored", "--correction", tmp_path / "fit") == 0
+    found = pq.read_table(tmp_path / "fit")
+    assert found.equals(pq.read_table(tmp_path / "stored"))
+    centred = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
+    component = np.linalg.svd(centred, full_matrices=False)[2][0]
+    corrected = centred - np.outer(centred @ component, component)
+    unit = corrected / np.linalg.norm(corrected, axis=1, keepdims=True)
+    expected = np.sort(unit[:20] @ unit.T, axis=1)[:, ::-1][np.argsort(ids[:20]), :4]
+    np.testing.assert_allclose(found["cosine"].to_numpy().reshape(20, 4), expected, atol=2e-6)
+
+
+def test_too_many_pairs_end_the_run_before_anything_is_written(
+    spark: Any, twice: tuple[str, str], tmp_path: Path, capsys: Any
+) -> None:
+    """All rows are in the sample here, so that the numbers are exact; and the threshold that is named does fit."""
+    flags = ["--embeddings", twice[0], "--output", tmp_path / "out"]
+    assert run(spark, "pairs", *flags, "--threshold", 0.5, "--max-pairs", 100) == 2
+    said = capsys.readouterr().err
+    ids, vectors = near_duplicates()
+    wide = vectors.astype(np.float64)
+    unit = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    cosines = (unit @ unit.T)[np.triu_indices(len(ids), 1)]
+    assert f"about {(cosines >= 0.5).sum():,} pairs reach threshold 0.5, and max_pairs is 100; --threshold " in said
+    threshold = float(said.partition("--threshold ")[2].split()[0])
+    assert (cosines >= threshold).sum() <= 100 < (cosines >= threshold - 2e-4).sum()
+    assert list(tmp_path.iterdir()) == []
+    report = tmp_path / "report.json"
+    assert run(spark, "pairs", *flags, "--threshold", threshold, "--max-pairs", 100, "--report", report) == 0
+    assert json.loads(report.read_text("utf-8"))["pairs_estimated"] == len(pq.read_table(tmp_path / "out"))
+
+
+def test_pictures_and_csv(spark: Any, documents: str, twice: tuple[str, str], tmp_path: Path) -> None:
+    small = ["--csv", tmp_path / "m.csv", "--plot", tmp_path / "new" / "m.png"]
+    assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "matrix", *small) == 0
+    rows = list(csv.reader((tmp_path / "m.csv").open(encoding="utf-8", newline="")))
+    matrix = pq.read_table(tmp_path / "matrix").to_pylist()
+    assert rows[0] == ["id", *IDS] and [row[0] for row in rows[1:]] == IDS
+    assert [[float(cell) for cell in row[1:]] for row in rows[1:]] == [
+        [round(value, 6) for value in row["cosines"]] for row in matrix
+    ]
+    for kind, output in (("topk", "near"), ("groups", "groups")):
+        picture = tmp_path / f"{kind}.png"
+        assert run(spark, kind, "--embeddings", twice[0], "--output", tmp_path / output, "--plot", picture) == 0
+    for path in ("new/m.png", "topk.png", "groups.png"):
+        pixels = imread(tmp_path / path)
+        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
+
+
+def test_a_matrix_that_is_too_large_to_look_at(
+    spark: Any, documents: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MAX_CSV_CELLS", 24)
+    monkeypatch.setattr(pictures, "MAX_DRAWN", 4)
+    flags = ["matrix", *columns(documents), "--output", tmp_path / "out"]
+    for more, words in (
+        (["--csv", tmp_path / "a.csv"], "5 x 5 is too large for --csv, expected at most 24 cells"),
+        (["--plot", tmp_path / "a.png"], "5 x 5 can't be drawn, expected 2 to 4 rows and columns"),
+        (["--plot", tmp_path / "a.pdf"], "does not end with .png"),
+        (["--csv", tmp_path / "a.tsv"], "does not end with .csv"),
+    ):
+        assert run(spark, *flags, *more) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]
+
+
+def test_a_vector_of_which_the_correction_leaves_nothing(spark: Any, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "equal.parquet"
+    pq.write_table(pa.table({"id": [1, 2, 3], "embedding": [[0.1, 0.7]] * 3}), path)
+    assert run(spark, "pairs", "--embeddings", path, "--output", tmp_path / "out", "--center") == 2
+    assert "3 rows of whose vector the correction leaves nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["topk", "--k", "1001"], "k is 1001, expected 1 to 1,000"),
+        (["groups", "--against", "x"], "--against is for topk, pairs and matrix, and this is groups"),
+        (["topk", "--max-pairs", "5"], "--max-pairs is for pairs and groups, and this is topk"),
+        (["pairs", "--max-pairs", "0"], "max_pairs is 0, expected at least 1"),
+        (["matrix", "--update", "x"], "--update is for topk and pairs, and this is matrix"),
+        (["pairs", "--csv", "x.csv"], "--csv is for matrix, and this is pairs"),
+        (["pairs", "--center", "--correction", "x"], "--correction and center both say"),
+        (["pairs", "--update", "y", "--correction", "x"], "--correction and --update both say"),
+        (["pairs", "--whiten", "2", "--remove-components", "1"], "expected one of them"),
+    ],
+)
+def test_options_that_make_no_sense(spark: Any, capsys: Any, flags: list[str], line: str) -> None:
+    assert run(spark, *flags, "--embeddings", "e", "--output", "o") == 2
+    said = capsys.readouterr().err
+    assert f"error: {line}" in said and said.count("\n") == 1
+
+
+def test_a_correction_that_does_not_fit_is_refused_before_the_work(
+    spark: Any, documents: str, twice: tuple[str, str], tmp_path: Path, capsys: Any
+) -> None:
+    assert run(spark, "topk", *columns(documents), "--output", tmp_path / "out", "--whiten", 4) == 2
+    assert "whiten-4 needs 4 components, and vectors are 3 wide" in capsys.readouterr().err
+    assert run(spark, "topk", "--embeddings", twice[0], "--output", tmp_path / "near", "--center", "--k", 1) == 0
+    code = run(spark, "topk", *columns(documents), "--output", tmp_path / "out", "--correction", tmp_path / "near")
+    assert code == 2 and "are 3 wide, and correction center was fit on vectors 8 wide" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_script_explains_itself_without_spark(root: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,26 +14,47 @@ MAX_LABELS = 80  # more would overlap at a readable size
 MAX_LABEL_CHARACTERS = 40
 
 
-def similarity_heatmap(ids: Sequence[str], cosines: np.ndarray, path: str | Path, title: str) -> None:
+def similarity_heatmap(
+    ids: Sequence[str], cosines: np.ndarray, path: str | Path, title: str, column_ids: Sequence[str] | None = None
+) -> None:
     """Draw a matrix of cosines, rows and columns in an order that puts similar documents side by side.
 
-    ids: n names, shown at the rows where n is at most ``MAX_LABELS`` (the columns are in the same order).
-    cosines: (n, n) float, symmetric, n >= 2. The colours span its least value to its greatest.
+    ids: n names, shown at the rows where n is at most ``MAX_LABELS``.
+    cosines: (n, m) float, n and m >= 2. The colours span its least value to its greatest.
+    column_ids: m names. Without them the columns are the rows: the matrix is symmetric, and both have one order.
     """
-    order = similar_side_by_side(cosines)
-    n = len(order)
-    inches = float(np.clip(0.17 * n, 4, 9))
-    figure = new_figure(inches + 4, inches + 1)
+    order = similar_side_by_side(cosines) if column_ids is None else alike(cosines)
+    columns = order if column_ids is None else alike(cosines.T)
+    n, m = cosines.shape
+    width, height = (float(np.clip(0.17 * size, 4, 9)) for size in (m, n))
+    figure = new_figure(width + 4, height + 1)
     axes = figure.add_subplot()
-    image = axes.imshow(cosines[np.ix_(order, order)], cmap="viridis", interpolation="nearest")
+    in_order = cosines[np.ix_(order, columns)]
+    square = column_ids is None
+    image = axes.imshow(in_order, cmap="viridis", interpolation="nearest", aspect="equal" if square else "auto")
     figure.colorbar(image, ax=axes, label="cosine", shrink=0.6)
     axes.set_title(title, loc="left", fontsize=10)
-    axes.set_xlabel("columns: the same documents in the same order" if n <= MAX_LABELS else f"{n} documents")
-    axes.set_xticks([])
-    labelled = range(n) if n <= MAX_LABELS else ()
-    axes.set_yticks(labelled, [shortened(ids[order[row]]) for row in labelled], fontsize=8)
+    if column_ids is None:
+        axes.set_xlabel("columns: the same documents in the same order" if n <= MAX_LABELS else f"{n} documents")
+    else:
+        axes.set_xlabel(f"{m} documents of the other table")
+    _label(axes.set_yticks, ids, order, {})
+    _label(axes.set_xticks, column_ids or (), columns if column_ids else (), {"rotation": 90})
     axes.tick_params(length=0)
     save(figure, path)
+
+
+def _label(set_ticks: Callable[..., object], names: Sequence[str], order: Sequence[int] | np.ndarray, how: Any) -> None:
+    shown = range(len(order)) if len(order) <= MAX_LABELS else ()
+    set_ticks(shown, [shortened(names[order[place]]) for place in shown], fontsize=8, **how)
+
+
+def alike(cosines: np.ndarray) -> np.ndarray:
+    """(n,) int: the leaves of an average-linkage tree over the distances of the rows (n, m) of a matrix of cosines."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    leaves: np.ndarray = leaves_list(linkage(cosines, "average", optimal_ordering=True))
+    return leaves
 
 
 def similar_side_by_side(cosines: np.ndarray) -> np.ndarray:

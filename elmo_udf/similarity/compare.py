@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Folder
+from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.cost import Cluster
 from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.pack import check_folder, pack
@@ -25,6 +26,7 @@ def compare(
     names: tuple[str, str] = ("left", "right"),
     block_rows: int | None = None,
     stripe_rows: int | None = None,
+    correction: Correction | None = None,
 ) -> Comparison:
     """Pack a table, to compare its rows with each other, or two tables, to compare every left row with every right.
 
@@ -33,16 +35,14 @@ def compare(
     staging: path or URI of a folder that driver and executors share; blocks and results stay there until you delete it.
     block_rows, stripe_rows: rows of a file (and of a tile of the product) and of what a task holds of one side;
         chosen by default.
+    correction: what is done to all vectors first (``elmo_udf.similarity.fit``).
 
     Raises UserError for tables that can't be compared, and for a folder that is not shared.
     """
     sides = sides_of(left, right, id_column, embedding_column, names)
-    spark = left.sparkSession
-    files.make_folder(spark, staging)
-    folder = Folder(str(files.hadoop_path(spark, staging)[1].toString()))
-    cluster = cluster_of(spark)
-    check_folder(spark, folder, min(cluster.slots, 64))
-    packed = [pack(spark, side, folder, block_rows) for side in sides]
+    spark, cluster = left.sparkSession, cluster_of(left.sparkSession)
+    folder = shared_folder(spark, staging, cluster)
+    packed = [pack(spark, side, folder, block_rows, correction) for side in sides]
     widths = {one.width for one in packed}
     if len(widths) > 1:
         raise UserError(
@@ -51,6 +51,14 @@ def compare(
         )
     tile_rows = block_rows or default_block_rows(packed[0].width)
     return Comparison(spark, folder, cluster, sides, tuple(packed), tile_rows, stripe_rows)
+
+
+def shared_folder(spark: SparkSession, path: str, cluster: Cluster) -> Folder:
+    """Make a folder for blocks. Raises UserError where driver and executors don't share it."""
+    files.make_folder(spark, path)
+    folder = Folder(str(files.hadoop_path(spark, path)[1].toString()))
+    check_folder(spark, folder, min(cluster.slots, 64))
+    return folder
 
 
 def cluster_of(spark: SparkSession) -> Cluster:

@@ -21,6 +21,8 @@ from elmo_udf.options import CorrectionOptions
 FORMAT = 1
 _CHUNK_ROWS = 2048
 """Rows whose float64 copy is held at a time."""
+_PRODUCT_ROWS = 256
+_LOST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,19 +89,32 @@ class Correction:
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """Corrected rows, (n, D) -> (n, D') of the same float type; computed in float64, rounded once.
 
-        Raises UserError for vectors of another width.
+        A row's result depends on nothing but the row. Of a vector that lies in what is taken away nothing remains but
+        rounding: it becomes zero. Raises UserError for vectors of another width.
         """
         if vectors.shape[1] != len(self.mean):
             raise UserError(
                 f"correction {self.name} was fit on vectors of width {len(self.mean)}, and these are "
                 f"{vectors.shape[1]} wide; expected equal widths; use the file of this table's own result"
             )
-        centred = vectors - self.mean  # (n, D) float64
+        corrected = np.empty((len(vectors), self.width), vectors.dtype)
+        for start in range(0, len(vectors), _PRODUCT_ROWS):
+            part = vectors[start : start + _PRODUCT_ROWS]
+            corrected[start : start + len(part)] = self._applied(part)
+        return corrected
+
+    def _applied(self, vectors: np.ndarray) -> np.ndarray:
+        """Up to _PRODUCT_ROWS rows, float64. Products always have the same shape: BLAS rounds by it."""
+        result = np.zeros((_PRODUCT_ROWS, len(self.mean)))
+        result[: len(vectors)] = vectors
+        sizes = np.sqrt((result * result).sum(axis=1)) + np.sqrt((self.mean * self.mean).sum())
+        result -= self.mean
         if self._whitens:
-            centred = centred @ (self.components / self.deviations[:, None]).T  # (n, D) -> (n, d)
+            result = result @ self.components.T  # (n, D) -> (n, d)
         elif len(self.components):
-            centred -= centred @ self.components.T @ self.components
-        return centred.astype(vectors.dtype)
+            result -= result @ self.components.T @ self.components
+        result[np.sqrt((result * result).sum(axis=1)) <= _LOST * sizes] = 0
+        return (result / self.deviations if self._whitens else result)[: len(vectors)]
 
     def to_bytes(self) -> bytes:
         """The content of an .npz file."""

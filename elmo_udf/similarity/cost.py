@@ -9,8 +9,12 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_FLOPS_PER_S = 60e9  # of one core, float32
-_CELL_S = 0.5e-9  # to look at one score
+FLOPS_PER_S = 60e9
+"""Of one core, float32."""
+CELL_S = 0.5e-9
+"""To look at one score."""
+MEMORY_MIB = 640
+"""Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
 _BYTES_PER_S = 300e6  # of one task, reading blocks
 _KEPT_S = 2e-6  # to write and merge a partial result
 _TASK_S = 0.2  # to start a task
@@ -20,10 +24,13 @@ _MAX_SIMULATED = 2_000
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the work runs on: tasks at once, and cores of a task."""
+    """What the work runs on: tasks at once, and cores of a task. The rest is about a core, and a task's memory."""
 
     slots: int
     task_cpus: int
+    flops_per_s: float = FLOPS_PER_S
+    cell_s: float = CELL_S
+    memory_mib: int = MEMORY_MIB
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ def stripe_bytes(shape: Shape) -> tuple[int, int]:
 
 def task_seconds(shape: Shape, cluster: Cluster, n_cells: float, n_rows: int) -> float:
     """Seconds that a task takes for so many cells and rows of both stripes together."""
-    products = 2 * shape.width * n_cells / (_FLOPS_PER_S * cluster.task_cpus)
-    rest = n_cells * _CELL_S + n_rows * (shape.row_bytes / _BYTES_PER_S + shape.kept * _KEPT_S)
+    products = 2 * shape.width * n_cells / (cluster.flops_per_s * cluster.task_cpus)
+    rest = n_cells * cluster.cell_s + n_rows * (shape.row_bytes / _BYTES_PER_S + shape.kept * _KEPT_S)
     return _TASK_S + products + rest
 
 

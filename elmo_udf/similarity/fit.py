@@ -1,17 +1,23 @@
-"""Fits a correction on a table of any size, in one distributed pass; keeps it in a small file beside a result."""
+"""Fits a correction on a table of any size, in one pass over its products; keeps it in a small file beside a result.
+
+The correction of a table is the same, to the last bit, whatever its order and partitions (``sums``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from elmo_udf.errors import UserError
 from elmo_udf.options import CorrectionOptions
 from elmo_udf.similarity.correction import Correction, Moments, fit_correction
+from elmo_udf.similarity.sums import ExactSums, Grid
 from elmo_udf.similarity.vectors import examine
 from elmo_udf.spark import files
 from elmo_udf.spark.fetch import fetcher
@@ -33,7 +39,7 @@ def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Cor
     """
     if options.correction_name == "none":
         return None
-    found = table_moments(table.select("id", "embedding"), _by_width)
+    found = _moments_by_width(table.select("id", "embedding"))
     if not found:
         raise UserError(f"{what} has no vectors, expected at least two to fit {options.correction_name} on")
     if len(found) > 1:
@@ -41,6 +47,41 @@ def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Cor
         raise UserError(f"{what} has vectors of different widths: {widths}; expected one width; leave the others out")
     (moments,) = found.values()
     return fit_correction(moments, options)
+
+
+def _moments_by_width(table: DataFrame) -> dict[int, Moments]:
+    """Exact moments of the finite vectors, by their width. Reads the table once for its largest value, once for sums.
+
+    Each task sums its rows (D² times two int64, whatever their number), and the sums are merged on the executors.
+    """
+    largest = F.greatest(F.abs(F.array_max("embedding")), F.abs(F.array_min("embedding")))
+    finite = table.withColumn("largest", largest).where("id IS NOT NULL AND largest < DOUBLE('Infinity')")
+    bound = finite.agg(F.max("largest").alias("largest"), F.min_by("embedding", "id").alias("pilot")).collect()[0]
+    if bound.largest is None:
+        return {}
+    pilot = np.nan_to_num(np.array(bound.pilot, np.float64))  # a NULL among its values is NaN here
+    largest_value = float(bound.largest)
+
+    def grid(width: int) -> Grid:
+        return Grid.of(pilot if len(pilot) == width else np.zeros(width), largest_value)
+
+    def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from threadpoolctl import threadpool_limits
+
+        sums: dict[int, ExactSums] = {}
+        context = TaskContext.get()
+        with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+            for batch in batches:
+                for width, vectors in _by_width(batch).items():
+                    part = ExactSums.of(vectors, grid(width))
+                    sums[width] = sums[width] + part if width in sums else part
+        for width, total in sums.items():
+            yield pa.RecordBatch.from_pylist([{"width": width, "sums": total.to_bytes()}])
+
+    rows = table.mapInArrow(partials, "width long, sums binary").rdd
+    totals = rows.map(lambda row: {row.width: ExactSums.from_bytes(row.sums, row.width)})
+    found = totals.treeAggregate({}, _merged, _merged)
+    return {width: total.moments(grid(width)) for width, total in found.items()}
 
 
 def table_moments(table: DataFrame, vectors_of: VectorsOf) -> dict[str, Moments]:
@@ -89,13 +130,13 @@ def read_correction(spark: SparkSession, path: str) -> Correction:
     return Correction.from_bytes(fetcher(spark)(path).read_bytes(), path)
 
 
-def _by_width(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
+def _by_width(batch: pa.RecordBatch) -> dict[int, np.ndarray]:
     """The finite vectors of a batch with the columns id and embedding, by their width."""
     widths, problems = examine(batch.column("id"), batch.column("embedding"))
     found = {}
     for width in np.unique(widths[problems == ""]):
         rows = batch.column("embedding").filter(pa.array((problems == "") & (widths == width)))
-        found[str(width)] = rows.flatten().to_numpy().reshape(-1, width)
+        found[int(width)] = rows.flatten().to_numpy().reshape(-1, width)
     return found
 
 
@@ -104,6 +145,7 @@ def _unpacked(row: Row) -> dict[str, Moments]:
     return {row.name: Moments(row.n, mean, np.frombuffer(row.scatter).reshape(len(mean), len(mean)))}
 
 
-def _merged(left: dict[str, Moments], right: dict[str, Moments]) -> dict[str, Moments]:
+def _merged(left: dict[Any, Any], right: dict[Any, Any]) -> dict[Any, Any]:
+    """Sums under the same name added up."""
     both = {name: left[name] + right[name] for name in left.keys() & right.keys()}
     return {**left, **right, **both}

@@ -25,8 +25,10 @@ from elmo_udf.similarity.pack import Packed
 from elmo_udf.similarity.plan import (
     Cluster,
     Plan,
+    Shape,
     check_matrix_size,
     make_plan,
+    matrix_tasks,
     stripes_of,
     super_tiles,
 )
@@ -112,15 +114,15 @@ class Comparison:
         """
         left, right = self.packed[0].rows, self.packed[-1].rows
         check_matrix_size(len(left), len(right))
-        tasks: list[Task] = [(stripe, right) for stripe in stripes_of(left, 2 * self.cluster.slots)]
+        n_tasks = matrix_tasks(self._shape(0), self.cluster)
+        tasks: list[Task] = [(stripe, right) for stripe in stripes_of(left, n_tasks)]
         rows = self._run(tasks, matrix_work, self._schema("id").add("cosines", T.ArrayType(T.FloatType())))
         column_ids = [row.id for row in self.packed[-1].ids.orderBy("id").collect()]
         return rows.orderBy("id"), column_ids
 
     def plan(self, kept: int) -> Plan:
         """The division into tasks, where ``kept`` rows are kept a row (0 for pairs)."""
-        shape = shape_of(self.sides, [len(one.rows) for one in self.packed], self.packed[0].width, kept)
-        return make_plan(shape, self.cluster, self.stripe_rows)
+        return make_plan(self._shape(kept), self.cluster, self.stripe_rows)
 
     def tasks(self, kept: int) -> list[Task]:
         """The super-tiles, the largest first: a pair of stripes, or (stripe, None) for a stripe with itself."""
@@ -132,6 +134,9 @@ class Comparison:
             right = stripes_of(self.packed[1].rows, plan.n_right)
             tiles = super_tiles(len(left), len(right))
         return [(left[tile.left], None if tile.right is None else right[tile.right]) for tile in tiles]
+
+    def _shape(self, kept: int) -> Shape:
+        return shape_of(self.sides, [len(one.rows) for one in self.packed], self.packed[0].width, kept)
 
     @property
     def _within(self) -> bool:

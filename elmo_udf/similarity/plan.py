@@ -14,14 +14,12 @@ from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Stripe
 from elmo_udf.similarity.cost import Cluster, Shape, seconds_until_done, stripe_bytes, task_seconds
 
-MEMORY_MIB = 640
-"""Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
-
 MAX_MATRIX_CELLS = 400_000_000
 """20,000 x 20,000: 1.6 GB."""
 MAX_MATRIX_COLUMNS = 100_000
 
-_ONE_TASK_S = 2.0  # work that is not worth dividing
+_ONE_TASK_S = 4.0  # work that is not worth dividing
+_SHUFFLED_BYTES = 40  # of a row's verdict, and of a partial result: two ids of about 16 bytes, and a number
 _MAX_TASKS = 50_000
 
 
@@ -61,15 +59,42 @@ class Plan:
             "rows": shape.n_left,
             **({} if shape.n_right is None else {"rows_against": shape.n_right}),
             "width": shape.width,
-            "stripe_rows": max(self.stripe_rows),
+            "super_tile": "{:,} x {:,} rows".format(*self.stripe_rows),
             "tasks": len(super_tiles(self.n_left, self.n_right)),
             "gflop": round(2 * shape.width * shape.n_cells / 1e9, 3),
             "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
             "mib_read_from_blocks": round(n_loads * shape.row_bytes / 2**20, 3),
             **({"partial_rows_at_most": n_partial} if shape.kept else {}),
+            "mib_shuffled": round((n_rows + n_partial) * _SHUFFLED_BYTES / 2**20, 3),
             "worker_mib_at_most": ceil((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
             "seconds_estimated": round(self.seconds, 1),
         }
+
+
+def explain_matrix(shape: Shape, cluster: Cluster) -> dict[str, object]:
+    """The plan of a matrix in numbers: every task has some of the left rows, and reads the right ones."""
+    n_columns = shape.n_left if shape.n_right is None else shape.n_right
+    n_tasks = matrix_tasks(shape, cluster)
+    n_rows = shape.n_left + (shape.n_right or 0)
+    n_cells = shape.n_left * n_columns
+    return {
+        "rows": shape.n_left,
+        "columns": n_columns,
+        "width": shape.width,
+        "super_tile": f"{ceil(shape.n_left / n_tasks):,} x {n_columns:,} rows",
+        "tasks": n_tasks,
+        "gflop": round(2 * shape.width * n_cells / 1e9, 3),
+        "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
+        "mib_read_from_blocks": round((shape.n_left + n_tasks * n_columns) * shape.row_bytes / 2**20, 3),
+        "mib_shuffled": round((n_rows * _SHUFFLED_BYTES + 4 * n_cells) / 2**20, 3),
+    }
+
+
+def matrix_tasks(shape: Shape, cluster: Cluster) -> int:
+    """Tasks of a matrix: one where dividing it is not worth while. Its products are in float64: twice the work."""
+    n_cells = float(shape.n_left * (shape.n_left if shape.n_right is None else shape.n_right))
+    seconds = task_seconds(shape, cluster, 2 * n_cells, shape.n_left + (shape.n_right or 0))
+    return 1 if seconds <= _ONE_TASK_S else min(shape.n_left, 2 * cluster.slots)
 
 
 def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) -> Plan:
@@ -79,7 +104,7 @@ def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) ->
     """
     if stripe_rows is not None:
         return _plan(shape, cluster, stripe_rows)
-    longest = max(1, MEMORY_MIB * 2**20 // sum(stripe_bytes(shape)))
+    longest = max(1, cluster.memory_mib * 2**20 // sum(stripe_bytes(shape)))
     rows = min(longest, max(shape.n_left, shape.n_right or 0))
     best = _plan(shape, cluster, rows)
     while rows > 64 and best.seconds > _ONE_TASK_S:

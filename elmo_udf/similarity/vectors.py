@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from elmo_udf.similarity.blocks import Folder, new_name
+from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.cosine import scale_rows
 
 PROBLEMS = {
@@ -17,6 +19,7 @@ PROBLEMS = {
     "empty_vector": "with an empty vector",
     "not_finite": "with NULL, NaN or infinity in the vector",
     "zero": "with a zero vector, which has no direction",
+    "zero_corrected": "of whose vector the correction leaves nothing, so that it has no direction",
 }
 """What makes a row unfit to be compared, in the order in which a row's first one is named."""
 
@@ -26,33 +29,57 @@ def default_block_rows(width: int) -> int:
     return min(2048, max(256, (1 << 21) // width))
 
 
-def pack_batches(batches: Iterable[pa.RecordBatch], folder: Folder, block_rows: int | None) -> Iterator[pa.RecordBatch]:
-    """Write the fit rows into blocks of at most ``block_rows``; yield a verdict a row, in order.
+def pack_batches(
+    batches: Iterable[pa.RecordBatch], folder: Folder, block_rows: int | None, correction: Correction | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Write the fit rows, corrected, into blocks of at most ``block_rows``; yield a verdict a row, in order.
 
     Batches have the columns ``id`` and ``embedding`` (list of float or double). A verdict is ``id``, ``block`` (name,
-    or NULL where the row is in none), ``width`` (of the vector), ``problem`` (a key of PROBLEMS, or NULL). Blocks hold
-    vectors of the width of the first fit one; others get no block and no problem: which width is right is not known
-    here. The files are written before the last verdict is out, under names of this call's own, so that an attempt that
-    fails or is repeated leaves nothing but files that no verdict names.
+    or NULL where the row is in none), ``width`` (of the vector), ``problem`` (a key of PROBLEMS, or NULL), ``digest``
+    (of the vector as it came, or NULL). Blocks hold vectors of the width of the first fit one, or of those that the
+    correction was fit on; others get no block and no problem: which width is right is not known here. The files are
+    written before the last verdict is out, under names of this call's own, so that an attempt that fails or is repeated
+    leaves nothing but files that no verdict names.
     """
-    writer = _Writer(folder, block_rows)
+    writer = BlockWriter(folder, block_rows)
+    width = None if correction is None else len(correction.mean)
     for batch in batches:
         widths, problems = examine(batch.column("id"), batch.column("embedding"))
         fit = problems == ""
-        if writer.width is None and fit.any():
-            writer.set_width(int(widths[fit][0]))
-        fit &= widths == writer.width
-        names = np.full(len(batch), None, object)
-        names[fit] = writer.add(batch.filter(pa.array(fit)))
+        if width is None and fit.any():
+            width = int(widths[fit][0])
+        fit &= widths == width
+        vectors = batch.column("embedding").filter(pa.array(fit)).flatten().to_numpy().reshape(-1, width or 1)
+        digests = _scatter(_digests(vectors), fit, pa.int64())
+        if correction is not None:
+            vectors = correction.apply(vectors)
+            left = vectors.any(axis=1)
+            problems[np.flatnonzero(fit)[~left]] = "zero_corrected"
+            vectors, fit = vectors[left], fit & (problems == "")
+        names = writer.add(batch.column("id").filter(pa.array(fit)), vectors)
         yield pa.record_batch(
             {
                 "id": batch.column("id"),
-                "block": pa.array(names, pa.string()),
+                "block": _scatter(names, fit, pa.string()),
                 "width": pa.array(widths, pa.int32()),
                 "problem": pc.if_else(pa.array(problems == ""), None, pa.array(problems, pa.string())),
+                "digest": digests,
             }
         )
     writer.flush()
+
+
+def _digests(vectors: np.ndarray) -> np.ndarray:
+    """64 bits of a hash of each row's bytes, (n,) int64."""
+    found = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in vectors]
+    return np.frombuffer(b"".join(found), "<i8")
+
+
+def _scatter(values: np.ndarray, where: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """The values at the places that are True in ``where`` (n,), NULL at the others."""
+    whole = np.full(len(where), None, object)
+    whole[where] = values
+    return pa.array(whole, kind)
 
 
 def examine(ids: pa.Array, vectors: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -71,34 +98,29 @@ def examine(ids: pa.Array, vectors: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return widths, problems
 
 
-class _Writer:
-    """Gathers rows until a block is full."""
+class BlockWriter:
+    """Gathers rows until a block is full, and writes it."""
 
     def __init__(self, folder: Folder, block_rows: int | None) -> None:
-        self.width: int | None = None
         self._folder, self._block_rows = folder, block_rows or 0
         self._start()
-
-    def set_width(self, width: int) -> None:
-        """Say how wide the vectors of all blocks are, before the first row."""
-        self.width = width
-        self._block_rows = self._block_rows or default_block_rows(width)
 
     def _start(self) -> None:
         self._name, self._n = new_name(), 0
         self._ids: list[pa.Array] = []
         self._values: list[np.ndarray] = []
 
-    def add(self, rows: pa.RecordBatch) -> np.ndarray:
-        """Take rows that are all fit and of our width; the names of their blocks, (n,)."""
-        if len(rows) == 0:
+    def add(self, ids: pa.Array, vectors: np.ndarray) -> np.ndarray:
+        """Take rows that are all fit, (n,) and (n, width), always of one width; the names of their blocks, (n,)."""
+        if len(ids) == 0:
             return np.empty(0, object)
-        values = scale_rows(rows.column("embedding").flatten().to_numpy().reshape(len(rows), -1))
-        names = np.empty(len(rows), object)
+        self._block_rows = self._block_rows or default_block_rows(vectors.shape[1])
+        values = scale_rows(vectors)
+        names = np.empty(len(ids), object)
         start = 0
-        while start < len(rows):
-            stop = min(len(rows), start + self._block_rows - self._n)
-            self._ids.append(rows.column("id")[start:stop])
+        while start < len(ids):
+            stop = min(len(ids), start + self._block_rows - self._n)
+            self._ids.append(ids[start:stop])
             self._values.append(values[start:stop])
             names[start:stop] = self._name
             self._n += stop - start

@@ -1,0 +1,48 @@
+"""The histogram of cosines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from elmo_udf.plots.figure import new_figure, save
+
+BARS = 100
+"""At most; bars of 0.02 where the cosines span all from -1 to 1."""
+
+
+def cosine_histogram(
+    edges: np.ndarray,
+    all_pairs: np.ndarray,
+    path: str | Path,
+    title: str,
+    *,
+    kept: tuple[str, np.ndarray] | None = None,
+    threshold: float | None = None,
+) -> None:
+    """Draw how many pairs there are at each cosine, on a logarithmic axis.
+
+    edges: (n + 1,) ascending cosines, the edges of n narrow bins. all_pairs: (n,) pairs in each.
+    kept: a name and (n,) pairs, drawn as a line over them. threshold: a cosine to mark.
+    """
+    series = [all_pairs, *([kept[1]] if kept else [])]
+    filled = np.flatnonzero(np.sum(series, axis=0))
+    first, last = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, len(all_pairs))
+    starts = np.arange(first, last, max(1, -(-(last - first) // BARS)))
+    marks = edges[np.append(starts, last)]
+    figure = new_figure(8, 4.4)
+    axes = figure.add_subplot()
+    axes.stairs(np.add.reduceat(all_pairs, starts), marks, fill=True, color="#9ecae1", label="all pairs")
+    if kept:
+        axes.stairs(np.add.reduceat(kept[1], starts), marks, color="#08519c", linewidth=1.4, label=kept[0])
+    if threshold is not None:
+        axes.axvline(threshold, color="#d94801", linestyle="--", label=f"threshold {threshold:g}")
+    axes.set_yscale("log")
+    axes.set_xlabel("cosine")
+    axes.set_ylabel("pairs")
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    save(figure, path)

@@ -1,0 +1,65 @@
+"""From a comparison to the table of each kind, with what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from elmo_udf.options import SimilarityOptions
+from elmo_udf.similarity.groups import grouped
+from elmo_udf.similarity.histogram import Histogram
+from elmo_udf.similarity.join import Comparison
+from elmo_udf.similarity.pictures import draw_histogram, write_matrix
+from elmo_udf.similarity.previous import Previous
+from elmo_udf.similarity.update import updated_pairs, updated_top_k
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A table that is still to be written; what belongs into ``_elmo.json`` with it, and into the report."""
+
+    table: DataFrame
+    sidecar: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def answer(comparison: Comparison, options: SimilarityOptions, previous: Previous | None) -> Answer:
+    """What ``options.kind`` asks; with ``previous`` by continuing it."""
+    if options.kind == "topk":
+        if previous is None:
+            return Answer(comparison.top_k(options.k))
+        table, counts = updated_top_k(comparison, previous, options.k)
+        return Answer(table, report=counts)
+    if options.kind == "pairs":
+        if previous is None:
+            return Answer(comparison.pairs(options.threshold, options.prune))
+        table, counts = updated_pairs(comparison, previous, options.threshold, options.prune)
+        return Answer(table, report=counts)
+    if options.kind == "groups":
+        found = comparison.found(options.threshold, options.prune)
+        return Answer(grouped(found, comparison.folder.uri), report={"pairs": found.count()})
+    table, column_ids = comparison.matrix()
+    return Answer(table, {"ids": column_ids})
+
+
+def asked(options: SimilarityOptions) -> dict[str, Any]:
+    """The question, for report and ``_elmo.json``."""
+    limits = {"topk": {"k": options.k}, "pairs": {"threshold": options.threshold}}
+    limits["groups"] = limits["pairs"]
+    against = {"against": options.against} if options.against else {}
+    return {"table": options.kind, "embeddings": options.embeddings} | against | limits.get(options.kind, {})
+
+
+def draw(table: DataFrame, found: Answer, cosines: Histogram, options: SimilarityOptions) -> dict[str, Any]:
+    """The pictures and small files that were asked for, of the written table; and what its rows say for the report."""
+    report: dict[str, Any] = {}
+    if options.kind == "groups":
+        report["groups"] = table.where(F.col("id") == F.col("group_id")).count()
+    if options.kind == "matrix":
+        write_matrix(table, found.sidecar["ids"], options)
+    elif options.plot is not None:
+        draw_histogram(cosines, table, options)
+    return report | {name: path for name in ("csv", "plot") if (path := getattr(options, name)) is not None}

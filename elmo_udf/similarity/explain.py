@@ -1,0 +1,51 @@
+"""What a comparison will cost, from sizes alone: what ``--dry-run`` says of the user's own tables and cluster."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from elmo_udf.options import SimilarityOptions
+from elmo_udf.similarity.compare import cluster_of
+from elmo_udf.similarity.plan import explain_matrix, make_plan
+from elmo_udf.similarity.previous import Previous
+from elmo_udf.similarity.tables import Side, shape_of, width_of
+from elmo_udf.similarity.vectors import default_block_rows
+
+
+def explain(
+    spark: SparkSession, sides: tuple[Side, ...], options: SimilarityOptions, previous: Previous | None = None
+) -> dict[str, Any]:
+    """The plan in numbers, for tables that were not packed yet; with ``previous`` also how many rows it does not have.
+
+    Which rows have changed is not known before their vectors are read.
+    """
+    n_rows = [side.table.count() for side in sides]
+    width = width_of(sides[0])
+    shape = shape_of(sides, n_rows, options.whiten or width, kept(options))
+    block_rows = options.block_rows or default_block_rows(shape.width)
+    cluster = cluster_of(spark)
+    report = {"slots": cluster.slots, "cpus_of_a_task": cluster.task_cpus}
+    report |= {"block_rows": block_rows, "blocks_at_least": sum(ceil(n / block_rows) for n in n_rows)}
+    if options.correction_name != "none":  # a product of all rows with themselves, and one with the components
+        report["gflop_to_fit_correction"] = round(n_rows[-1] * width**2 / 1e9, 3)
+    if previous is not None:
+        new = [side.table.join(old, "id", "left_anti").count() for side, old in zip(sides, previous.rows, strict=True)]
+        report |= {"rows_new": sum(new), "gflop_of_new_rows": _gflop_of_new(n_rows, new, shape.width)}
+    if 0 in n_rows:
+        return {"rows": n_rows[0], "columns": n_rows[-1], "width": width} | report
+    if options.kind == "matrix":
+        return explain_matrix(shape, cluster) | report
+    return make_plan(shape, cluster).explain() | report
+
+
+def _gflop_of_new(n_rows: list[int], new: list[int], width: int) -> float:
+    """Of comparing the new rows of each side with all of the other."""
+    return round(2 * width * sum(n * new[-1 - i] for i, n in enumerate(n_rows)) / 1e9, 3)
+
+
+def kept(options: SimilarityOptions) -> int:
+    """Rows that are kept a row: k, or 0 for pairs."""
+    return options.k if options.kind == "topk" else 0

@@ -1,0 +1,90 @@
+"""Small forms of a result, on the driver: a matrix as CSV and as a heatmap, the histogram of the cosines."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from elmo_udf.errors import UserError
+from elmo_udf.options import SimilarityOptions
+from elmo_udf.plots.heatmap import similarity_heatmap
+from elmo_udf.plots.histogram import cosine_histogram
+from elmo_udf.plots.paths import check_local, check_png
+from elmo_udf.similarity.cosine import STEPS
+from elmo_udf.similarity.histogram import BIN_STEPS, N_BINS, Histogram
+
+MAX_CSV_CELLS = 4_000_000
+MAX_DRAWN = 2000
+"""Rows, and columns, of a matrix that is drawn."""
+
+
+def check_paths(options: SimilarityOptions) -> None:
+    """Refuse paths that can't be written (UserError): before the work."""
+    if options.plot is not None:
+        check_png(options.plot)
+    if options.csv is not None:
+        check_local("csv", options.csv, ".csv")
+
+
+def check_sizes(options: SimilarityOptions, n_rows: int, n_columns: int) -> None:
+    """Refuse a matrix that is too large, or too small, for what it is to be written as (UserError)."""
+    if options.csv is not None and n_rows * n_columns > MAX_CSV_CELLS:
+        raise UserError(
+            f"a matrix of {n_rows:,} x {n_columns:,} is too large for --csv, expected at most {MAX_CSV_CELLS:,} cells; "
+            "leave --csv out: the Parquet table has them"
+        )
+    if options.plot is not None and not 2 <= min(n_rows, n_columns) <= max(n_rows, n_columns) <= MAX_DRAWN:
+        raise UserError(
+            f"a matrix of {n_rows:,} x {n_columns:,} can't be drawn, expected 2 to {MAX_DRAWN:,} rows and columns; "
+            "leave --plot out"
+        )
+
+
+def write_matrix(table: DataFrame, column_ids: list[object], options: SimilarityOptions) -> None:
+    """The matrix as the files that the options ask for."""
+    if options.csv is None and options.plot is None:
+        return
+    rows = table.orderBy("id").toArrow()
+    ids, n_columns = rows["id"].to_pylist(), len(column_ids)
+    cosines = rows["cosines"].combine_chunks().flatten().to_numpy().reshape(len(ids), n_columns)
+    if options.csv is not None:
+        Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
+        with Path(options.csv).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", *column_ids])
+            writer.writerows([name, *(f"{value:.6f}" for value in row)] for name, row in zip(ids, cosines, strict=True))
+    if options.plot is not None:
+        title = f"Cosines of {options.embeddings}" + (f" with {options.against}" if options.against else "")
+        others = [str(name) for name in column_ids] if options.against else None
+        similarity_heatmap([str(name) for name in ids], cosines, options.plot, title + _corrected(options), others)
+
+
+def draw_histogram(all_pairs: Histogram, result: DataFrame, options: SimilarityOptions) -> None:
+    """All cosines as the sample estimates them, and where the threshold is, or which ones are those of neighbors."""
+    assert options.plot is not None
+    scale = all_pairs.total / max(1, all_pairs.n_seen)
+    kept, threshold = None, None
+    if options.kind == "topk":
+        steps = F.round(F.col("cosine") * STEPS).cast("long")
+        found = result.groupBy(((steps + STEPS) / BIN_STEPS).cast("int").alias("bin")).count().collect()
+        counts = np.zeros(N_BINS)
+        for row in found:
+            counts[row.bin] = row["count"]
+        kept = f"of the {options.k} nearest", counts
+    else:
+        threshold = options.threshold
+    about = "" if all_pairs.n_seen >= all_pairs.total else ", estimated from a sample"
+    title = f"Cosines of {options.embeddings}{_corrected(options)}{about}"
+    cosine_histogram(all_pairs.edges, all_pairs.counts * scale, options.plot, title, kept=kept, threshold=threshold)
+
+
+def _corrected(options: SimilarityOptions) -> str:
+    return f", corrected as {options.correction}" if options.correction else _named(options.correction_name)
+
+
+def _named(correction: str) -> str:
+    return "" if correction == "none" else f", {correction}"

@@ -1,0 +1,146 @@
+"""Results that are continued: exactly the tables of a full run, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from elmo_udf.options import SimilarityOptions
+from elmo_udf.similarity import sample
+from elmo_udf.similarity.job import compare_tables
+from tests.refusals import refused
+
+WIDTH = 12
+
+
+def vectors_of(names: list[str], changed: tuple[str, ...] = ()) -> np.ndarray:
+    """(n, WIDTH) float32: a name's vector depends on the name alone, near one of seven centers."""
+    rows = []
+    for name in names:
+        number = int(name[1:]) + (1000 if name in changed else 0)
+        random = np.random.default_rng(number)
+        center = np.random.default_rng(number % 7).standard_normal(WIDTH)
+        rows.append(2 + center + 0.3 * random.standard_normal(WIDTH))
+    return np.array(rows, np.float32)
+
+
+def write(path: Path, names: list[str], changed: tuple[str, ...] = (), files: int = 1) -> str:
+    path.mkdir()
+    table = pa.table({"id": names, "embedding": vectors_of(names, changed).tolist()})
+    for number, start in enumerate(range(0, len(names), -(-len(names) // files))):
+        pq.write_table(table.slice(start, -(-len(names) // files)), path / f"{number}.parquet")
+    return str(path)
+
+
+NAMES = [f"d{i}" for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A table as it was; as it has become, in another order and in more files: nine new, one changed, one gone."""
+    folder = tmp_path_factory.mktemp("update")
+    grown = [f"d{i}" for i in np.random.default_rng(1).permutation(69) if i != 17]
+    return {
+        "was": write(folder / "was", NAMES),
+        "grown": write(folder / "grown", grown, changed=("d30",), files=3),
+        "appended": write(folder / "appended", [f"d{i}" for i in range(69)], files=2),
+        "other": write(folder / "other", [f"e{i}" for i in range(100, 140)]),
+        "other grown": write(folder / "other-grown", [f"e{i}" for i in range(101, 145)], changed=("e120",)),
+    }
+
+
+def run(spark: SparkSession, kind: str, table: str, output: Path, **options: Any) -> dict[str, Any]:
+    asked = {"k": 4} if kind == "topk" else {"threshold": 0.8}
+    values = {"kind": kind, "embeddings": table, "output": str(output), "block_rows": 16} | asked | options
+    return compare_tables(spark, SimilarityOptions(**values))
+
+
+@pytest.mark.parametrize("kind", ["topk", "pairs"])
+def test_a_table_that_has_grown(spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str) -> None:
+    """With a correction: that of the earlier result counts, and a full run with it gives the same table."""
+    run(spark, kind, tables["was"], tmp_path / "was", center=True)
+    report = run(spark, kind, tables["grown"], tmp_path / "updated", center=True, update=str(tmp_path / "was"))
+    run(spark, kind, tables["grown"], tmp_path / "full", correction=str(tmp_path / "was"))
+    updated, full = (pq.read_table(tmp_path / name) for name in ("updated", "full"))
+    assert updated.equals(full) and len(updated) > 60
+    assert {name: report[name] for name in ("rows_new", "rows_changed", "rows_gone", "rows_out")} == {
+        "rows_new": 9,
+        "rows_changed": 1,
+        "rows_gone": 1,
+        "rows_out": len(updated),
+    }
+    # of the lists those that named what is gone or has changed are made again, not the others
+    assert 10 <= report["rows_compared_again"] <= 30 and (report["rows_affected"] > 0) == (kind == "topk")
+    assert report["correction"] == "center" and report["correction_of"] == str(tmp_path / "was")
+    assert report["correction_fit_on"] == 60
+    was = pq.read_table(tmp_path / "was")
+    assert not was.equals(updated)
+
+
+@pytest.mark.parametrize("kind", ["topk", "pairs"])
+def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str) -> None:
+    run(spark, kind, tables["was"], tmp_path / "was", against=tables["other"])
+    now = {"against": tables["other grown"]}
+    report = run(spark, kind, tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **now)
+    run(spark, kind, tables["grown"], tmp_path / "full", **now)
+    assert pq.read_table(tmp_path / "updated").equals(pq.read_table(tmp_path / "full"))
+    assert (report["rows_new"], report["rows_changed"], report["rows_gone"]) == (9 + 5, 2, 2)
+
+
+def test_an_update_can_be_updated_and_take_the_place_of_what_it_continues(
+    spark: SparkSession, tables: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "near"
+    run(spark, "topk", tables["was"], out)
+    planned = run(spark, "topk", tables["grown"], tmp_path / "no", update=str(out), dry_run=True)
+    assert (planned["rows"], planned["rows_new"]) == (68, 9)
+    assert planned["gflop_of_new_rows"] == round(2 * WIDTH * 68 * 9 / 1e9, 3)
+    same = run(spark, "topk", tables["was"], out, update=str(out), mode="overwrite")
+    assert same["rows_new"] == same["rows_compared_again"] == 0
+    report = run(spark, "topk", tables["appended"], out, update=str(out), mode="overwrite")
+    assert report["rows_new"] == report["rows_compared_again"] == 9
+    run(spark, "topk", tables["appended"], tmp_path / "full")
+    assert pq.read_table(out).equals(pq.read_table(tmp_path / "full"))
+    assert {path.name for path in tmp_path.iterdir()} == {"near", "full"}
+
+
+def test_a_result_of_other_options_is_refused(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
+    run(spark, "pairs", tables["was"], tmp_path / "was", center=True)
+    asked = {"update": str(tmp_path / "was"), "center": True}
+    for options, words in [
+        ({"threshold": 0.7}, "threshold 0.8, and this run has 0.7"),
+        ({"center": False}, "correction center, and this run has none"),
+        ({"center": False, "whiten": 2}, "correction center, and this run has whiten-2"),
+        ({"against": tables["other"]}, "against the table itself, and this run has another table"),
+    ]:
+        with refused("previous result", words, "without --update"):
+            run(spark, "pairs", tables["grown"], tmp_path / "out", **asked | options)
+    with refused("table pairs, and this run has topk"):
+        run(spark, "topk", tables["grown"], tmp_path / "out", **asked)
+    made = json.loads((tmp_path / "was" / "_elmo.json").read_text("utf-8"))
+    assert made["correction"] == "center" and made["threshold"] == 0.8
+    ints = tmp_path / "ints.parquet"
+    pq.write_table(pa.table({"id": [1, 2], "embedding": [[1.0] * WIDTH, [2.0] * WIDTH]}), ints)
+    with refused("ids of type string, and table", "has bigint"):
+        run(spark, "pairs", str(ints), tmp_path / "out", **asked)
+    with refused("does not say of which rows"):
+        run(spark, "pairs", tables["grown"], tmp_path / "out", update=tables["was"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sample_of_rows_gives_the_same_cosines_whatever_the_partitions(
+    spark: SparkSession, tables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "SAMPLE_ROWS", 20)
+    on_driver = run(spark, "pairs", tables["was"], tmp_path / "a")["cosine_quantiles"]
+    monkeypatch.setattr(sample, "_FLOPS_ON_DRIVER", 0)
+    folder = write(tmp_path / "scattered", NAMES[::-1], files=4)
+    assert run(spark, "pairs", folder, tmp_path / "b", block_rows=7)["cosine_quantiles"] == on_driver
+    assert on_driver["0"] < on_driver["0.5"] < on_driver["1"] <= 1
