@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class SeenDevice:
     """What one Python worker found."""
 
     executor: str
+    process: int
     addresses: str | None
     """Of the GPU that Spark has given its task, comma-separated; None where Spark gives none."""
     n_visible: int
@@ -59,13 +61,14 @@ def see_devices(spark: SparkSession, stage: Stage) -> list[SeenDevice]:
     return slots.mapPartitions(_see).collect()
 
 
-def _see(_: Iterable[int]) -> Iterator[SeenDevice]:
+def _see(slots: Iterable[int]) -> Iterator[SeenDevice]:
     from elmo_udf.network.runtime import start_tensorflow, visible_gpus
 
-    context = TaskContext.get()
-    addresses = take_gpu(context)
-    tf = start_tensorflow(context.cpus() if context else 1)
-    yield SeenDevice(executor(), addresses, visible_gpus(tf))
+    for _ in slots:  # one; a worker that leaves part of its input unread is not used again
+        context = TaskContext.get()
+        addresses = take_gpu(context)
+        tf = start_tensorflow(context.cpus() if context else 1)
+        yield SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf))
 
 
 def used_devices(stats: WorkerStats) -> dict[str, int]:
