@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -52,6 +53,7 @@ class Network:
         options = model.options
         self._options, self._share = options, share
         self._max_sentences, self._max_tokens = max_sentences, max_tokens
+        self._at_once = 1 if threads == 1 else len(DIRECTIONS)
         self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
         self._functions = Functions(model, precision)
         widest_filter = max(width for width, _ in options.filters)
@@ -75,6 +77,11 @@ class Network:
     def options(self) -> NetworkOptions:
         """Sizes and names of the layers."""
         return self._options
+
+    @property
+    def n_words_computed(self) -> int:
+        """Tokens so far whose vector out of context was not known from a text before."""
+        return self._words.n_computed
 
     def width(self, layer: str) -> int:
         """Number of values a token has in ``layer``. Raises UserError for a layer that the model does not have."""
@@ -107,11 +114,16 @@ class Network:
         if "word_emb" in layers:
             layers["word_emb"][batch.positions] = words[batch.ids]
         names = [name for name in layers if name != "word_emb"]
-        for i, direction in enumerate(DIRECTIONS if names else ()):
+
+        def fill_half(i: int) -> None:
             half = slice(i * self._options.projection_dim, (i + 1) * self._options.projection_dim)
-            for nodes, positions, halves in self._read(direction, names, words, batch):
+            for nodes, positions, halves in self._read(DIRECTIONS[i], names, words, batch):
                 for name in names:
                     layers[name][batch.positions[positions], half] = halves[name].numpy()[nodes]
+
+        # The directions know nothing of each other: where one has too little work for all cores, the other has some.
+        with ThreadPoolExecutor(self._at_once) as pool:
+            list(pool.map(fill_half, range(len(DIRECTIONS) if names else 0)))
 
     def _read(self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch) -> Iterator[tuple]:
         """One direction over ``batch``, as much at a time as fits: nodes and positions (M,), {name: (N, P)}."""

@@ -26,16 +26,20 @@ class WordVectors:
         self._compute, self._widest_filter = compute, widest_filter
         self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written
         self._rows: dict[str, int] = {}
+        self.n_computed = 0
+        """Tokens of texts whose vector was not known."""
 
     def of_tokens(self, tokens: Sequence[str]) -> np.ndarray:
         """Vectors of distinct ``tokens``: (V,) str -> (V, width) float32."""
         if len(tokens) > len(self._vectors):
+            self.n_computed += len(tokens)
             return self.of_ids(character_ids(tokens))
         new = [token for token in tokens if token not in self._rows]
         if len(self._rows) + len(new) > len(self._vectors):
             self._rows, new = {}, list(tokens)
         first, last = len(self._rows), len(self._rows) + len(new)
         self._vectors[first:last] = self.of_ids(character_ids(new))
+        self.n_computed += len(new)
         self._rows.update(zip(new, range(first, last), strict=True))
         return self._vectors[[self._rows[token] for token in tokens]]
 

@@ -1,0 +1,235 @@
+"""Exact cosine joins: against this machine's matrix products, other programs, and what Spark itself offers.
+
+    python scripts/benchmarks/similarity.py [--quick]
+
+Every figure comes from a process of its own; sessions have two tasks of one core each, and the JVM's start is not
+counted, for us or for others. Results are checked against brute force in float64. Environments of the other programs
+are made on the first run (environments.py). A run takes about 25 minutes; leave the machine alone while it lasts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from environments import Environment, machine, run
+from published import natural_text
+from vectors import like_documents, read_vectors, write_table
+
+RESULTS = Path(__file__).parent / "results" / "similarity.json"
+ROOT = Path(__file__).resolve().parents[2]
+SKLEARN = Environment("scikit-learn", ("scikit-learn",))
+FAISS = Environment("faiss", ("faiss-cpu", "numpy"))
+WIDTH, K, THRESHOLD = 1024, 10, 0.95
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+FULL = {"huge": 100_000, "large": 50_000, "middle": 20_000, "small": 10_000, "tiny": 2_000}
+QUICK = {"huge": 4000, "large": 3000, "middle": 2000, "small": 1500, "tiny": 500}
+WORKERS = {"PYSPARK_PYTHON": sys.executable}
+CHECKED = 300
+"""Rows of a large table whose results are compared with brute force."""
+
+
+def main() -> None:
+    """Measure, print, and write the results (not with --quick)."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small tables; results are not written")
+    quick = parser.parse_args().quick
+    with tempfile.TemporaryDirectory(prefix="elmo-similarity-") as folder:
+        result = Benchmark(Path(folder), QUICK if quick else FULL).measure()
+    print(json.dumps({"bars": result["bars"]}, indent=2))
+    if not quick:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+
+
+class Benchmark:
+    """Tables of several sizes, the first rows of one another, and the figures so far."""
+
+    def __init__(self, folder: Path, sizes: dict[str, int]) -> None:
+        self.folder, self.sizes = folder, sizes
+        self.values = like_documents(sizes["huge"], WIDTH)
+        self.tables = {name: write_table(self.values[:n], folder / "tables" / name) for name, n in sizes.items()}
+        self.figures: dict[str, Any] = {}
+
+    def measure(self) -> dict[str, Any]:
+        """All figures, printed as they come, and the bars."""
+        self.figures["peak_gflop_per_s"] = round(product_peak(), 1)
+        print(f"peak {self.figures['peak_gflop_per_s']} GFLOP/s", flush=True)
+        for name in ("huge", "large", "middle", "small"):
+            self.ours(f"topk_{name}", name, kind="topk", k=K)
+        self.check_nearest("topk_huge", "huge")
+        self.check_nearest("topk_small", "small")
+        for name in ("huge", "small"):
+            self.ours(f"pairs_{name}", name, kind="pairs", threshold=THRESHOLD, prune=False)
+            self.ours(f"pruned_{name}", name, kind="pairs", threshold=THRESHOLD)
+            self.check_same_pairs(f"pairs_{name}", f"pruned_{name}")
+        self.check_pairs("pruned_small", "small")
+        self.peers()
+        for threshold in THRESHOLDS:
+            self.both_ways(f"sweep_{threshold}", "middle", threshold)
+        self.real()
+        return {
+            "machine": machine(),
+            "versions": {
+                "elmo_udf": {name: version(name) for name in ("elmo-udf", "pyspark", "numpy", "pyarrow")},
+                "scikit_learn": SKLEARN.versions(["scikit-learn", "numpy"]),
+                "faiss": FAISS.versions(["faiss-cpu", "numpy"]),
+            },
+            "sizes": {**self.sizes, "width": WIDTH, "k": K, "threshold": THRESHOLD},
+            "figures": self.figures,
+            "bars": self.bars(),
+        }
+
+    def ours(self, figure: str, table: str, **question: Any) -> None:
+        """One question to this project."""
+        arguments = {"table": str(self.tables[table]), "output": str(self.folder / figure), **question}
+        measured = run(sys.executable, "processes/similarity_elmo_udf.py", arguments, WORKERS).result
+        n, width = pq.ParquetDataset(self.tables[table]).read(["id"]).num_rows, measured["plan"]["width"]
+        measured["gflop_per_s"] = round(width * n**2 / measured["seconds"] / 1e9, 1)
+        measured["rows_out"] = sum(pq.read_metadata(file).num_rows for file in (self.folder / figure).glob("*.parquet"))
+        self._note(figure, measured)
+
+    def both_ways(self, figure: str, table: str, threshold: float) -> None:
+        """Pairs with and without pruning, which must be the same."""
+        for prune in (False, True):
+            self.ours(
+                f"{figure}_{'pruned' if prune else 'full'}", table, kind="pairs", threshold=threshold, prune=prune
+            )
+        self.check_same_pairs(f"{figure}_full", f"{figure}_pruned")
+
+    def peers(self) -> None:
+        """Other programs, on the same rows."""
+        n = self.sizes["large"]
+        vectors = self.folder / "large.npy"
+        np.save(vectors, self.values[:n])
+        nearest = self.nearest("topk_large")
+        for peer, environment in (("sklearn", SKLEARN), ("faiss", FAISS)):
+            output = self.folder / f"{peer}.npy"
+            arguments = {"vectors": str(vectors), "output": str(output), "peer": peer, "k": K}
+            measured = run(environment.python(), "processes/similarity_peers.py", arguments)
+            same = (np.sort(np.load(output), axis=1) == np.sort(nearest, axis=1)).mean()
+            figure = {**measured.result, "peak_gib": measured.peak_gib, "neighbors_as_ours": round(float(same), 6)}
+            self._note(f"{peer}_large", figure)
+        for peer, table in (("blockmatrix", "small"), ("crossjoin", "tiny"), ("lsh", "small")):
+            arguments = {"table": str(self.tables[table]), "peer": peer, "threshold": THRESHOLD}
+            measured = run(sys.executable, "processes/similarity_spark.py", arguments, WORKERS)
+            self._note(f"{peer}_{table}", measured.result)
+        found = self.figures["lsh_small"]
+        found["recall"] = round(found["pairs"] / self.figures["pairs_small"]["rows_out"], 4)
+
+    def real(self) -> None:
+        """Vectors of builtin:mini for natural sentences: top k, and pairs with and without pruning."""
+        sentences, table = self.folder / "sentences.txt", self.folder / "tables" / "real"
+        lines = [" ".join(sentence) for sentence in natural_text(self.sizes["huge"])]
+        sentences.write_text("\n".join(lines), "utf-8")
+        job = [sys.executable, str(ROOT / "jobs" / "embed.py"), "--input", str(sentences), "--output", str(table)]
+        subprocess.run(job, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.tables["real"] = table
+        unit = read_vectors(table)[:4000].astype(np.float64)
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        average = (np.square(unit.sum(axis=0)).sum() - len(unit)) / (len(unit) * (len(unit) - 1))
+        self._note("real", {"model": "builtin:mini", "layer": "elmo", "average_cosine": round(float(average), 3)})
+        self.ours("topk_real", "real", kind="topk", k=K)
+        self.both_ways("pairs_real", "real", THRESHOLD)
+
+    def bars(self) -> dict[str, float]:
+        """What is promised, as ratios within this run."""
+        of = self.figures
+        seconds = {
+            name: figure["seconds"] for name, figure in of.items() if isinstance(figure, dict) and "seconds" in figure
+        }
+        gains = [seconds[f"sweep_{threshold}_full"] / seconds[f"sweep_{threshold}_pruned"] for threshold in THRESHOLDS]
+        all_pairs = (self.sizes["small"] / self.sizes["tiny"]) ** 2
+        reads = {
+            name: of[name]["bytes_read"] / 2**20 / of[name]["plan"]["mib_read_from_blocks"] for name in ("topk_huge",)
+        }
+        bars = {
+            "topk_of_peak": of["topk_huge"]["gflop_per_s"] / of["peak_gflop_per_s"],
+            "pairs_of_peak": of["pairs_huge"]["gflop_per_s"] / of["peak_gflop_per_s"],
+            "vs_faiss": seconds["faiss_large"] / seconds["topk_large"],
+            "vs_sklearn": seconds["sklearn_large"] / seconds["topk_large"],
+            "vs_blockmatrix": seconds["blockmatrix_small"] / seconds["topk_small"],
+            "vs_crossjoin": seconds["crossjoin_tiny"] * all_pairs / seconds["pairs_small"],
+            "vs_lsh": seconds["lsh_small"] / seconds["pairs_small"],
+            "worker_gib": max(of[name]["worker_gib"] for name in ("topk_huge", "pairs_huge", "topk_middle")),
+            "spilled_bytes": max(of[name]["spark"]["spilled"] for name in ("topk_huge", "pairs_huge")),
+            "read_of_formula": reads["topk_huge"],
+            "pruned_gain": seconds["pairs_huge"] / seconds["pruned_huge"],
+            "pruned_worst_slowdown": 1 / min(gains),
+        }
+        return {name: round(value, 3) for name, value in bars.items()}
+
+    def nearest(self, figure: str) -> np.ndarray:
+        """Neighbors of a result, (n, k), by row and rank."""
+        table = pq.read_table(self.folder / figure).sort_by([("id", "ascending"), ("rank", "ascending")])
+        return table["neighbor_id"].to_numpy().reshape(-1, K)
+
+    def check_nearest(self, figure: str, table: str) -> None:
+        """Some rows' neighbors and cosines are those of float64 products with all others."""
+        values = self.values[: self.sizes[table]].astype(np.float64)
+        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        rows = np.random.default_rng(0).choice(len(unit), min(CHECKED, len(unit)), replace=False)
+        cosines = np.round(unit[rows] @ unit.T, 6)
+        cosines[np.arange(len(rows)), rows] = -2
+        best = np.array([np.lexsort((np.arange(len(unit)), -row))[:K] for row in cosines])
+        wrong = int((self.nearest(figure)[rows] != best).any(axis=1).sum())
+        assert wrong == 0, f"{figure}: {wrong} of {len(rows)} rows differ from brute force"
+
+    def check_pairs(self, figure: str, table: str) -> None:
+        """All pairs are those of float64 products."""
+        values = self.values[: self.sizes[table]].astype(np.float64)
+        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        i, j = np.nonzero(np.triu(np.round(unit @ unit.T, 6) >= THRESHOLD, 1))
+        assert self._pairs(figure) == set(zip(i.tolist(), j.tolist(), strict=True)), (
+            f"{figure} differs from brute force"
+        )
+
+    def check_same_pairs(self, one: str, other: str) -> None:
+        """Two results are the same table."""
+        tables = [pq.read_table(self.folder / name) for name in (one, other)]
+        order = [("cosine", "descending"), ("id_a", "ascending"), ("id_b", "ascending")]
+        assert tables[0].sort_by(order).equals(tables[1].sort_by(order)), f"{one} and {other} differ"
+
+    def _pairs(self, figure: str) -> set[tuple[int, int]]:
+        table = pq.read_table(self.folder / figure)
+        return set(zip(table["id_a"].to_pylist(), table["id_b"].to_pylist(), strict=True))
+
+    def _note(self, figure: str, value: dict[str, Any]) -> None:
+        self.figures[figure] = value
+        print(f"{figure:20} {json.dumps(value)}", flush=True)
+
+
+def product_peak() -> float:
+    """GFLOP/s of float32 products in numpy, as many processes of one thread as there are cores; the best of some."""
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    cores = os.cpu_count() or 1
+    try:
+        with multiprocessing.get_context("spawn").Pool(cores) as pool:
+            return max(sum(pool.map(_product_rate, [0] * cores, chunksize=1)) for _ in range(5))
+    finally:
+        del os.environ["OPENBLAS_NUM_THREADS"], os.environ["OMP_NUM_THREADS"]
+
+
+def _product_rate(_: int) -> float:
+    a, b = (np.random.default_rng(i).standard_normal((2048, WIDTH), dtype=np.float32) for i in range(2))
+    out = np.empty((2048, 2048), np.float32)
+    np.matmul(a, b.T, out=out)
+    started = time.perf_counter()
+    for _ in range(20):
+        np.matmul(a, b.T, out=out)
+    return 20 * 2 * 2048 * 2048 * WIDTH / (time.perf_counter() - started) / 1e9
+
+
+if __name__ == "__main__":
+    main()
