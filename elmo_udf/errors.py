@@ -1,5 +1,8 @@
 """The one error that is the user's to mend."""
 
+MAX_CHARACTERS = 4000
+"""Of a message. What is quoted in it may be a file's, and of any length."""
+
 
 class UserError(ValueError):
     """Bad input, a bad option or a bad model.
@@ -9,5 +12,8 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        """Join the lines that the message of another library's error may have brought along."""
-        super().__init__(" ".join(line.strip() for line in message.splitlines() if line.strip()))
+        """Join the lines that another library's message brought along; escape what a terminal would obey; cut."""
+        line = " ".join(line.strip() for line in message.splitlines() if line.strip())
+        if len(line) > MAX_CHARACTERS:  # what to do stands at the end
+            line = f"{line[: MAX_CHARACTERS // 2]} [...] {line[-MAX_CHARACTERS // 2 + 7 :]}"
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line))

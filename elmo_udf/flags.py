@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import math
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -31,6 +33,8 @@ def parse(options_class: type[Options], argv: Sequence[str], description: str = 
         _add_argument(parser, item, _kind(options_class, item))
     given = {name: value for name, value in vars(parser.parse_args(list(argv))).items() if value is not None}
     config = given.pop("config", None)
+    for name, value in given.items():
+        _check_size("--" + name.replace("_", "-"), value)
     values = {**(read_toml(options_class, config) if config else {}), **given}
     missing = [f for f in fields(options_class) if f.default is MISSING and f.name not in values]  # type: ignore[arg-type]
     if missing:
@@ -45,8 +49,8 @@ def read_toml(options_class: type[Options], path: str) -> dict[str, Any]:
         values = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise UserError(f"config file {path!r} can't be read: {error.strerror}; expected a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"config file {path!r} is not TOML: {str(error).splitlines()[0]}") from None
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, or an integer of thousands of digits
+        raise UserError(f"config file {path!r} is not TOML: {error}") from None
     return check_values(options_class, values, f"config file {path!r}")
 
 
@@ -97,7 +101,12 @@ class _Kind:
 
 
 def _kind(options_class: type, item: Field[Any]) -> _Kind:
-    return _Kind(get_type_hints(options_class)[item.name])
+    return _Kind(_hints(options_class)[item.name])
+
+
+@cache
+def _hints(options_class: type) -> dict[str, Any]:
+    return get_type_hints(options_class)
 
 
 def _add_argument(parser: argparse.ArgumentParser, item: Field[Any], kind: _Kind) -> None:
@@ -124,15 +133,36 @@ def _add_argument(parser: argparse.ArgumentParser, item: Field[Any], kind: _Kind
 
 def _checked(kind: _Kind, value: Any, where: str) -> Any:
     if kind.many and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        _check_size(where, tuple(value))
         return tuple(value)
     if kind.scalar is float and type(value) is int:
+        _check_size(where, value)
         return float(value)
     if kind.many or type(value) is not kind.scalar:
         expected = "a list of strings" if kind.many else f"a {kind.scalar.__name__}"
-        raise UserError(f"{where} is {value!r}, expected {expected}")
+        raise UserError(f"{where} is {_quoted(value)}, expected {expected}")
     if kind.choices and value not in kind.choices:
         raise UserError(f"{where} is {value!r}, expected one of {', '.join(kind.choices)}")
+    _check_size(where, value)
     return value
+
+
+def _quoted(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # which Python raises for integers that would take it long to write
+        return "a number of thousands of digits"
+
+
+def _check_size(where: str, value: Any) -> None:
+    """Refuse numbers that are no int of Spark's, NaN, and strings that are no text and can name no file."""
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        raise UserError(f"{where} is {_quoted(value)}, expected a number between -2147483648 and 2147483647")
+    if isinstance(value, float) and math.isnan(value):
+        raise UserError(f"{where} is {value}, expected a number")
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
+            raise UserError(f"{where} is {text!r}, expected text in UTF-8 without NUL")
 
 
 def _shown(item: Field[Any], kind: _Kind) -> str:

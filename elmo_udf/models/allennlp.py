@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from elmo_udf.errors import UserError
+from elmo_udf.models.archives import MAX_UNPACKED_BYTES
 from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
 from elmo_udf.models.variables import (
     CHARACTERS,
@@ -34,6 +35,8 @@ N_POSITIONS = 50
 """Character positions of a token, which AllenNLP reads whatever max_characters_per_token says."""
 MIX, MIX_WEIGHTS, MIX_SCALE = "scalar_mix", "weights", "gamma"
 """Keys of the mix in options.json: an object with the weights before the softmax, and the scale (AllenNLP's words)."""
+MAX_EXPANSION = 100
+"""How many times its size a weights file may be unpacked: compression finds little in weights, and much in a trap."""
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -118,7 +121,7 @@ def read_options(path: Path, handle: str) -> tuple[NetworkOptions, Mix, str]:
         ) from None
     except UserError as error:
         raise UserError(f"{where}: {error}; use the options.json that came with the weights") from None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{where}: not the options of a network ({error}), expected a JSON object with char_cnn and lstm; "
             "use the options.json that came with the weights"
@@ -170,13 +173,12 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
 
     variables: dict[str, np.ndarray] = {}
 
+    most_bytes = min(MAX_EXPANSION * path.stat().st_size, MAX_UNPACKED_BYTES)
+
     def keep(name: str, item: object) -> None:
+        nonlocal most_bytes
         if isinstance(item, h5py.Dataset) and name not in TRAINING_ONLY:
-            if item.external or item.is_virtual:  # HDF5 would read whatever file it names
-                raise UserError(
-                    f"{where}: the values of {name} are in another file, expected all of them in this one; "
-                    "don't use this model"
-                )
+            most_bytes -= _checked_bytes(name, item, most_bytes, where)
             # bilm-tf's training does without a MultiRNNCell where there is one layer
             full_name = re.sub(r"^(RNN_[01]/RNN)/LSTMCell/", r"\1/MultiRNNCell/Cell0/LSTMCell/", name)
             variables[full_name] = item[...]
@@ -184,11 +186,32 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(keep)
-    except (OSError, RuntimeError) as error:
+    except UserError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, OverflowError) as error:
         raise UserError(
             f"{where}: can't be read as HDF5 ({error}), expected a whole file; fetch the model again"
         ) from None
     return variables
+
+
+def _checked_bytes(name: str, dataset: Any, most_bytes: int, where: str) -> int:
+    """What a dataset takes in memory. Raises UserError for one that is no array of numbers, or not all in this file."""
+    if dataset.external or dataset.is_virtual:  # HDF5 would read whatever file it names
+        raise UserError(
+            f"{where}: the values of {name} are in another file, expected all of them in this one; don't use this model"
+        )
+    if dataset.shape is None or dataset.dtype.kind != "f":
+        raise UserError(
+            f"{where}: variable {name} holds {dataset.dtype} in the shape {dataset.shape}, expected floating point "
+            "numbers; fetch or export the model again"
+        )
+    if dataset.nbytes > most_bytes:
+        raise UserError(
+            f"{where}: variable {name} has the shape {dataset.shape}, expected less of a file of this size; "
+            "check where it comes from"
+        )
+    return int(dataset.nbytes)
 
 
 def _characters(in_file: np.ndarray, where: str) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -21,6 +23,20 @@ from elmo_udf.errors import UserError
 MAX_UNPACKED_BYTES = 16 * 1024**3
 """Forty times the largest published ELMo model: what claims to be more is not one."""
 MAX_MEMBERS = 10_000
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    MemoryError,  # a header of many GiB
+    RuntimeError,  # zipfile's where a password is needed, and where a compression is not known
+    ValueError,  # that of a name no file can have
+    LookupError,  # zipfile's where a member has no name
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +62,7 @@ def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) ->
             _unpack(archive, folder, handle, max_bytes)
         except UserError:
             raise
-        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
-            # RuntimeError is zipfile's where a password is needed; ValueError that of a name no file can have
+        except _DAMAGE as error:
             raise UserError(
                 f"model {handle!r}: the archive can't be unpacked ({error}), expected a whole .zip or .tar.gz without "
                 "a password; fetch it again"
@@ -69,7 +84,7 @@ def _unpack(archive: Path, folder: Path, handle: str, max_bytes: int) -> None:
     n_bytes = 0
     for n_members, member in enumerate(members, start=1):
         n_bytes += member.n_bytes
-        if n_bytes > max_bytes or n_members > MAX_MEMBERS:
+        if n_bytes > max_bytes or n_members > MAX_MEMBERS or member.n_bytes < 0:
             raise UserError(
                 f"model {handle!r}: the archive holds more than {max_bytes} bytes or {MAX_MEMBERS} files, expected "
                 "less of an ELMo model; check where it comes from"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def folder_sha256(folder: Path) -> str:
 
         cd FOLDER && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
     """
-    names = sorted(path.relative_to(folder).as_posix().encode() for path in folder.rglob("*") if path.is_file())
-    lines = (file_sha256(folder / name.decode()).encode() + b"  ./" + name + b"\n" for name in names)
+    names = sorted(os.fsencode(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file())
+    lines = (file_sha256(folder / os.fsdecode(name)).encode() + b"  ./" + name + b"\n" for name in names)
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 

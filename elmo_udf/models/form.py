@@ -104,12 +104,13 @@ class Model:
                 f"model {self.handle!r}: array {name} has shape {array.shape}, expected {shape}; "
                 "check that options and weights belong together"
             )
-        if array.dtype.kind in "OSUbiuc":
+        if array.dtype.kind in "OSUbiucmM":
             raise UserError(
                 f"model {self.handle!r}: array {name} holds {array.dtype}, expected floating point numbers; "
                 "fetch or export the model again"
             )
-        array = np.ascontiguousarray(array, dtype=np.float32).view()
+        with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused
+            array = np.ascontiguousarray(array, dtype=np.float32).view()
         if not np.isfinite(array).all():
             raise UserError(
                 f"model {self.handle!r}: array {name} holds NaN or infinite values, expected finite weights; "

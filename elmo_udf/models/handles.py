@@ -44,8 +44,17 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
 
     Raises UserError where it can't be reached or differs from ``sha256``.
     """
-    path = _local(handle, fetch)
-    if not path.exists():
+    try:
+        path = _local(handle, fetch)
+        found = path.is_file() or path.is_dir()  # a pipe or a device could be read for ever
+    except UserError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:  # names that no file has, no address, or ~ of nobody
+        raise UserError(
+            f"model {handle!r}: no path and no address ({error}); expected builtin:mini, a folder, an archive, or a "
+            "URI; check how it is written"
+        ) from None
+    if not found:
         raise UserError(
             f"model {handle!r}: there is no file or folder {str(path)!r}; expected builtin:mini, a folder, an archive, "
             "or a URI; check the path"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from elmo_udf.errors import UserError
 
 MAX_FILTER_WIDTH = 50
 """A convolution can't be wider than the character positions of a token."""
+MAX_PARTS = 999
+"""Layers, highways and convolutions that a network may have: a file that says more is damaged, or means harm."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class NetworkOptions:
         for name in ("character_dim", "n_layers", "cell_dim", "projection_dim", "n_highway"):
             at_least = 0 if name == "n_highway" else 1
             object.__setattr__(self, name, _whole_number(name, getattr(self, name), at_least))
+        for name in ("n_layers", "n_highway"):
+            if getattr(self, name) > MAX_PARTS:
+                raise UserError(f"network option {name} is {getattr(self, name)}, expected at most {MAX_PARTS}")
         for name in ("cell_clip", "projection_clip"):
             object.__setattr__(self, name, _bound(name, getattr(self, name)))
         object.__setattr__(self, "filters", _filters(self.filters))
@@ -86,7 +92,8 @@ def _bound(name: str, value: object) -> float | None:
     """``value`` as a clip: None for no clip, or a positive number."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+    largest = sys.float_info.max  # whole numbers of JSON can be larger
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= largest:
         raise UserError(f"network option {name} is {value!r}, expected a number above 0, or null for no clip")
     return float(value)
 
@@ -97,6 +104,8 @@ def _filters(filters: object) -> tuple[tuple[int, int], ...]:
     if not pairs or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         raise UserError(f"network option filters is {filters!r}, expected pairs of a width and a number of filters")
     result = tuple((_whole_number("filter width", w, 1), _whole_number("number of filters", n, 1)) for w, n in pairs)
+    if len(result) > MAX_PARTS:
+        raise UserError(f"network option filters has {len(result)} pairs, expected at most {MAX_PARTS}")
     if max(width for width, _ in result) > MAX_FILTER_WIDTH:
         raise UserError(f"network option filters is {filters!r}, expected widths of at most {MAX_FILTER_WIDTH}")
     return result

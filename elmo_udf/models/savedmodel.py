@@ -92,9 +92,16 @@ def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:
     all_keys = checkpoint.get_variable_to_shape_map()
     if OBJECT_GRAPH not in all_keys:
         return {key.removesuffix(":0"): key for key in all_keys}
+    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-    graph = TrackableObjectGraph.FromString(_value(checkpoint, OBJECT_GRAPH, where))
+    try:
+        graph = TrackableObjectGraph.FromString(_value(checkpoint, OBJECT_GRAPH, where))
+    except (DecodeError, TypeError) as error:
+        raise UserError(
+            f"{where}: the names of the variables can't be read ({error}), expected a whole checkpoint; fetch the "
+            "model again"
+        ) from None
     keys: dict[str, str] = {}
     for attribute in (attribute for node in graph.nodes for attribute in node.attributes):
         name = attribute.full_name.removesuffix(":0") or attribute.checkpoint_key
@@ -162,9 +169,9 @@ def _mix(variables: dict[str, np.ndarray], n_layers: int, where: str) -> Mix:
     if MIX_WEIGHTS not in variables:
         return Mix.equal(n_layers)
     weights, scale = variables[MIX_WEIGHTS], variables[MIX_SCALE]
-    if weights.size != n_layers + 1 or scale.size != 1:
+    if weights.size != n_layers + 1 or scale.size != 1 or weights.dtype.kind in "OSU" or scale.dtype.kind in "OSU":
         raise UserError(
-            f"{where}: variables {MIX_WEIGHTS} and {MIX_SCALE} have the shapes {weights.shape} and {scale.shape}, "
-            f"expected ({n_layers + 1},) and (); export the model again"
+            f"{where}: variables {MIX_WEIGHTS} and {MIX_SCALE} are {weights.dtype} {weights.shape} and {scale.dtype} "
+            f"{scale.shape}, expected numbers, ({n_layers + 1},) and (); export the model again"
         )
     return Mix(tuple(weights.ravel()), float(scale.ravel()[0]))
