@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elmo_udf.similarity.above import Pairs, pairs_above
-from elmo_udf.similarity.cosine import STEPS, Rows, cosine_of, exact_steps, product_error, score_error
+from elmo_udf.similarity.cosine import STEPS, Rows, cosine_of, exact_steps, product_error, score_error, unit_rows
 from elmo_udf.similarity.tiles import Place, full_tile, places
 
 log = logging.getLogger(__name__)
@@ -56,16 +56,16 @@ def choose_pruning(left: Rows, right: Rows | None, threshold: float) -> Pruning 
     samples = [left] if right is None else [left, right]
     if min(map(len, samples)) < _LEAST_ROWS or left.width < 4 * _N_COMPONENTS[0]:
         return None
-    fit = [_unit(rows[: _cut(rows)]) for rows in samples]
-    components = _principal(np.concatenate(fit), max(_N_COMPONENTS))
     rest, others = left[_cut(left) :], None if right is None else right[_cut(right) :]
     best, best_cost = None, _WORTH * left.width
+    if _cost(_N_COMPONENTS[0], _share_above(rest, others, threshold), left.width) >= best_cost:
+        return None  # the pairs of the result alone are too many
+    components = _principal(np.concatenate([_unit(rows[: _cut(rows)]) for rows in samples]), max(_N_COMPONENTS))
     for n in _N_COMPONENTS:
         if n > left.width // 4 or n > components.shape[1]:
             break
         pruning = Pruning(components[:, :n], _share_left(rest, others, components[:, :n], threshold))
-        cost = n + _NARROW + pruning.share * _ALONE * left.width
-        if cost < best_cost:
+        if (cost := _cost(n, pruning.share, left.width)) < best_cost:
             best, best_cost = pruning, cost
     if best is not None:
         n = best.components.shape[1]
@@ -129,11 +129,26 @@ def _left_over(
     return np.concatenate(found_i), np.concatenate(found_j)
 
 
+def _cost(n_components: int, share: float, width: int) -> float:
+    """Of a pair, in columns of a product."""
+    return n_components + _NARROW + share * _ALONE * width
+
+
+def _share_above(left: Rows, right: Rows | None, threshold: float) -> float:
+    """Share of the pairs that reach the threshold."""
+    unit = unit_rows(left)
+    return _share(unit @ (unit if right is None else unit_rows(right)).T >= threshold, right is None)
+
+
 def _share_left(left: Rows, right: Rows | None, components: np.ndarray, threshold: float) -> float:
+    """Share of the pairs that the bound leaves."""
     heads = heads_of(left, components)
     bounds = heads @ (heads if right is None else heads_of(right, components)).T
-    hits = bounds >= least_bound(threshold, heads.shape[1])
-    if right is None:
+    return _share(bounds >= least_bound(threshold, heads.shape[1]), right is None)
+
+
+def _share(hits: np.ndarray, within: bool) -> float:
+    if within:
         hits = hits[np.triu_indices(len(hits), 1)]
     return float(hits.mean()) if hits.size else 1.0
 
