@@ -3,7 +3,8 @@
     python scripts/benchmarks/engine.py [--quick]
 
 The engine against this machine's own matrix products: a float32 rate below its peak is time lost outside of them,
-a rate above it is work shared. Leave the machine alone while it runs.
+a rate above it is work shared. And against AllenNLP and simple_elmo (engine_peers.py), which take most of the time:
+three quarters of an hour. Leave the machine alone while it runs.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from engine_peers import PEERS, difference_to_allennlp, fastest, measure_peers
+from environments import machine
 from published import SIZES, Text, natural_text, operations_per_token, published_model, templated_text
 
 from elmo_udf.network import batches as batching
@@ -150,7 +154,14 @@ def measure(size: str, n_sentences: int, n_templated: int, repeats: int) -> dict
     for off in filter(None, OFF):
         without = note(f"float32 without: {off}", alone(rate, size, text, 1, "float32", off))
         without["gain"] = round(own["tokens_per_s"] / without["tokens_per_s"], 2)
-    return {"figures": figures, "bars": {key: round(value, 5) for key, value in bars.items()}}
+    with tempfile.TemporaryDirectory(prefix="elmo-engine-") as folder:
+        peers = measure_peers(Path(folder), size, text)
+        bars["f32_max_abs_difference"] = difference_to_allennlp(Path(folder), text)
+    figures["peers"] = peers
+    for precision, short in (("float32", "f32"), ("bfloat16", "bf16")):
+        for bar, order in (("best", "sorted"), ("shipped", "own")):
+            bars[f"{short}_vs_{bar}_peer"] = figures[precision]["tokens_per_s"] / fastest(peers, order)
+    return {"figures": figures, "bars": {key: round(value, 7) for key, value in bars.items()}}
 
 
 def main() -> None:
@@ -159,8 +170,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the small network on few sentences; nothing is written")
     quick = parser.parse_args().quick
     result = {
-        "machine": {"processor": platform.processor() or platform.machine(), "threads": THREADS},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        "machine": machine(),
+        "versions": {
+            "elmo_udf": {name: version(name) for name in ("elmo-udf", "tensorflow", "numpy")},
+            **{name: one.versions([name.replace("_", "-"), "tensorflow", "torch"]) for name, one in PEERS.items()},
+        },
         **(measure("small", 200, 400, 1) if quick else measure("original", 3100, 20_000, 3)),
     }
     print(json.dumps(result["bars"], indent=2))

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environments import Environment, Measured, machine, run
+from engine_peers import ALLENNLP, PEERS, SIMPLE_ELMO
+from environments import Measured, machine, run
 from published import SENTENCES, Text, natural_text
 
 from elmo_udf.text.tokenizer import Tokenizer
@@ -34,12 +35,6 @@ from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.vocabulary import SPECIAL, Vocabulary
 
 RESULTS = Path(__file__).parent / "results" / "train.json"
-SIMPLE_ELMO = Environment("simple-elmo", ("simple-elmo==0.9.2", "tensorflow==2.15.1", "numpy<2"))
-ALLENNLP = Environment(
-    "allennlp", ("torch==2.13.0", "numpy", "h5py", "dill", "tqdm", "more-itertools"), ("allennlp==2.10.1",)
-)
-PEERS = {"simple_elmo": SIMPLE_ELMO, "allennlp": ALLENNLP}
-
 QUICK: dict[str, Any] = {
     "filters": ("1:8", "2:16"),
     "cell_dim": 32,

@@ -1,0 +1,20 @@
+"""How fast simple_elmo reads sentences in their given order, a batch at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from simple_elmo import ElmoModel
+
+
+def main(folder: str, text: str, batch: int) -> dict[str, float]:
+    """Seconds to read ``text``, a JSON list of sentences, with the model in ``folder``; and its tokens."""
+    sentences = json.loads(Path(text).read_text("utf-8"))
+    model = ElmoModel()
+    model.load(folder, max_batch_size=batch)
+    started = time.perf_counter()
+    for start in range(0, len(sentences), batch):  # all at once it would keep the vectors of all, padded to the longest
+        model.get_elmo_vectors(sentences[start : start + batch], warmup=False)
+    return {"seconds": time.perf_counter() - started, "n_tokens": sum(map(len, sentences))}
