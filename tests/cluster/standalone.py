@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -87,3 +88,22 @@ def wait_for(log: Path, pattern: str, timeout_s: float = 60) -> str:
             return found[found.re.groups and 1]
         time.sleep(0.2)
     raise AssertionError(f"{log} does not say {pattern!r}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def submit(
+    root: Path,
+    cluster: Cluster,
+    script: Path | str,
+    *arguments: object,
+    settings: Sequence[str] = (),
+    properties: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """spark-submit of a script, with this Python and the library of the checkout, in which relative paths are."""
+    flags = ["--master", cluster.master, *(["--properties-file", str(root / properties)] if properties else [])]
+    for setting in ("spark.ui.enabled=false", "spark.driver.memory=1g", "spark.cores.max=2", *settings):
+        flags += ["--conf", setting]
+    flags += ["--conf", f"spark.pyspark.python={sys.executable}"]
+    return subprocess.run(
+        [str(SUBMIT), *flags, str(root / script), *map(str, arguments)],
+        env={**BARE, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.standalone import BARE, SUBMIT, Cluster, standalone
+from tests.cluster.standalone import BARE, Cluster, standalone, submit
 
 NVIDIA_SMI = """#!/bin/sh
 [ "$*" = "--query-gpu=index --format=csv,noheader" ] && printf '3\\n5\\n'
 """
 ONE_EACH = ("spark.executor.cores=1", "spark.executor.memory=1g", "spark.executor.resource.gpu.amount=1")
+PROPERTIES = "conf/standalone-gpu.conf"
+EMBED = "jobs/embed.py"
 WHERE = """
 import json, os, sys
 from pyspark.sql import SparkSession
@@ -54,22 +54,9 @@ def cluster(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
         yield running
 
 
-def submit(
-    root: Path, cluster: Cluster, script: Path, *arguments: object, settings: tuple[str, ...] = ONE_EACH
-) -> subprocess.CompletedProcess[str]:
-    flags = ["--properties-file", str(root / "conf" / "standalone-gpu.conf"), "--master", cluster.master]
-    for setting in ("spark.ui.enabled=false", "spark.driver.memory=1g", "spark.cores.max=2", *settings):
-        flags += ["--conf", setting]
-    flags += ["--conf", f"spark.pyspark.python={sys.executable}"]
-    command = [str(SUBMIT), *flags, str(script), *map(str, arguments)]
-    return subprocess.run(
-        command, env={**BARE, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=600, check=False
-    )
-
-
 def test_a_gpu_an_executor_and_a_task_a_gpu(root: Path, tmp_path: Path, cluster: Cluster) -> None:
     (tmp_path / "where.py").write_text(WHERE)
-    done = submit(root, cluster, tmp_path / "where.py")
+    done = submit(root, cluster, tmp_path / "where.py", settings=ONE_EACH, properties=PROPERTIES)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))[6:])
     first, second = found["rounds"]
@@ -85,7 +72,7 @@ def test_a_gpu_an_executor_and_a_task_a_gpu(root: Path, tmp_path: Path, cluster:
 
 def test_auto_goes_on_with_a_warning(root: Path, tmp_path: Path, cluster: Cluster, documents: Path) -> None:
     arguments = ("--input", documents, "--output", tmp_path / "out", "--report", tmp_path / "r.json")
-    done = submit(root, cluster, root / "jobs" / "embed.py", *arguments, "--partitions", 8)
+    done = submit(root, cluster, EMBED, *arguments, "--partitions", 8, settings=ONE_EACH, properties=PROPERTIES)
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["executors"], report["model_loads"], report["devices"]) == (2, 2, {"cpu": 2})
@@ -98,7 +85,7 @@ def test_auto_goes_on_with_a_warning(root: Path, tmp_path: Path, cluster: Cluste
 
 def test_gpu_is_one_line_before_any_work(root: Path, tmp_path: Path, cluster: Cluster, documents: Path) -> None:
     arguments = ("--input", documents, "--output", tmp_path / "out", "--model", "no-such-model", "--device", "gpu")
-    done = submit(root, cluster, root / "jobs" / "embed.py", *arguments)
+    done = submit(root, cluster, EMBED, *arguments, settings=ONE_EACH, properties=PROPERTIES)
     assert done.returncode == 2, done.stderr[-3000:]
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -110,6 +97,6 @@ def test_gpu_is_one_line_before_any_work(root: Path, tmp_path: Path, cluster: Cl
 def test_several_gpus_an_executor_are_refused(root: Path, tmp_path: Path, cluster: Cluster, documents: Path) -> None:
     two = ("spark.executor.cores=2", "spark.executor.memory=1g", "spark.executor.resource.gpu.amount=2")
     arguments = ("--input", documents, "--output", tmp_path / "out", "--device", "cpu")
-    done = submit(root, cluster, root / "jobs" / "embed.py", *arguments, settings=two)
+    done = submit(root, cluster, EMBED, *arguments, settings=two, properties=PROPERTIES)
     assert done.returncode == 2, done.stderr[-3000:]
     assert "error: spark.executor.resource.gpu.amount is 2, expected 1: " in done.stderr
