@@ -46,7 +46,7 @@ def lsh(rows: DataFrame, threshold: float) -> dict[str, Any]:
     from pyspark.ml.feature import BucketedRandomProjectionLSH, Normalizer
 
     distance = (2 - 2 * threshold) ** 0.5  # of unit vectors
-    vectors = rows.select("id", array_to_vector("embedding").alias("vector"))
+    vectors = rows.select("id", array_to_vector(F.col("embedding")).alias("vector"))
     unit = Normalizer(inputCol="vector", outputCol="unit").transform(vectors).select("id", "unit")
     model = BucketedRandomProjectionLSH(
         inputCol="unit", outputCol="hashes", bucketLength=2 * distance, numHashTables=3, seed=7
