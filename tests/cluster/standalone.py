@@ -98,7 +98,10 @@ def submit(
     settings: Sequence[str] = (),
     properties: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """spark-submit of a script, with this Python and the library of the checkout, in which relative paths are."""
+    """spark-submit of a script, with this Python and the library of the checkout, in which relative paths are.
+
+    What a script says on stderr is in ``stdout``: spark-submit brings both together.
+    """
     flags = ["--master", cluster.master, *(["--properties-file", str(root / properties)] if properties else [])]
     for setting in ("spark.ui.enabled=false", "spark.driver.memory=1g", "spark.cores.max=2", *settings):
         flags += ["--conf", setting]

@@ -78,7 +78,7 @@ def test_auto_goes_on_with_a_warning(root: Path, tmp_path: Path, cluster: Cluste
     assert (report["executors"], report["model_loads"], report["devices"]) == (2, 2, {"cpu": 2})
     assert (report["task_cpus"], report["task_gpus"], report["task_slots"]) == (1, 1, 2)
     assert report["rows_embedded"] == 40
-    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line and "sees no GPU" in line]
+    warnings = [line for line in done.stdout.splitlines() if "WARNING" in line and "sees no GPU" in line]
     assert len(warnings) == 1
     assert "in 2 of 2 Python workers" in warnings[0] and "device is auto, so the work goes on on the CPU" in warnings[0]
 
@@ -87,8 +87,8 @@ def test_gpu_is_one_line_before_any_work(root: Path, tmp_path: Path, cluster: Cl
     arguments = ("--input", documents, "--output", tmp_path / "out", "--model", "no-such-model", "--device", "gpu")
     done = submit(root, cluster, EMBED, *arguments, settings=ONE_EACH, properties=PROPERTIES)
     assert done.returncode == 2, done.stderr[-3000:]
-    assert "Traceback" not in done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "Traceback" not in done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
     assert line.startswith("error: device is gpu, and TensorFlow sees no GPU in 2 of 2 Python workers (")
     assert "was given GPU " in line and line.endswith("with --device auto or cpu")
     assert not (tmp_path / "out").exists()
@@ -99,4 +99,4 @@ def test_several_gpus_an_executor_are_refused(root: Path, tmp_path: Path, cluste
     arguments = ("--input", documents, "--output", tmp_path / "out", "--device", "cpu")
     done = submit(root, cluster, EMBED, *arguments, settings=two, properties=PROPERTIES)
     assert done.returncode == 2, done.stderr[-3000:]
-    assert "error: spark.executor.resource.gpu.amount is 2, expected 1: " in done.stderr
+    assert "error: spark.executor.resource.gpu.amount is 2, expected 1: " in done.stdout
