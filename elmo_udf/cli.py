@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import platform
 import sys
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from elmo_udf.flags import parse
 from elmo_udf.version import __version__
 
 log = logging.getLogger(__name__)
+
+_PACKAGES = ("pyspark", "pyarrow", "numpy", "pandas", "tensorflow")
 
 Work = Callable[[Any, Any], dict[str, Any]]
 """A job of the library: (Spark session, options) to report."""
@@ -32,6 +36,7 @@ def run_job(
 ) -> int:
     """Parse, run, summarize, report. The exit code: 0 done, 2 a mistake of the user's (one line), 1 anything else.
 
+    Work whose report has another ``status`` than ``ok`` did not find what it should: exit code 1, with its summary.
     ``whole_machine``: in local mode a task takes all cores, so that one Python worker, and one model, serves them.
     """
     started = time.time()
@@ -44,7 +49,7 @@ def run_job(
         report |= {"status": "ok", "dry_run": options.dry_run} | _in_session(
             work, options, str(report["job"]), whole_machine
         )
-        code = 0
+        code = 0 if report["status"] == "ok" else 1
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         report |= {"status": "refused", "error": str(error)}
@@ -54,11 +59,12 @@ def run_job(
         report |= {"status": "failed", "error": str(error).split("\n", 1)[0]}
         code = 1
     report["seconds"] = round(time.time() - started, 3)
-    if code == 0:
+    if "error" not in report:
         print(summary(report))
     if options is None or options.report is None:
         return code
-    return code if _write_report(options.report, report | {"options": vars(options)}) else code or 2
+    report |= {"options": vars(options), "versions": versions()}
+    return code if _write_report(options.report, report) else code or 2
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -71,6 +77,27 @@ def summary(report: dict[str, Any]) -> str:
         if _is_rows(value):
             lines += ["", name, *_table(value)]
     return "\n".join(lines)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+
+
+def say(report: dict[str, Any]) -> None:
+    """Print a report at once, while the job goes on."""
+    print(summary(report), end="\n\n", flush=True)
+
+
+def prompted(prompt: str) -> Iterator[str]:
+    """The lines of standard input, each read when it is asked for; before each, where a person types, the prompt."""
+    while True:
+        if sys.stdin.isatty():
+            print(prompt, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        yield line
 
 
 def _in_session(work: Work, options: Any, name: str, whole_machine: bool) -> dict[str, Any]:

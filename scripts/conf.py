@@ -14,6 +14,7 @@ from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import template
+from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.training.options import TrainOptions
@@ -24,6 +25,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 OPTIONS: dict[str, type] = {
     "classify": ClassifyOptions,
     "clean": CleanOptions,
+    "compact": CompactOptions,
     "compare": CompareOptions,
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
@@ -33,6 +35,7 @@ OPTIONS: dict[str, type] = {
     "senses": SensesOptions,
     "similarity": SimilarityOptions,
     "train": TrainOptions,
+    "validate": ValidateOptions,
 }
 """Options of each job, by the job's name."""
 FILES: dict[str, tuple[str, dict[str, Any]]] = {job: (job, {}) for job in OPTIONS if job != "train"} | {

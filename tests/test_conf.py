@@ -19,6 +19,7 @@ from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import parse, read_toml
+from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.training.options import TrainOptions
@@ -28,6 +29,7 @@ from elmo_udf.words.options import SensesOptions
 JOBS = {
     "classify": ClassifyOptions,
     "clean": CleanOptions,
+    "compact": CompactOptions,
     "compare": CompareOptions,
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
@@ -37,6 +39,7 @@ JOBS = {
     "senses": SensesOptions,
     "similarity": SimilarityOptions,
     "train": TrainOptions,
+    "validate": ValidateOptions,
 }
 FILES = {job: job for job in JOBS if job != "train"} | {
     f"train-{size}": "train" for size in ("mini", "small", "original")

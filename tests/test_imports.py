@@ -30,6 +30,7 @@ MAY_IMPORT = {
         *("comparison", "study"),
     },
     "words": {"errors", "options", "plots", "text", "spark", "similarity"},
+    "lake": {"errors", "options", "spark", "embedding"},
     "cleaning": {"errors", "options", "spark"},
     "study": {"errors", "options", "plots", "text", "network", "spark", "embedding"},
     "ml": {"errors", "options", "models", "spark", "embedding", "cleaning"},
@@ -49,13 +50,14 @@ SPARK_FACING = {
     "classification": {"job", "pipeline", "results", "rows", "source", "train", "trials", "vectors"},
     "cleaning": {"columns", "job"},
     "comparison": {"job", "tfidf"},
-    "embedding": {"corpus", "device", "loaded", "plan", "records", "rows", "stats", "udf"},
+    "embedding": {"corpus", "increments", "device", "loaded", "plan", "records", "rows", "run", "stats", "udf"},
     "evaluation": {"agreement", "baselines", "correlations", "cosines", "inputs", "job", "pairs", "staged", "texts"},
     "words": {"find", "senses"},
     "similarity": {
         *("answers", "compare", "corrected", "explain", "fit", "groups", "job", "join", "pack", "pictures", "previous"),
         *("query", "sample", "sentences", "tables", "update"),
     },
+    "lake": {"compact", "source", "validate"},
     "study": {"job", "texts", "tokens", "trials"},
     "training": {"corpus", "job", "workers"},
 }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, Event, Thread
 
 import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.spark import commit, files
+from elmo_udf.spark import commit, files, lock
 from elmo_udf.spark.outputs import check_outputs
 
 
@@ -68,9 +74,8 @@ def test_an_existing_table_needs_a_mode(spark: SparkSession, tmp_path: Path) -> 
 def test_staging_is_hidden_and_goes_away(spark: SparkSession, tmp_path: Path) -> None:
     output = str(tmp_path / "day=2026-01-01")
     with commit.staging(spark, output) as folder:
-        assert Path(folder).parent == tmp_path
-        assert Path(folder).name.startswith("_")
-        assert "=" not in Path(folder).name
+        (name, _) = Path(folder).relative_to(tmp_path).parts
+        assert name.startswith("_") and "=" not in name
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,6 +116,107 @@ def test_an_output_that_came_up_meanwhile_is_left_alone(spark: SparkSession, tmp
         commit.put_table(spark, str(staged), str(theirs), {}, "error")
     assert (theirs / "theirs.parquet").exists()
     assert (Path(str(error.value).split("'")[-2]) / "ours.parquet").exists()
+
+
+def test_a_table_is_put_back_where_a_run_was_killed_between_the_two_moves(spark: SparkSession, tmp_path: Path) -> None:
+    aside = table(tmp_path / "_elmo-old-t", "old.parquet")
+    with commit.staging(spark, str(tmp_path / "t")):
+        assert (tmp_path / "t" / "old.parquet").exists() and not aside.exists()
+    table(tmp_path / "_elmo-old-t", "older.parquet")
+    with commit.staging(spark, str(tmp_path / "t")):
+        assert (tmp_path / "t" / "old.parquet").exists() and not aside.exists()
+
+
+def test_two_runs_at_once_on_one_output(spark: SparkSession, tmp_path: Path) -> None:
+    output = str(tmp_path / "t")
+    with commit.staging(spark, output), commit.staging(spark, str(tmp_path / "other")):
+        with pytest.raises(UserError, match="is being written by another run \\(process") as error:
+            commit.staging(spark, output).__enter__()
+        assert f"delete '{tmp_path}/_elmo-t'" in str(error.value)
+    with commit.staging(spark, output):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_of_many_that_start_at_once_has_the_output(spark: SparkSession, tmp_path: Path) -> None:
+    """Also where all of them find a run that was killed."""
+    for there in (None, gone()):
+        leave(tmp_path, there)
+        barrier, done, held = Barrier(6), Event(), list[int]()
+
+        def start(barrier: Barrier = barrier, done: Event = done, held: list[int] = held) -> None:
+            barrier.wait()
+            with suppress(UserError), commit.staging(spark, str(tmp_path / "t")):
+                held.append(1)
+                done.wait(60)
+
+        threads = [Thread(target=start, daemon=True) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 60
+        while (sum(thread.is_alive() for thread in threads) > 1 or not held) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(held) == 1
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert list(tmp_path.iterdir()) == []
+
+
+def leave(folder: Path, owner: str | None, age_s: float = 0) -> None:
+    """What a run leaves that was killed while it wrote the output ``t``."""
+    if owner is None:
+        return
+    (folder / "_elmo-t" / "run-1" / "rows").mkdir(parents=True)
+    (folder / "_elmo-t" / "owner-0").write_text(owner)
+    os.utime(folder / "_elmo-t" / "owner-0", (time.time() - age_s,) * 2)
+
+
+def gone(**other: str | int) -> str:
+    """An owner like this process, which has ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return json.dumps(lock._this_process() | {"pid": process.pid} | other)
+
+
+@pytest.mark.parametrize(
+    ("owner", "age_s", "is_free"),
+    [
+        ({"pid": None}, 0, True),
+        ({"process_started": "1"}, 0, True),  # the number of the process is another's by now
+        ({"machine": "another", "host": "another"}, 5, False),
+        ({"machine": "another", "host": "another"}, lock.GONE_AFTER_S + 5, True),
+        (None, 5, False),  # it is just being written
+        (None, lock.GONE_AFTER_S + 5, True),
+    ],
+)
+def test_who_is_gone(
+    spark: SparkSession, tmp_path: Path, owner: dict[str, str | None] | None, age_s: float, is_free: bool
+) -> None:
+    said = {k: v for k, v in (owner or {}).items() if v is not None}
+    leave(tmp_path, "" if owner is None else gone(**said), age_s)
+    if not is_free:
+        with pytest.raises(UserError, match="is being written by another run"):
+            commit.staging(spark, str(tmp_path / "t")).__enter__()
+        assert (tmp_path / "_elmo-t" / "run-1").exists()
+        return
+    with commit.staging(spark, str(tmp_path / "t")) as folder:
+        assert not (tmp_path / "_elmo-t" / "run-1").exists() and Path(folder).exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_taken_for_gone_puts_nothing_more_in_place(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = str(tmp_path / "t")
+    with pytest.raises(RuntimeError, match="another run has taken over"), commit.staging(spark, output) as folder:
+        monkeypatch.setattr(lock, "_is_gone", lambda *_: True)
+        other = commit.staging(spark, output)
+        theirs = Path(other.__enter__())
+        commit.put_table(spark, str(table(Path(folder) / "s", "new.parquet")), output, {}, "overwrite")
+    assert theirs.exists() and not Path(output).exists(), "the one that went on has cleared up the other's"
+    other.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_is_one_line(spark: SparkSession, tmp_path: Path) -> None:

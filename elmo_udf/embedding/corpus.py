@@ -7,81 +7,107 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from elmo_udf.embedding.device import used_devices
+from elmo_udf.embedding.increments import (
+    beside_table,
+    count_found,
+    count_parts,
+    divide,
+    next_parts,
+    parts_of,
+    write_found,
+)
 from elmo_udf.embedding.plan import Plan, make_plan
-from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
-from elmo_udf.embedding.stats import WorkerStats, progress_line, stats_accumulator
+from elmo_udf.embedding.report import results
+from elmo_udf.embedding.rows import checked_documents, empty_table
+from elmo_udf.embedding.run import Run
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import commit
-from elmo_udf.spark.outcomes import Counts, count_outcomes, write_rejects
+from elmo_udf.spark.outcomes import Counts
 from elmo_udf.spark.outputs import check_outputs
-from elmo_udf.spark.progress import watched
-from elmo_udf.spark.tables import check_append
+from elmo_udf.spark.tables import check_additions, check_new_ids
 
 
 def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
     """Embed ``options.input`` into the table ``options.output`` and the rejects beside it; returns the report.
 
     Everything that can be refused is refused before the first document is embedded (UserError). Table and rejects
-    come from one pass, are written aside and moved into place when all is done.
+    come from one pass, are written aside and moved into place; with mode incremental, portion by portion.
     """
+    started = time.perf_counter()
     outputs = {"output": options.output, "rejects": options.rejects_path}
     check_outputs(spark, outputs, {"input": options.input}, options.mode)
     plan = make_plan(spark, options)
-    if options.mode == "append":
-        schema = empty_table(spark, plan, options).schema
-        check_append(spark, options.output, options.rejects_path, plan.metadata, schema, plan.documents)
     if options.dry_run:
-        return plan.report()
-    stats = stats_accumulator(spark.sparkContext)
-    started = time.perf_counter()
+        is_there = _check_table(spark, plan, options)
+        return plan.report() | (_explained(spark, plan, options, is_there) if options.mode == "incremental" else {})
     with commit.staging(spark, options.output) as folder:
-        with watched(stats, lambda done, seconds: progress_line(done, plan.n_rows, seconds)):
-            rows = embedded_rows(plan, options, stats)
-            rows.write.partitionBy(OUTCOME).parquet(f"{folder}/rows")
-        embedding_s = time.perf_counter() - started
-        counts = count_outcomes(spark, f"{folder}/rows", options.level)
-        _check_sum(plan, counts)
-        _put_in_place(spark, options, plan, folder, counts)
-    return plan.report() | _results(options, counts, stats.value, embedding_s)
+        check_outputs(spark, outputs, {"input": options.input}, options.mode)  # what was there may have changed
+        run = Run(spark, plan, options, folder, _check_table(spark, plan, options), time.perf_counter() - started)
+        return _embed_new(run) if options.mode == "incremental" else _embed_all(run)
 
 
-def _check_sum(plan: Plan, counts: Counts) -> None:
-    """Nothing is lost: rows in are rows embedded and rows rejected, as they were written."""
-    if plan.n_rows != counts.n_embedded + counts.n_rejected:
-        raise RuntimeError(
-            f"{plan.n_rows} rows were read, but {counts.n_embedded} embedded and {counts.n_rejected} rejected; "
-            "expected the sum to agree; nothing was put in place; did the input change during the run?"
-        )
+def _check_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> bool:
+    """Refuse a table that these rows can't be added to, where they will be; whether there is one to add to."""
+    replaces_all = options.mode == "overwrite" and not options.partition_by
+    if options.mode == "error" or replaces_all:
+        return False
+    paths = (options.output, options.rejects_path)
+    schema = empty_table(spark, plan, options).schema
+    is_there = check_additions(spark, paths, plan.metadata, schema, options.partition_by)
+    if is_there and options.mode == "append":
+        check_new_ids(spark, options.output, plan.documents)
+    return is_there
 
 
-def _put_in_place(spark: SparkSession, options: EmbedOptions, plan: Plan, folder: str, counts: Counts) -> None:
-    """Move the staged table and its rejects to their paths."""
-    staged_table = f"{folder}/rows/{OUTCOME}=embedded"
-    if not counts.n_embedded:
-        empty_table(spark, plan, options).write.mode("overwrite").parquet(staged_table)
-    write_rejects(spark, f"{folder}/rows", f"{folder}/rejects", plan.id_type)
-    sidecar = {"table": "embeddings"} | plan.metadata.as_dict()
-    commit.put_table(spark, f"{folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
-    commit.put_table(spark, staged_table, options.output, sidecar, options.mode)
-
-
-def _results(options: EmbedOptions, counts: Counts, stats: WorkerStats, embedding_s: float) -> dict[str, Any]:
-    """The part of the report that is known after the work. The counts are those of the written table."""
+def _explained(spark: SparkSession, plan: Plan, options: EmbedOptions, is_there: bool) -> dict[str, Any]:
+    found = count_found(beside_table(spark, plan, options, is_there))
     return {
-        "rows_embedded": counts.n_embedded,
-        "rows_rejected": counts.n_rejected,
-        "rejected_by_reason": counts.rejected,
-        "n_rows_written": counts.n_rows,
-        "n_tokens": counts.n_tokens,
-        "n_truncated": counts.n_truncated,
-        "n_sentence_cuts": stats.n_cuts,
-        "tokens_per_s": round(counts.n_tokens / embedding_s, 1),
-        "embedding_s": round(embedding_s, 3),
-        "model_loads": len(stats.loads),
-        "executors": len({load.executor for load in stats.loads}),
-        "devices": used_devices(stats),
-        "model_load_s": round(max((load.seconds for load in stats.loads), default=0.0), 3),
-        "output": options.output,
-        "rejects": options.rejects_path,
+        "rows_to_embed": found.n_new,
+        "rows_unchanged": found.n_unchanged,
+        "rejected_by_reason": found.n_rejected,
+        "commits": count_parts(plan, options, found),
     }
+
+
+def _embed_all(run: Run) -> dict[str, Any]:
+    """Every document of the input, in one commit."""
+    plan, options = run.plan, run.options
+    counts = run.embed(checked_documents(plan.documents, options), plan.n_tasks, plan.n_rows)
+    _check_sum(plan, counts.n_embedded + counts.n_rejected)
+    run.commit(counts)
+    return plan.report() | results(run, counts, counts.rejected)
+
+
+def _embed_new(run: Run) -> dict[str, Any]:
+    """The documents that the table has not, in as many commits as are asked for."""
+    spark, plan, options, folder = run.spark, run.plan, run.options, run.folder
+    path, divided = f"{folder}/documents", f"{folder}/parts"
+    found = run.timed("find_s", lambda: write_found(beside_table(spark, plan, options, run.is_there), path))
+    _check_sum(plan, found.n_new + found.n_unchanged + sum(found.n_rejected.values()))
+    run.add_rejected(path)
+    n_parts = count_parts(plan, options, found)
+    if n_parts > 1:
+        run.timed("find_s", lambda: divide(spark, path, n_parts, divided))
+    parts, done = range(1), 0
+    while parts and (found.n_new or not run.is_there):
+        started = time.perf_counter()
+        documents = parts_of(spark, path, divided, n_parts, parts)
+        share = len(parts) / n_parts
+        n_tasks = plan.tasks_for(round(found.n_characters * share), options)
+        counts = run.embed(documents, n_tasks, found.n_new)
+        run.commit(counts)
+        done += counts.n_embedded + counts.n_rejected
+        parts = next_parts(parts, n_parts, time.perf_counter() - started, options)
+    if done != found.n_new:
+        raise RuntimeError(f"{found.n_new} documents were to be embedded, but {done} were written; run the job again")
+    rejected = (run.counts + Counts(0, found.n_rejected, 0, 0, 0)).rejected
+    return plan.report() | results(run, run.counts, rejected) | {"rows_unchanged": found.n_unchanged}
+
+
+def _check_sum(plan: Plan, n_rows: int) -> None:
+    """Nothing is lost: rows in are rows embedded, rejected or unchanged, as they were written."""
+    if plan.n_rows != n_rows:
+        raise RuntimeError(
+            f"{plan.n_rows} rows were read, but {n_rows} embedded, rejected or found unchanged; expected the sum to "
+            "agree; nothing was put in place; did the input change during the run?"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class EmbeddedDocument:
     reason: str | None = None
     """Why there is no vector: one of the reasons of the rejects table."""
     detail: str = ""
+    repeats: bool = False
+    """Whether the text is that of the document before, and nothing was computed."""
 
     def counts(self, level: str) -> tuple[list[int], list[int], list[int]]:
         """n_tokens, n_sentences and n_truncated of each row, each about the row's own unit."""
@@ -47,18 +49,45 @@ class EmbeddedDocument:
 def embed_documents(
     documents: Iterable[Any], encoder: Encoder, options: ModelOptions, window_tokens: int = WINDOW_TOKENS
 ) -> Iterator[EmbeddedDocument]:
-    """Embed texts (or tokens, see Tokenizer) in order. None, and a text without a token, come back with a reason."""
+    """Embed texts (or tokens, see Tokenizer) in order. None, and a text without a token, come back with a reason.
+
+    A text that comes several times in a row is embedded once.
+    """
     tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
     window: list[TokenizedDocument | None] = []
+    repeats: list[int] = []
     n_tokens = 0
-    for document in documents:
+
+    def embedded() -> Iterator[EmbeddedDocument]:
+        for document, n in zip(_embed_window(window, encoder, options, window_tokens), repeats, strict=True):
+            yield document
+            again = replace(document, repeats=True)
+            yield from (again for _ in range(n - 1))
+
+    for document, n in _runs(documents):
         tokenized = None if document is None else tokenizer(document)
         window.append(tokenized)
+        repeats.append(n)
         n_tokens += tokenized.n_tokens if tokenized else 0
         if n_tokens >= window_tokens or len(window) >= window_tokens:
-            yield from _embed_window(window, encoder, options, window_tokens)
-            window, n_tokens = [], 0
-    yield from _embed_window(window, encoder, options, window_tokens)
+            yield from embedded()
+            window, repeats, n_tokens = [], [], 0
+    yield from embedded()
+
+
+def _runs(documents: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    """Each document, and how many times it comes before another does; lists of tokens are not compared."""
+    last: Any = None
+    n = 0
+    for document in documents:
+        if n and isinstance(document, str) and document == last:
+            n += 1
+            continue
+        if n:
+            yield last, n
+        last, n = document, 1
+    if n:
+        yield last, n
 
 
 def _embed_window(
@@ -71,7 +100,8 @@ def _embed_window(
     for document, refusal in zip(window, refused, strict=True):
         if refusal or document is None:
             nothing = np.empty((0, width), np.float32)
-            yield EmbeddedDocument(nothing, document or TokenizedDocument([]), *refusal)
+            reason, detail = refusal
+            yield EmbeddedDocument(nothing, document or TokenizedDocument([]), reason, detail)
             continue
         rows = next(vectors)
         if np.isfinite(rows).all():

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from elmo_udf.errors import UserError
-from elmo_udf.network.encoder import Encoder
 
 if TYPE_CHECKING:
     from pyspark import TaskContext
 
+    from elmo_udf.network.engine import Network
+
 _gpu_of_worker: str | None = None
-_encoders: dict[tuple[str, str, str, int], Encoder] = {}
+_encoders: dict[tuple[str, str, str, int], Network] = {}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Load:
     """``gpu`` or ``cpu``: where the network runs."""
 
 
-def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> tuple[Encoder, Load | None]:
+def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> tuple[Network, Load | None]:
     """The network of a model file that Spark has brought to this machine; and the load, if this call made it.
 
     Raises UserError for ``device`` gpu where TensorFlow sees none.

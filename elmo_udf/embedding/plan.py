@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -18,6 +18,7 @@ from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.reading import reading
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.spark.tables import TableMetadata
+from elmo_udf.spark.undecoded import as_undecoded, is_doubtful
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Plan:
     def id_type(self) -> T.DataType:
         """The input's own type of id, which the tables keep."""
         return self.documents.schema["id"].dataType
+
+    def tasks_for(self, n_characters: int, options: EmbedOptions) -> int:
+        """Tasks for so many characters of these documents."""
+        return options.partitions or count_tasks(n_characters, self.model.network, self.stage.cpus, self.stage.slots)
 
     def report(self) -> dict[str, Any]:
         """The part of the report that is known before the work."""
@@ -61,22 +66,26 @@ def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
     check_device(spark, options.device)
     model = ship_model(spark, options.model, options.model_sha256)
     width = model.network.width(options.layer)
-    n_rows, n_characters = _survey(documents, options)
+    n_rows, n_characters, n_doubtful = _survey(documents, options)
     if not n_rows:
         raise UserError(f"input {options.input!r} has no rows, expected at least one document; check path and format")
-    stage = embedding_stage(spark)
-    n_tasks = options.partitions or count_tasks(n_characters, model.network, stage.cpus, stage.slots)
+    if n_doubtful:
+        documents = as_undecoded(spark, documents, options)
     metadata = TableMetadata.of_options(options, model.fingerprint, width)
-    return Plan(model, documents, n_rows, n_characters, stage, n_tasks, metadata)
+    plan = Plan(model, documents, n_rows, n_characters, embedding_stage(spark), 0, metadata)
+    return replace(plan, n_tasks=plan.tasks_for(n_characters, options))
 
 
-def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int]:
-    """Number of rows, and of characters in their texts: one cheap pass that tells how much work there is."""
-    text: Any = F.col(TEXT)
-    if isinstance(documents.schema[TEXT].dataType, T.ArrayType):
-        text = F.to_json(TEXT)
+def n_characters_of(documents: DataFrame) -> Column:
+    """Characters of a text; where it is tokens, of these as JSON."""
+    is_tokens = isinstance(documents.schema[TEXT].dataType, T.ArrayType)
+    return F.length(F.to_json(TEXT) if is_tokens else F.col(TEXT))
+
+
+def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int, int]:
+    """Rows, characters in their texts, and rows with U+FFFD: one cheap pass that tells how much work there is."""
     # The column of malformed lines is read too: Spark parses only what is asked for, and would not notice them.
-    counted = documents.select(F.count("*"), F.sum(F.length(text)), F.count(MALFORMED))
+    counts = F.count("*"), F.sum(n_characters_of(documents)), F.count_if(is_doubtful(documents)), F.count(MALFORMED)
     with reading(f"input {options.input!r}", "files of one format and with the same columns"):
-        n_rows, n_characters, _ = counted.collect()[0]
-    return n_rows, n_characters or 0
+        n_rows, n_characters, n_doubtful, _ = documents.select(*counts).collect()[0]
+    return n_rows, n_characters or 0, n_doubtful

@@ -21,16 +21,29 @@ _BLANK = r"(?U)^\s*$"
 _CARRIED = ("id", "content_hash", "_reason", "_detail")
 
 
-def embedded_rows(plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerStats]) -> DataFrame:
-    """Columns of the embedding table and OUTCOME. In a rejected row ``model`` holds the detail of the rejection.
+def checked_documents(documents: DataFrame, options: EmbedOptions) -> DataFrame:
+    """Every row of the input with its ``content_hash``, and in ``_reason`` and ``_detail`` why it is rejected, or NULL.
 
-    (All files of one write have the same columns; this one has a string to spare where there is no vector.)
+    Columns: id, TEXT (NULL where the row is rejected), content_hash, _reason, _detail and those to keep. Of the good
+    rows that share an id one is left.
     """
     kept = kept_names(options)
-    checked = _first_of_each_id(_with_reasons(plan.documents), kept, plan.n_tasks)
-    text = F.when(F.col("_reason").isNull(), F.col(TEXT))
-    carried = [*_CARRIED, *kept]
-    records = checked.select(*carried, record_udf(plan.model, options, stats)(text).alias(RECORD_COLUMN))
+    checked = _first_of_each_id(_with_reasons(documents), kept)
+    text = F.when(F.col("_reason").isNull(), F.col(TEXT)).alias(TEXT)
+    return checked.select("id", text, *_CARRIED[1:], *kept)
+
+
+def embedded_rows(
+    checked: DataFrame, plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerStats], n_tasks: int, at: Column
+) -> DataFrame:
+    """Columns of the embedding table and OUTCOME, of :func:`checked_documents`; ``at`` becomes ``embedded_at``.
+
+    In a rejected row ``model`` holds the detail of the rejection. (All files of one write have the same columns; this
+    one has a string to spare where there is no vector.)
+    """
+    carried = [*_CARRIED, *kept_names(options)]
+    together = _equal_texts_together(checked, n_tasks)
+    records = together.select(*carried, record_udf(plan.model, options, stats)(TEXT).alias(RECORD_COLUMN))
     schema = T.StructType([records.schema[name] for name in carried] + row_fields(options.level))
     schema = schema.add(REASON, "string").add(DETAIL, "string")
     expand = rows_of_records(plan.metadata.width, options.level, schema)
@@ -39,9 +52,17 @@ def embedded_rows(plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerSt
     reason = F.coalesce("_reason", REASON)
     detail = F.when(F.col("_reason").isNotNull(), F.col("_detail")).otherwise(F.col(DETAIL))
     rows = rows.withColumn("model", F.when(reason.isNull(), F.lit(plan.model.fingerprint)).otherwise(detail))
-    rows = rows.withColumn("embedded_at", F.current_timestamp())
+    rows = rows.withColumn("embedded_at", at)
     rows = rows.withColumn(OUTCOME, F.coalesce(reason, F.lit("embedded")))
     return _in_order(rows, plan, options, OUTCOME)
+
+
+def _equal_texts_together(checked: DataFrame, n_tasks: int) -> DataFrame:
+    """Documents spread over ``n_tasks`` by their text, equal texts one after the other: the UDF embeds these once."""
+    # Rows that are rejected have no text to embed; what is said of them keeps them from all meeting in one task.
+    text = F.when(F.col("_reason").isNull(), F.col("content_hash"))
+    spread = checked.withColumn("_text_key", F.coalesce(text, F.col("id").cast("string"), F.col("_detail")))
+    return spread.repartition(n_tasks, "_text_key").sortWithinPartitions("_text_key")
 
 
 def empty_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> DataFrame:
@@ -57,7 +78,7 @@ def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) ->
     counts = ("n_tokens", "n_sentences", "n_truncated")
     positions = [f.name for f in row_fields(options.level) if f.name not in ("embedding", *counts)]
     embedding = F.col("embedding").alias("embedding", metadata=plan.metadata.as_dict())
-    kept = [F.col(ours).alias(name) for ours, name in zip(kept_names(options), options.keep_columns, strict=True)]
+    kept = [F.col(ours).alias(name) for ours, name in zip(kept_names(options), options.carried_columns, strict=True)]
     return rows.select("id", *positions, embedding, *counts, "content_hash", "model", "embedded_at", *kept, *more)
 
 
@@ -95,22 +116,22 @@ def _is_utf8(column: Column, kind: T.DataType) -> Column:
     return F.coalesce(F.is_valid_utf8(column), F.lit(True)) if isinstance(kind, T.StringType) else F.lit(True)
 
 
-def _first_of_each_id(documents: DataFrame, kept: list[str], n_tasks: int) -> DataFrame:
-    """Of the good rows that share an id the one with the smallest content hash stays; spread over ``n_tasks``.
+def _first_of_each_id(documents: DataFrame, kept: list[str]) -> DataFrame:
+    """Of the good rows that share an id the one with the smallest content hash stays, the others get a reason.
 
     Where the texts are equal too, a hash of the columns ``kept`` decides, and so never the order of the input.
     """
     good = F.col("_reason").isNull()
     # Rows that are rejected already compete with none; their hash keeps them from all meeting in one task.
     apart = F.when(~good, F.coalesce(F.col("content_hash"), F.lit(MALFORMED)))
-    spread = documents.withColumn("_apart", apart).repartition(n_tasks, "id", "_apart")
     ties = [F.xxhash64(F.to_json(F.struct(*kept)))] if kept else []  # as JSON: maps can be neither compared nor hashed
     order = Window.partitionBy("id", "_apart").orderBy("content_hash", *ties)
     kept_hash = F.first("content_hash").over(order)
     detail = F.concat(F.lit("another row of this id is kept, with content hash "), kept_hash)
     is_duplicate: Column = good & (F.row_number().over(order) > 1)
     return (
-        spread.withColumn("_duplicate", is_duplicate)
+        documents.withColumn("_apart", apart)
+        .withColumn("_duplicate", is_duplicate)
         .withColumn("_detail", F.when(F.col("_duplicate"), detail).otherwise(F.col("_detail")))
         .withColumn("_reason", F.when(F.col("_duplicate"), F.lit("duplicate_id")).otherwise(F.col("_reason")))
     )

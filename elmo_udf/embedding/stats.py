@@ -17,6 +17,10 @@ class WorkerStats:
     n_documents: int = 0
     n_tokens: int = 0
     n_cuts: int = 0
+    n_repeated_texts: int = 0
+    """Documents whose text was embedded for another one."""
+    n_new_words: int = 0
+    """Tokens whose vector out of context was computed; that of all others was known."""
     loads: frozenset[Load] = frozenset()
 
     def __add__(self, other: WorkerStats) -> WorkerStats:
@@ -24,6 +28,8 @@ class WorkerStats:
             self.n_documents + other.n_documents,
             self.n_tokens + other.n_tokens,
             self.n_cuts + other.n_cuts,
+            self.n_repeated_texts + other.n_repeated_texts,
+            self.n_new_words + other.n_new_words,
             self.loads | other.loads,
         )
 

@@ -108,11 +108,15 @@ def _pandas_udf(
             stats.add(WorkerStats(loads=frozenset({load})))
         texts = (None if _is_null(text) else text for batch in batches for text in _texts(batch))
         embedded = embed_documents(texts, encoder, options)
+        n_words = encoder.n_words_computed
         while batch := _take(embedded):
             if stats is not None:
                 n_tokens = sum(document.tokenized.n_tokens for document in batch)
                 n_cuts = sum(document.tokenized.n_cuts for document in batch)
-                stats.add(WorkerStats(len(batch), n_tokens, n_cuts))
+                n_repeated = sum(document.repeats for document in batch)
+                n_new_words = encoder.n_words_computed - n_words
+                stats.add(WorkerStats(len(batch), n_tokens, n_cuts, n_repeated, n_new_words))
+                n_words = encoder.n_words_computed
             yield to_pandas(batch)
 
     pandas_type = pd.DataFrame if isinstance(return_type, T.StructType) else pd.Series

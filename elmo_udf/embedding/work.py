@@ -27,9 +27,13 @@ def operations_a_token(network: NetworkOptions) -> int:
     return total
 
 
+def estimated_seconds(n_characters: int, network: NetworkOptions, cpus: int) -> float:
+    """How long a task of so many cores may take for a text: within some factor, for machines differ."""
+    return n_characters / CHARACTERS_A_TOKEN * operations_a_token(network) / (_OPERATIONS_A_SECOND * cpus)
+
+
 def count_tasks(n_characters: int, network: NetworkOptions, cpus: int, slots: int) -> int:
     """Tasks of about five minutes; shorter ones, for progress and balance, where the whole corpus is little work."""
-    n_tokens = n_characters / CHARACTERS_A_TOKEN
-    seconds = n_tokens * operations_a_token(network) / (_OPERATIONS_A_SECOND * cpus)
+    seconds = estimated_seconds(n_characters, network, cpus)
     target = min(max(seconds / (slots * _TASKS_A_SLOT), _SHORTEST_TASK_S), _LONGEST_TASK_S)
     return max(1, math.ceil(seconds / target))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +104,101 @@ def put_file(spark: SparkSession, local: Path, path: str) -> None:
     with _reached(path):
         source = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(str(local.absolute()))  # type: ignore[union-attr]
         file_system.copyFromLocalFile(False, True, source, where)
+
+
+def read_text(spark: SparkSession, path: str) -> str | None:
+    """What a small UTF-8 file holds, None where there is none."""
+    file_system, where = hadoop_path(spark, path)
+    if (local := _local(file_system, where)) is not None:
+        return local.read_text("utf-8") if local.is_file() else None
+    with _reached(path):
+        if not file_system.exists(where):
+            return None
+        stream = file_system.open(where)
+        try:
+            return bytes(stream.readAllBytes()).decode("utf-8")
+        finally:
+            stream.close()
+
+
+def create_text(spark: SparkSession, path: str, text: str) -> bool:
+    """Write a small UTF-8 file unless there is one of this name; whether this call has made it.
+
+    Of several that try at once one makes it: on local file systems and on HDFS always, elsewhere as far as the file
+    system's create without overwrite goes. The folder is made where it is missing.
+    """
+    file_system, where = hadoop_path(spark, path)
+    make_folder(spark, parent(path))
+    if (local := _local(file_system, where)) is not None:
+        try:
+            descriptor = os.open(local, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except (FileExistsError, FileNotFoundError):  # not found: the folder went away again meanwhile
+            return False
+        except OSError as error:
+            raise UserError(f"path {path!r} can't be written: {error.strerror}; check its permissions") from None
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        return True
+    try:
+        stream = file_system.create(where, False)
+        stream.write(bytearray(text.encode("utf-8")))
+        stream.close()
+    except Py4JError as error:
+        if file_system.exists(where):
+            return False
+        raise UserError(
+            f"path {path!r} can't be written: {str(error).splitlines()[0]}; check its permissions"
+        ) from None
+    return True
+
+
+def renew_text(spark: SparkSession, path: str, text: str) -> None:
+    """Make a small file, which holds ``text``, as new as now; not all file systems can, so it may be written again."""
+    file_system, where = hadoop_path(spark, path)
+    if (local := _local(file_system, where)) is not None:
+        os.utime(local)
+    else:
+        write_text(spark, path, text)
+
+
+def age_s(spark: SparkSession, path: str) -> float:
+    """Seconds since the file was last written, by the clocks of its machine and of this one."""
+    file_system, where = hadoop_path(spark, path)
+    with _reached(path):
+        return time.time() - float(file_system.getFileStatus(where).getModificationTime()) / 1000
+
+
+def delete_empty(spark: SparkSession, path: str) -> None:
+    """Remove a folder if nothing is in it."""
+    file_system, where = hadoop_path(spark, path)
+    if (local := _local(file_system, where)) is not None:
+        with suppress(OSError):
+            local.rmdir()
+        return
+    with suppress(Py4JError):
+        file_system.delete(where, False)
+
+
+def list_files(spark: SparkSession, path: str) -> list[str]:
+    """The data files in a folder and those below, as paths from it, sorted; none where there is no such folder.
+
+    What readers of Parquet skip is left out: names that begin with an underscore or a dot.
+    """
+    found = []
+    for name, is_folder in list_entries(spark, path):
+        if name.startswith(("_", ".")) and "=" not in name:
+            continue
+        found += [f"{name}/{below}" for below in list_files(spark, f"{path}/{name}")] if is_folder else [name]
+    return found
+
+
+def n_bytes(spark: SparkSession, path: str) -> int:
+    """Bytes of a file, or of all files in a folder and below."""
+    file_system, where = hadoop_path(spark, path)
+    with _reached(path):
+        return int(file_system.getContentSummary(where).getLength())
+
+
+def _local(file_system: Any, where: Any) -> Path | None:
+    """The path for Python's own functions, where it is one of this machine."""
+    return Path(str(where.toUri().getPath())) if file_system.getUri().getScheme() == "file" else None

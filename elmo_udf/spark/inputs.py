@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -17,12 +18,12 @@ TEXT = "_text"
 """Column with the text, under a name of our own, so that a user's column "text" can be kept."""
 
 MALFORMED = "_malformed"
-"""Column with a JSON line that is no object, else NULL."""
+"""Column with a JSON line that is no object, or a row of CSV with too few or too many fields; else NULL."""
 
 _FORMATS = {
     "parquet": "parquet",
     "csv": "csv",
-    "tsv": "csv",
+    "tsv": "tsv",
     "json": "json",
     "jsonl": "json",
     "ndjson": "json",
@@ -58,7 +59,7 @@ def read_documents(spark: SparkSession, options: EmbedOptions) -> DataFrame:
 
 
 def read_input(spark: SparkSession, options: EmbedOptions) -> tuple[str, DataFrame]:
-    """The format of the input, and all its columns as they are; of JSON lines also MALFORMED.
+    """The format of the input, and all its columns as they are; of JSON lines and CSV also MALFORMED.
 
     Text has the columns ``id`` and ``text``. Raises UserError for an input that is not there or can't be read.
     """
@@ -74,7 +75,7 @@ def read_input(spark: SparkSession, options: EmbedOptions) -> tuple[str, DataFra
 
 def kept_names(options: EmbedOptions) -> list[str]:
     """Our own names of the columns to keep, until the table is written: a user's may hold dots, or be one of ours."""
-    return [f"_kept_{i}" for i in range(len(options.keep_columns))]
+    return [f"_kept_{i}" for i in range(len(options.carried_columns))]
 
 
 def quoted(name: str) -> Column:
@@ -93,21 +94,30 @@ def guess_format(spark: SparkSession, path: str) -> str:
     if not files.exists(spark, path):
         raise UserError(f"input {path!r} does not exist; check the path")
     # the entry of a file is the file itself
-    entries = [entry for entry in files.list_entries(spark, path) if not entry[0].startswith(("_", "."))]
+    entries = _visible_entries(spark, path)
     if all(is_folder and "=" not in entry for entry, is_folder in entries):
         below = f"; found the folders {[entry for entry, _ in entries]}, which are not read" if entries else ""
         raise UserError(f"input {path!r} holds no files{below}; expected documents; give a path or a glob of files")
-    found = {_format_of(entry) for entry, is_folder in entries if not is_folder} - {None}
+    found = {_suffix_format(entry) for entry, is_folder in entries if not is_folder} - {None}
     if len(found) > 1:
         raise UserError(
             f"input {path!r} holds files of several formats: {', '.join(sorted(map(str, found)))}; expected one; "
             f"name the files with a glob such as {path.rstrip('/')}/*.csv"
         )
-    return found.pop() or "parquet" if found else _format_of(name) or "parquet"
+    return _format_of(f"a.{found.pop()}") or "parquet" if found else _format_of(name) or "parquet"
+
+
+def _visible_entries(spark: SparkSession, path: str) -> list[tuple[str, bool]]:
+    return [entry for entry in files.list_entries(spark, path) if not entry[0].startswith(("_", "."))]
 
 
 def _format_of(name: str) -> str | None:
-    """The format that a file's name tells."""
+    """The format that a file's name tells; CSV for tab-separated values too."""
+    found = _suffix_format(name)
+    return "csv" if found == "tsv" else found
+
+
+def _suffix_format(name: str) -> str | None:
     _, dot, suffix = re.sub(r"\.(gz|bz2|zst|snappy|lz4|deflate)$", "", name.lower()).rpartition(".")
     return _FORMATS.get(suffix) if dot else None
 
@@ -115,17 +125,10 @@ def _format_of(name: str) -> str | None:
 def _read(spark: SparkSession, kind: str, options: EmbedOptions) -> DataFrame:
     if kind == "parquet":
         return spark.read.parquet(options.input)
-    if kind == "csv":  # RFC 4180: a quote within quotes is doubled, and a quoted field may hold line breaks
-        separator = "\t" if re.search(r"\.tsv(\.\w+)?$", options.input.lower()) else ","
-        reader = spark.read.option("header", True).option("multiLine", True).option("sep", separator)
-        reader = reader.option("quote", '"').option("escape", '"')
-        table = reader.csv(options.input)
-        # Spark reads all files by the first one's header, and compares it with theirs only when told to.
-        return reader.option("enforceSchema", _has_made_up_names(table.columns)).schema(table.schema).csv(options.input)
+    if kind == "csv":
+        return _read_csv(spark, options.input)
     if kind == "json":
-        return _with_malformed(
-            spark, spark.read.option("columnNameOfCorruptRecord", MALFORMED).json(options.input), options
-        )
+        return _read_json(spark, options.input)
     if options.whole_files:
         table = spark.read.text(options.input, wholetext=True)
         return table.select(_path().alias("id"), F.col("value").alias("text"))
@@ -138,13 +141,48 @@ def _has_made_up_names(columns: list[str]) -> bool:
     return "_c" in stems or len(set(stems)) < len(stems)
 
 
-def _with_malformed(spark: SparkSession, table: DataFrame, options: EmbedOptions) -> DataFrame:
-    """Spark names the corrupt column only where it met one while it inferred the schema; ask for it always."""
-    if MALFORMED in table.columns:
-        schema = table.schema
+def _read_csv(spark: SparkSession, path: str) -> DataFrame:
+    """CSV as RFC 4180 has it: a quote within quotes is doubled, and a quoted field may hold line breaks.
+
+    Tab-separated values as IANA defines them: a line a row, and a quote is a character like any other, since one that
+    is not closed would swallow the lines after it. A row with another number of fields than the header is malformed.
+    """
+    reader = spark.read.option("header", True)
+    if _is_tsv(spark, path):
+        reader = reader.option("sep", "\t").option("quote", "").option("escape", "")
     else:
-        schema = T.StructType([*table.schema.fields, T.StructField(MALFORMED, T.StringType())])
-    return spark.read.option("columnNameOfCorruptRecord", MALFORMED).schema(schema).json(options.input)
+        reader = reader.option("multiLine", True).option("quote", '"').option("escape", '"')
+    table = reader.csv(path)
+    if not table.columns:
+        return table
+    # Spark reads all files by the first one's header, and compares it with theirs only when told to.
+    reader = reader.option("enforceSchema", _has_made_up_names(table.columns))
+    return reader.option("columnNameOfCorruptRecord", MALFORMED).schema(_with_malformed(table, path)).csv(path)
+
+
+def _is_tsv(spark: SparkSession, path: str) -> bool:
+    """Whether the names say tab-separated values: that of the path, or of the files in it."""
+    glob = any(character in path for character in "*?{[")
+    names = [] if glob else [name for name, is_folder in _visible_entries(spark, path) if not is_folder]
+    return "tsv" in {_suffix_format(name) for name in [path.rstrip("/"), *names]}
+
+
+def _read_json(spark: SparkSession, path: str) -> DataFrame:
+    """Spark names the corrupt column only where it met one while it inferred the schema; ask for it always."""
+    unheard_of = f"{MALFORMED}_{uuid.uuid4().hex}"
+    table = spark.read.option("columnNameOfCorruptRecord", unheard_of).json(path).drop(unheard_of)
+    return spark.read.option("columnNameOfCorruptRecord", MALFORMED).schema(_with_malformed(table, path)).json(path)
+
+
+def _with_malformed(table: DataFrame, path: str) -> T.StructType:
+    """The table's schema, and MALFORMED."""
+    for name in table.columns:
+        if name.lower() == MALFORMED:
+            raise UserError(
+                f"input {path!r} has a column {name!r}, where records that can't be read are put; expected no such "
+                "column; rename it"
+            )
+    return T.StructType([*table.schema.fields, T.StructField(MALFORMED, T.StringType())])
 
 
 def _path() -> Column:
@@ -174,28 +212,31 @@ def _lines(table: DataFrame) -> DataFrame:
 
 def _select(table: DataFrame, kind: str, options: EmbedOptions) -> DataFrame:
     id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
-    found = [name for name in table.columns if kind != "json" or name != MALFORMED]
+    found = [name for name in table.columns if kind not in ("csv", "json") or name != MALFORMED]
     if not found:
         raise UserError(f"input {options.input!r} is empty, expected columns and rows; check the path")
     for name, what in [(id_column, "id column"), (text_column, "text column")] + [
-        (name, "column to keep") for name in options.keep_columns
+        (name, "column to keep") for name in options.carried_columns
     ]:
         if name not in found:
             flag = {"id column": "--id-column", "text column": "--text-column"}.get(what, "--keep-columns")
+            flag = "--partition-by" if what == "column to keep" and name in options.partition_by else flag
             raise UserError(
                 f"{what} {name!r} is not in input {options.input!r}; found {found}; name another with {flag}"
             )
     _check_types(table, id_column, text_column)
     _check_kept(table, options)
-    malformed = F.col(MALFORMED) if kind == "json" else F.lit(None).cast("string").alias(MALFORMED)
-    kept = [quoted(name).alias(ours) for name, ours in zip(options.keep_columns, kept_names(options), strict=True)]
+    malformed = F.col(MALFORMED) if kind in ("csv", "json") else F.lit(None).cast("string").alias(MALFORMED)
+    kept = [quoted(name).alias(ours) for name, ours in zip(options.carried_columns, kept_names(options), strict=True)]
     return table.select(quoted(id_column).alias("id"), quoted(text_column).alias(TEXT), malformed, *kept)
 
 
 def _check_kept(table: DataFrame, options: EmbedOptions) -> None:
     """Names as Spark compares them, without case; types that Spark brings to Python and back."""
     taken = [*_RESERVED, *_RESERVED_BY_LEVEL[options.level]]
-    for name in options.keep_columns:
+    for name in options.carried_columns:
+        if name in options.partition_by:
+            _check_partition(name, table.schema[name].dataType)
         if name.lower() in taken:
             raise UserError(f"column to keep {name!r} is a name of the embedding table's own or given twice; rename it")
         taken.append(name.lower())
@@ -204,6 +245,15 @@ def _check_kept(table: DataFrame, options: EmbedOptions) -> None:
                 f"column to keep {name!r} is {table.schema[name].dataType.simpleString()}, and Spark can't bring "
                 "intervals of years and months to Python; expected another type; cast it to string, or leave it out"
             )
+
+
+def _check_partition(name: str, kind: T.DataType) -> None:
+    """Types whose values are names of folders, and come back as they were."""
+    if not isinstance(kind, (T.StringType, T.IntegralType, T.DateType, T.BooleanType)):
+        raise UserError(
+            f"column {name!r} of --partition-by is {kind.simpleString()}, expected string, a whole number, date or "
+            "boolean; cast it, or name another"
+        )
 
 
 def _has_months(kind: T.DataType) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -12,6 +14,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.reading import reading
+from elmo_udf.spark.versions import newest_rows
 from elmo_udf.version import __version__
 
 SIDECAR = "_elmo.json"
@@ -62,15 +65,43 @@ class TableMetadata:
 
 
 def read_table(spark: SparkSession, path: str) -> DataFrame:
-    """The Parquet table at ``path``. Raises UserError where there is none."""
-    if not any(character in path for character in "*?{[") and not files.exists(spark, path):
+    """The Parquet table at ``path``; of an embedding table of ours the newest rows of each id, each once.
+
+    Raises UserError where there is none.
+    """
+    table = read_rows(spark, path)
+    return newest_rows(table) if metadata_of(table, "embedding") is not None else table
+
+
+def read_rows(spark: SparkSession, path: str) -> DataFrame:
+    """All rows of the Parquet table at ``path`` as they lie there. Raises UserError where there is none."""
+    is_glob = any(character in path for character in "*?{[")
+    if not is_glob and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
     with reading(f"table {path!r}", "Parquet files", quiet=True):
-        return spark.read.parquet(path)
+        table = spark.read.parquet(path)
+        kinds = {} if is_glob else partition_types(spark, path)
+        if not kinds:
+            return table
+        # Spark guesses types from the names of folders, and would make 7 of "007".
+        schema = T.StructType(
+            [T.StructField(f.name, kinds.get(f.name, f.dataType), f.nullable, f.metadata) for f in table.schema]
+        )
+        return spark.read.schema(schema).parquet(path)
+
+
+def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
+    """The columns that are folders of a table of ours, and their types; none for any other table."""
+    text = files.read_text(spark, f"{path}/{SIDECAR}")
+    schema = json.loads(text).get("partition_by") if text else None
+    return {field.name: field.dataType for field in T.StructType.fromJson(schema)} if schema else {}
 
 
 def read_embeddings(spark: SparkSession, path: str) -> DataFrame:
-    """An embedding table of ours, with the metadata of its ``embedding`` column. Raises UserError for another table."""
+    """An embedding table of ours, with the metadata of its ``embedding`` column: one version of each id, the newest.
+
+    Raises UserError for another table.
+    """
     table = read_table(spark, path)
     if metadata_of(table, "embedding") is None:
         raise UserError(
@@ -98,35 +129,75 @@ def check_comparable(left: TableMetadata | None, right: TableMetadata | None, wh
             )
 
 
-def check_append(
-    spark: SparkSession, path: str, rejects: str, metadata: TableMetadata, schema: T.StructType, documents: DataFrame
-) -> None:
-    """Refuse to append vectors made another way, other columns, or documents whose id the table has already."""
+def check_additions(
+    spark: SparkSession,
+    outputs: tuple[str, str],
+    metadata: TableMetadata,
+    schema: T.StructType,
+    partition_by: tuple[str, ...],
+) -> bool:
+    """Refuse to add vectors made another way, or other columns, to a table; whether there is a table.
+
+    ``outputs``: paths of table and rejects; ``schema``: of the rows to add. Raises UserError.
+    """
+    path, rejects = outputs
+    is_there = bool(files.list_names(spark, path))
+    if is_there:
+        _check_table(read_rows(spark, path), path, tuple(partition_types(spark, path)), metadata, schema, partition_by)
     if files.list_names(spark, rejects):
-        _check_columns(rejects, read_table(spark, rejects).schema, rejects_schema(schema["id"].dataType))
-    if not files.list_names(spark, path):
-        return
-    table = read_embeddings(spark, path)
+        ours = rejects_schema(schema["id"].dataType, [schema[name] for name in partition_by])
+        _check_columns(rejects, read_rows(spark, rejects).schema, ours)
+    return is_there
+
+
+def _check_table(
+    table: DataFrame,
+    path: str,
+    folders: tuple[str, ...],
+    metadata: TableMetadata,
+    schema: T.StructType,
+    partition_by: tuple[str, ...],
+) -> None:
     there = metadata_of(table, "embedding")
-    for name, ours in metadata.as_dict().items():
-        theirs = getattr(there, name)
-        if ours != theirs and name not in ("model", "elmo_udf_version"):
-            raise UserError(
-                f"table {path!r} was made with {name} {theirs!r}, and this run has {ours!r}; expected equal options; "
-                "use those of the table, or another output"
-            )
+    if there is None:
+        raise UserError(
+            f"table {path!r} has no embedding column made by embed.py; found columns {table.columns}; "
+            "expected a table of jobs/embed.py; use another output"
+        )
+    differences = [
+        f"{name} {getattr(there, name)!r}, and this run has {ours!r}"
+        for name, ours in metadata.as_dict().items()
+        if getattr(there, name) != ours and name not in ("model", "elmo_udf_version")
+    ]
+    if differences:
+        raise UserError(
+            f"table {path!r} was made with {'; with '.join(differences)}; expected equal options; "
+            "use those of the table, or another output"
+        )
+    if folders != partition_by:
+        raise UserError(
+            f"table {path!r} has {', '.join(folders) or 'no columns'} as its folders, and this run "
+            f"{', '.join(partition_by) or 'none'}; expected equal --partition-by; use that of the table, or another "
+            "output"
+        )
     _check_columns(path, table.schema, schema)
+
+
+def check_new_ids(spark: SparkSession, path: str, documents: DataFrame) -> None:
+    """Refuse to append documents whose id the table has already (UserError)."""
+    table = read_rows(spark, path)
     twice = documents.join(table.select("id").distinct(), "id", "left_semi").select("id").limit(1).collect()
     if twice:
         raise UserError(
             f"table {path!r} has rows of ids of the input already, such as {twice[0].id!r}; expected new ids only; "
-            "leave them out of the input, or use another output"
+            "leave them out of the input, use --mode incremental, or another output"
         )
 
 
-def rejects_schema(id_type: T.DataType) -> T.StructType:
-    """Columns of a rejects table: id as in the input, reason, detail."""
-    return T.StructType().add("id", id_type).add("reason", "string").add("detail", "string")
+def rejects_schema(id_type: T.DataType, folders: Sequence[T.StructField] = ()) -> T.StructType:
+    """Columns of a rejects table: id as in the input, reason, detail, and those that are folders."""
+    schema = T.StructType().add("id", id_type).add("reason", "string").add("detail", "string")
+    return T.StructType([*schema, *folders])
 
 
 def _check_columns(path: str, found: T.StructType, ours: T.StructType) -> None:

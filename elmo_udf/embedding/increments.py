@@ -1,0 +1,104 @@
+"""What of the input has to be embedded, given a table that has the rest; and in which portions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from elmo_udf.embedding.plan import Plan, n_characters_of
+from elmo_udf.embedding.rows import checked_documents
+from elmo_udf.embedding.work import estimated_seconds
+from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.tables import read_rows
+
+_PART, _THERE = "_part", "_there"
+
+_PARTS_A_COMMIT = 8
+"""By the estimate of the work, which may be some times too low; and then a commit is no later for it."""
+_MOST_PARTS = 512
+
+
+@dataclass(frozen=True)
+class Found:
+    """The input beside the table, counted in rows of the input."""
+
+    n_new: int
+    """To be embedded: of an id that is not in the table, or whose newest row has another content hash."""
+    n_unchanged: int
+    n_rejected: dict[str, int]
+    """By reason; what only the network's input tells comes later."""
+    n_characters: int
+    """Of the texts to be embedded."""
+
+
+def beside_table(spark: SparkSession, plan: Plan, options: EmbedOptions, is_there: bool) -> DataFrame:
+    """:func:`checked_documents` of the input, and in ``_there`` whether the table has the text of that id already."""
+    checked = checked_documents(plan.documents, options)
+    if not is_there:
+        return checked.withColumn(_THERE, F.lit(False))
+    versions = read_rows(spark, options.output).groupBy("id")
+    newest = versions.agg(F.max(F.struct("embedded_at", "content_hash"))["content_hash"].alias("content_hash"))
+    joined = checked.join(newest.withColumn(_THERE, F.lit(True)), ["id", "content_hash"], "left")
+    return joined.withColumn(_THERE, F.col(_THERE).isNotNull() & F.col("_reason").isNull())
+
+
+def write_found(rows: DataFrame, path: str) -> Found:
+    """Write the rows of :func:`beside_table` that are new or rejected to ``path``; one pass over the input."""
+    seen = Observation()
+    counted = rows.observe(seen, *_counts(rows))
+    counted.where(~F.col(_THERE)).drop(_THERE).write.parquet(path)
+    return _found(seen.get, rows.sparkSession.read.parquet(path))
+
+
+def count_found(rows: DataFrame) -> Found:
+    """The same counts, and nothing is written."""
+    return _found(rows.agg(*_counts(rows)).collect()[0].asDict(), rows)
+
+
+def _counts(rows: DataFrame) -> list[Column]:
+    is_new = F.col("_reason").isNull() & ~F.col(_THERE)
+    return [
+        F.count_if(is_new).alias("n_new"),
+        F.count_if(_THERE).alias("n_unchanged"),
+        F.sum(F.when(is_new, n_characters_of(rows))).alias("n_characters"),
+    ]
+
+
+def _found(counts: dict[str, int | None], rows: DataFrame) -> Found:
+    reasons = rows.where("_reason IS NOT NULL").groupBy("_reason").count().orderBy("_reason").collect()
+    rejected = {row["_reason"]: row["count"] for row in reasons}
+    return Found(counts["n_new"] or 0, counts["n_unchanged"] or 0, rejected, counts["n_characters"] or 0)
+
+
+def count_parts(plan: Plan, options: EmbedOptions, found: Found) -> int:
+    """Into how many parts the work goes: for documents one a commit, for a time several, of unknown duration."""
+    n_documents, seconds = options.commit_interval()
+    if n_documents is not None:
+        return max(1, math.ceil(found.n_new / n_documents))
+    estimate = estimated_seconds(found.n_characters, plan.model.network, plan.stage.cpus) / plan.stage.slots
+    parts = math.ceil(estimate / (seconds or math.inf) * _PARTS_A_COMMIT)
+    return min(max(1, parts), _MOST_PARTS, max(1, found.n_new))
+
+
+def divide(spark: SparkSession, path: str, n_parts: int, divided: str) -> None:
+    """Write the good documents at ``path`` to ``divided``, in folders ``_part=0``, ...; equal texts into one."""
+    rows = spark.read.parquet(path).where("_reason IS NULL")
+    part = F.pmod(F.xxhash64("content_hash"), F.lit(n_parts)).cast("int")
+    rows.withColumn(_PART, part).hint("rebalance", _PART).write.partitionBy(_PART).parquet(divided)
+
+
+def parts_of(spark: SparkSession, path: str, divided: str, n_parts: int, parts: range) -> DataFrame:
+    """The good documents of some parts, as :func:`divide` wrote them; ``path`` holds them all where there is one."""
+    if n_parts == 1:
+        return spark.read.parquet(path).where("_reason IS NULL")
+    return spark.read.parquet(divided).where(F.col(_PART).between(parts.start, parts.stop - 1)).drop(_PART)
+
+
+def next_parts(done: range, n_parts: int, seconds: float, options: EmbedOptions) -> range:
+    """The parts of the next commit after those that took so long; of equal size where documents are counted."""
+    _, every_s = options.commit_interval()
+    size = 1 if every_s is None else max(1, round(len(done) * every_s / max(seconds, 1e-3)))
+    return range(done.stop, min(done.stop + size, n_parts))

@@ -1,0 +1,213 @@
+"""One run at a time on an output: a folder beside it belongs to the run that has it, and holds what the run stages.
+
+The folder's files ``owner-0``, ``owner-1``, ... are made exclusively; the last says whose it is. A run that finds an
+owner that is gone makes the next one, which only one of several can. So there is nothing to clear up by hand after a
+run was killed, and nothing else that could be out of step with the table.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from elmo_udf.errors import UserError
+from elmo_udf.spark import files
+
+log = logging.getLogger(__name__)
+
+RENEWED_EVERY_S = 60.0
+GONE_AFTER_S = 600.0
+"""An owner on another machine that has not renewed its file for so long is taken to be gone."""
+
+_OWNER = "owner-"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A held lock: ``folder`` is this run's until it is released."""
+
+    spark: SparkSession
+    output: str
+    folder: str
+    index: int
+    owner: str
+    _guard: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    """A file that is being written again is not read here at the same time."""
+
+    @property
+    def path(self) -> str:
+        """The file that says so."""
+        return f"{self.folder}/{_OWNER}{self.index}"
+
+    def renew(self) -> None:
+        """Give a sign of life."""
+        with self._guard:
+            files.renew_text(self.spark, self.path, self.owner)
+
+    def check(self) -> None:
+        """Raise RuntimeError where another run has taken over: this one was held up for too long."""
+        with self._guard:
+            last = _last(self.spark, self.folder)
+        if last is None or last[0] != self.index or _token(last[1]) != _token(self.owner):
+            raise RuntimeError(
+                f"another run has taken over output {self.output!r}, since this one gave no sign of life for "
+                f"{GONE_AFTER_S:.0f} s; nothing more was put in place"
+            )
+
+
+@contextmanager
+def locked(spark: SparkSession, output: str, folder: str) -> Iterator[Lock]:
+    """Hold ``output`` while the block runs; UserError where another run has it.
+
+    What a killed run has left in ``folder`` is deleted, and the folder is when the block ends.
+    """
+    lock = _take(spark, output, folder)
+    try:
+        _delete_staged(spark, folder)
+        with _renewed(lock):
+            yield lock
+    finally:
+        _release(lock)
+
+
+def _take(spark: SparkSession, output: str, folder: str) -> Lock:
+    owner = json.dumps(_this_process())
+    while True:
+        last = _last(spark, folder)
+        if last is not None and not _is_gone(spark, f"{folder}/{_OWNER}{last[0]}", last[1]):
+            raise UserError(
+                f"output {output!r} is being written by another run ({_shown(last[1])}); expected one run at a time; "
+                f"wait for its end, or, if it can't be running any more, delete {folder!r}"
+            )
+        index = 0 if last is None else last[0] + 1
+        lock = Lock(spark, output, folder, index, owner)
+        if not files.create_text(spark, lock.path, owner):
+            continue  # another was faster: see who it is
+        if last is None or files.read_text(spark, f"{folder}/{_OWNER}{last[0]}") == last[1]:
+            if last is not None:
+                log.warning("a run on %s was interrupted (%s); this one takes over", output, _shown(last[1]))
+            return lock
+        files.delete(spark, lock.path)  # the one that was gone had been succeeded, and its successor is done
+
+
+def _release(lock: Lock) -> None:
+    """Delete what is staged, then the owners, the last one last, then the folder, unless another run has it by now."""
+    last = _last(lock.spark, lock.folder)
+    if last is None or _token(last[1]) != _token(lock.owner):
+        return
+    _delete_staged(lock.spark, lock.folder)
+    for index in range(lock.index + 1):
+        files.delete(lock.spark, f"{lock.folder}/{_OWNER}{index}")
+    files.delete_empty(lock.spark, lock.folder)
+
+
+def _delete_staged(spark: SparkSession, folder: str) -> None:
+    for name in files.list_names(spark, folder):
+        if not name.startswith((_OWNER, f".{_OWNER}")):
+            files.delete(spark, f"{folder}/{name}")
+
+
+def _last(spark: SparkSession, folder: str) -> tuple[int, str] | None:
+    """Index and text of the last owner's file. The text is empty where it is being written right now."""
+    numbers = [name[len(_OWNER) :] for name in files.list_names(spark, folder) if name.startswith(_OWNER)]
+    indexes = [int(number) for number in numbers if number.isdecimal()]
+    if not indexes:
+        return None
+    text = files.read_text(spark, f"{folder}/{_OWNER}{max(indexes)}")
+    return None if text is None else (max(indexes), text)
+
+
+@contextmanager
+def _renewed(lock: Lock) -> Iterator[None]:
+    """Renew the owner's file while the block runs, for runs on other machines to see."""
+    finished = threading.Event()
+
+    def renew() -> None:
+        while not finished.wait(RENEWED_EVERY_S):
+            with suppress(Exception):  # tried again soon; what matters is checked before anything is put in place
+                lock.check()
+                lock.renew()
+
+    thread = threading.Thread(target=renew, name="lock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def _this_process() -> dict[str, Any]:
+    return {
+        "token": uuid.uuid4().hex,
+        "host": socket.gethostname(),
+        "machine": _machine(),
+        "pid": os.getpid(),
+        "process_started": _started(os.getpid()),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def _is_gone(spark: SparkSession, path: str, owner: str) -> bool:
+    """Whether the owner's process has ended: asked where it runs here, else told from the age of its file."""
+    try:
+        said = json.loads(owner)
+    except ValueError:  # about to be written, or left so by a kill at that very moment
+        said = {}
+    if said.get("machine") == _machine():
+        return said.get("process_started") != _started(int(said["pid"]))
+    with suppress(UserError):
+        return files.age_s(spark, path) > GONE_AFTER_S
+    return True
+
+
+def _machine() -> str:
+    """This host since it was started, and the namespace that its process ids are of."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)
+
+
+def _started(pid: int) -> str | None:
+    """When a process of this machine started, in ticks since its boot; None where there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]
+    except OSError:
+        pass
+    if Path("/proc/self").exists():
+        return None
+    try:
+        os.kill(pid, 0)  # asks only
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return "unknown"
+
+
+def _token(owner: str) -> str:
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(owner).get("token", ""))
+    return ""
+
+
+def _shown(owner: str) -> str:
+    with suppress(ValueError, KeyError):
+        said = json.loads(owner)
+        return f"process {said['pid']} of {said['host']}, since {said['since']}"
+    return "that is just starting"

@@ -1,0 +1,10 @@
+"""Rewrite an embedding table that has grown by increments: the newest row of each id, in few files."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.lake.compact import compact_table
+from elmo_udf.lake.options import CompactOptions
+
+if __name__ == "__main__":
+    sys.exit(run_job(compact_table, CompactOptions, __doc__))

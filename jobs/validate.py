@@ -1,0 +1,10 @@
+"""Check an embedding table: its schema, its numbers, one row an id, and the documents that it was made from."""
+
+import sys
+
+from elmo_udf.cli import run_job
+from elmo_udf.lake.options import ValidateOptions
+from elmo_udf.lake.validate import validate_table
+
+if __name__ == "__main__":
+    sys.exit(run_job(validate_table, ValidateOptions, __doc__))
