@@ -59,8 +59,8 @@ def build(output: Path, extras: list[str]) -> None:
     filters += [("exclude", f"*/site-packages/{name}*") for name in sorted(BY_SPARK)]
     venv_pack.pack(str(environment), str(output / "environment.tar.gz"), filters=filters, force=True)
     for name in ("jobs", "conf"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, output / name, dirs_exist_ok=True, ignore=ignored)
+        shutil.rmtree(output / name, ignore_errors=True)  # an earlier build may have had other files
+        shutil.copytree(ROOT / name, output / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "scripts" / "discover-gpus", output)
     for path in sorted(output.iterdir()):
         print(f"{path}  {path.stat().st_size / 2**20:,.1f} MiB" if path.is_file() else path)
