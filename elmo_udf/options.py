@@ -9,7 +9,6 @@ from typing import Any, Literal
 from elmo_udf.errors import UserError
 from elmo_udf.text.languages import check_language
 
-
 MAX_K = 1000
 """Most neighbors a row may be asked for: lists of so many are kept for every row of a task."""
 
@@ -213,21 +212,32 @@ class QueryOptions(JobOptions):
     """Options of jobs/query.py."""
 
     embeddings: str = option("path or URI of an embedding table made by embed.py")
-    text: str = option("the text to look for; with --level token, the sentence that holds the word")
+    text: str | None = option("the text to look for; with --level token, the sentence that holds the word", None)
+    texts: str | None = option("path or URI of a file of texts to look for, one a line", None)
+    interactive: bool = option("read texts from standard input, one a line, and answer each at once", False)
+    output: str | None = option("write the answers to a table (Parquet), or to a file of JSON lines (.jsonl)", None)
     k: int = option("number of answers", 10)
     model: str | None = option("model handle; by default the one that the table names", None)
+    correction: str | None = option("correct vectors as in this result of similarity.py", None)
     level: Literal["document", "token"] = option("look for documents, or for words in their sentences", "document")
     word: str | None = option("the word of the text to look for (level token)", None)
     occurrence: int = option("which of the word's occurrences in the text, from 1 (level token)", 1)
     distinct_words: bool = option(
         "other words only, each once, where it is most alike, as gensim's most_similar (level token)", False
     )
+    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise UserError(f"k is {self.k}, expected at least 1")
+        if not 1 <= self.k <= MAX_K:
+            raise UserError(f"k is {self.k}, expected 1 to {MAX_K:,}")
+        if [self.text is not None, self.texts is not None, self.interactive].count(True) != 1:
+            raise UserError("expected one of --text, --texts and --interactive; give exactly one of them")
+        if self.interactive and self.output is not None:
+            raise UserError("--interactive answers at once and writes no --output; leave one of them out")
         if (self.level == "token") != (self.word is not None):
             raise UserError("--word and --level token go together: give both, or neither")
+        if self.word is not None and self.text is None:
+            raise UserError("--word is a word of --text; give --text, or leave --word and --level token out")
         if self.occurrence < 1:
             raise UserError(f"occurrence is {self.occurrence}, expected at least 1")
         if self.word is None and (self.occurrence > 1 or self.distinct_words):

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from elmo_udf import cli
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions, QueryOptions
-from elmo_udf.similarity.query import nearest, query
+from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from elmo_udf.similarity import search
+from elmo_udf.similarity.best import Best
+from elmo_udf.similarity.fit import read_correction
+from elmo_udf.similarity.job import compare_tables
+from elmo_udf.similarity.query import query
+from elmo_udf.similarity.search import nearest
 from elmo_udf.text.context import in_context
 from tests import numpy_elmo
 from tests.make_models import random_model
@@ -147,6 +158,133 @@ def test_many_batches_are_reduced_and_ties_go_by_id(spark: SparkSession, partiti
     assert found == [(i, pytest.approx(-c, abs=1e-9)) for c, i in expected]
 
 
+QUESTIONS = ["The bank has a river .", "", "He banked on it.", "Rates , rates ."]
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("questions") / "questions.txt"
+    path.write_text("".join(f"{question}\n" for question in QUESTIONS), "utf-8")
+    return str(path)
+
+
+def expected_answers(tables: dict[str, str], k: int, correct: Any = None) -> dict[int, list[tuple[str, float]]]:
+    """(id, cosine) of the k nearest to each question, by its line."""
+    rows = pq.read_table(tables["document"]).to_pylist()
+    found = {}
+    for line, question in enumerate(QUESTIONS, 1):
+        if question:
+            tokens = question.replace(".", " .").split()
+            vector = numpy_elmo.layers(MODEL, tokens)["elmo"].mean(axis=0)
+            values = [row["embedding"] for row in rows]
+            if correct is not None:
+                vector, values = correct(vector[None])[0], correct(np.array(values, np.float64))
+            cosine = cosines([{"embedding": value} for value in values], vector)
+            found[line] = sorted(zip([row["id"] for row in rows], cosine, strict=True), key=lambda x: (-x[1], x[0]))[:k]
+    return found
+
+
+def test_texts_of_a_file_are_answered_in_few_passes(
+    spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "QUERIES_IN_A_PASS", 2)
+    asked = {"embeddings": tables["document"], "texts": questions, "k": 3}
+    report = query(spark, QueryOptions(**asked, output=str(tmp_path / "answers")))  # type: ignore[arg-type]
+    assert (report["texts"], report["texts_answered"], report["rows_out"]) == (4, 3, 9)
+    assert report["texts_rejected_by_reason"] == {"blank_text": 1}
+    rows = pq.read_table(tmp_path / "answers")
+    assert rows.column_names == ["query_id", "text", "rank", "id", "cosine"]
+    expected = expected_answers(tables, 3)
+    by_line = {line: [row for row in rows.to_pylist() if row["query_id"] == f"{questions}:{line}"] for line in expected}
+    for line, answers in expected.items():
+        assert [row["text"] for row in by_line[line]] == [QUESTIONS[line - 1]] * 3
+        assert [(row["rank"], row["id"]) for row in by_line[line]] == [(n, i) for n, (i, _) in enumerate(answers, 1)]
+        np.testing.assert_allclose([row["cosine"] for row in by_line[line]], [c for _, c in answers], atol=2e-6)
+    query(spark, QueryOptions(**asked, output=str(tmp_path / "answers.jsonl")))  # type: ignore[arg-type]
+    objects = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()]
+    assert [(answer["query_id"], answer["text"]) for answer in objects] == [
+        (f"{questions}:{line}", QUESTIONS[line - 1]) for line in (1, 3, 4)
+    ]
+    assert [row for answer in objects for row in answer["answers"]] == rows.drop_columns(
+        ["query_id", "text"]
+    ).to_pylist()
+    with pytest.raises(UserError, match="exists already; give another path, or --mode overwrite"):
+        query(spark, QueryOptions(**asked, output=str(tmp_path / "answers.jsonl")))  # type: ignore[arg-type]
+
+
+def test_lines_are_answered_one_by_one_and_the_model_stays(
+    spark: SparkSession, tables: dict[str, str], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is out before the next line is asked for, and the second one is not slowed down by a model."""
+    said: list[dict[str, Any]] = []
+    at: list[float] = []
+
+    def lines() -> Any:
+        for number, line in enumerate([QUESTIONS[0], "  ", "\x01", QUESTIONS[2], "He banked on it."]):
+            assert len(said) == [0, 1, 1, 2, 3][number]
+            at.append(time.perf_counter())
+            yield line + "\n"
+        at.append(time.perf_counter())
+
+    report = query(spark, QueryOptions(embeddings=tables["document"], interactive=True, k=2), lines(), said.append)
+    assert (report["texts"], report["texts_answered"]) == (4, 3)
+    expected = expected_answers(tables, 2)
+    assert [a["id"] for a in said[0]["answers"]] == [i for i, _ in expected[1]]
+    np.testing.assert_allclose([a["cosine"] for a in said[0]["answers"]], [c for _, c in expected[1]], atol=2e-6)
+    assert "blank_text" in said[1]["error"]
+    assert said[2]["answers"][0] == {"rank": 1, "id": "c", "cosine": 1.0} and said[3]["answers"] == said[2]["answers"]
+    assert at[5] - at[4] < 10
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo"))
+    assert list(cli.prompted("> ")) == ["one\n", "two"]
+    cli.say(said[2])
+    assert "rank  id  cosine  \n1     c   1.000000" in capsys.readouterr().out
+
+
+def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path) -> None:
+    result = str(tmp_path / "near")
+    compare_tables(
+        spark, SimilarityOptions(kind="topk", embeddings=tables["document"], output=result, k=2, center=True)
+    )
+    correction = read_correction(spark, result)
+    asked = {"embeddings": tables["document"], "correction": result}
+    expected = expected_answers(tables, 2, correction.apply)
+    many = query(spark, QueryOptions(**asked, texts=questions, k=2))  # type: ignore[arg-type]
+    one = query(spark, QueryOptions(**asked, text=QUESTIONS[0], k=2))  # type: ignore[arg-type]
+    found = [row for row in many["answers"] if row["query_id"].endswith(":1")]
+    for answers in (found, one["answers"]):
+        assert [row["id"] for row in answers] == [i for i, _ in expected[1]]
+        np.testing.assert_allclose([row["cosine"] for row in answers], [c for _, c in expected[1]], atol=1e-4)
+    assert one["correction"] == "center" and expected[1] != expected_answers(tables, 2)[1]
+    made = json.loads(Path(result, "_elmo.json").read_text("utf-8"))
+    made["vectors"]["layer"] = "word_emb"
+    Path(result, "_elmo.json").write_text(json.dumps(made), "utf-8")
+    Path(result, "._elmo.json.crc").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"is of vectors with layer 'word_emb', and table .* has 'elmo'"):
+        query(spark, QueryOptions(**asked, text="A bank."))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"correction .* is not there"):
+        query(spark, QueryOptions(embeddings=tables["document"], correction=questions, text="A bank."))
+
+
+@pytest.mark.parametrize("batch", [1, 7, 300])
+def test_the_best_of_batches_with_all_that_tie(batch: int) -> None:
+    random = np.random.default_rng(0)
+    steps = random.integers(0, 40, (5, 300))
+    best = Best(5, 6)
+    for start in range(0, 300, batch):
+        part = pa.record_batch({"id": pa.array(np.arange(start, min(300, start + batch)))})
+        best.offer(steps[:, start : start + batch], part)
+        if start % 3 == 0:
+            best._compact()
+    found = best.result()
+    assert found is not None
+    for number, row in enumerate(steps):
+        least = np.sort(row)[-6]
+        kept = found.filter(pa.array(found["query"].to_numpy() == number))
+        assert sorted(kept["id"].to_pylist()) == np.flatnonzero(row >= least).tolist()
+        assert row[kept["id"].to_numpy()].tolist() == kept["steps"].to_pylist()
+    assert Best(5, 6).result() is None
+
+
 @pytest.mark.parametrize(
     ("table", "options", "words"),
     [
@@ -169,7 +307,20 @@ def test_mistakes(spark: SparkSession, tables: dict[str, str], table: str, optio
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize("options", [{"occurrence": 2}, {"distinct_words": True}, {"occurrence": 0}, {"word": "bank"}])
-def test_options_that_do_not_go_together(options: dict[str, Any]) -> None:
-    with pytest.raises(UserError):
-        QueryOptions(embeddings="table", text="A bank.", **options)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"occurrence": 2}, "are about words"),
+        ({"distinct_words": True}, "are about words"),
+        ({"occurrence": 0}, "expected at least 1"),
+        ({"word": "bank"}, "go together"),
+        ({"k": 1001}, "k is 1001, expected 1 to 1,000"),
+        ({"texts": "file"}, "exactly one"),
+        ({"text": None}, "exactly one"),
+        ({"text": None, "interactive": True, "output": "x"}, "writes no --output"),
+        ({"text": None, "texts": "file", "level": "token", "word": "bank"}, "--word is a word of --text"),
+    ],
+)
+def test_options_that_do_not_go_together(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        QueryOptions(**{"embeddings": "table", "text": "A bank."} | options)

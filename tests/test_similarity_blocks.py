@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elmo_udf.similarity.arithmetic import arithmetic
 from elmo_udf.similarity.blocks import Block, Folder, Stripe, ranks_of
 from elmo_udf.similarity.cosine import Rows, exact_block
 from elmo_udf.similarity.cost import MEMORY_MIB, Cluster, Shape, stripe_bytes
@@ -204,6 +205,14 @@ def test_a_matrix_that_would_not_fit_is_refused() -> None:
         check_matrix_size(30_000, 30_000)
     with refused("2 x 1,000,000", "100,000 columns"):
         check_matrix_size(2, 1_000_000)
+
+
+def test_the_arithmetic_of_the_page_is_that_of_the_plan(root: Path) -> None:
+    page = (root / "docs" / "similarity.md").read_text("utf-8")
+    assert arithmetic() in page, "the plan has changed: run python scripts/docs_similarity.py"
+    cells = [line.strip("| ").split(" | ") for line in arithmetic().splitlines()[2:]]
+    assert [cells[0][i] for i in (0, 3, 5)] == ["1,000,000", "22,223 x 22,223 rows", "1.0 PFLOP"]  # 1e6² x 1024
+    assert cells[4][5] == "102.4 PFLOP"
 
 
 def test_blocks_are_some_mib_whatever_the_width() -> None:

@@ -46,7 +46,7 @@ def random_pairs(kind: str) -> list[tuple[Any, Any]]:
     return [(names[a], names[b]) for a, b in sorted(pairs)]
 
 
-@pytest.mark.parametrize(("kind", "max_edges"), [("string", MAX_EDGES_IN_A_TASK), ("string", 5), ("bigint", 0)])
+@pytest.mark.parametrize(("kind", "max_edges"), [("string", MAX_EDGES_IN_A_TASK), ("bigint", 5)])
 def test_components_in_one_task_and_by_joins(spark: SparkSession, tmp_path: Path, kind: str, max_edges: int) -> None:
     pairs = random_pairs(kind)
     edges = edges_of(spark, [(a, b, 1) for a, b in pairs], kind).repartition(3)
@@ -85,5 +85,5 @@ def test_the_table_of_groups(spark: SparkSession, tmp_path: Path, max_edges: int
 
 
 def test_no_pair_is_no_group(spark: SparkSession, tmp_path: Path) -> None:
-    for max_edges in (MAX_EDGES_IN_A_TASK, -1):
-        assert grouped(edges_of(spark, []), str(tmp_path), max_edges).collect() == []
+    assert grouped(edges_of(spark, []), str(tmp_path)).collect() == []
+    assert components(edges_of(spark, []), str(tmp_path), -1).collect() == []

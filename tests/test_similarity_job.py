@@ -19,7 +19,7 @@ from matplotlib.image import imread
 
 from elmo_udf.cli import run_job
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity import pictures, plan
+from elmo_udf.similarity import pictures, plan, sample
 from elmo_udf.similarity.job import compare_tables
 
 VECTORS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 2, 0], [-1, 0, 3]], np.float32)
@@ -44,10 +44,8 @@ def columns(path: str) -> list[object]:
 
 def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -> None:
     out, report_path = tmp_path / "near", tmp_path / "report.json"
-    code = run(
-        spark, "topk", *columns(documents), "--output", out, "--k", 2, "--block-rows", 2, "--report", report_path
-    )
-    assert code == 0
+    more = ["--report", report_path, "--plot", tmp_path / "near.png"]
+    assert run(spark, "topk", *columns(documents), "--output", out, "--k", 2, "--block-rows", 2, *more) == 0
     expected = [
         ("a", 1, "b", 0.707107),
         ("a", 2, "c", 0.0),
@@ -70,8 +68,10 @@ def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -
     sidecar = json.loads((out / "_elmo.json").read_text("utf-8"))
     assert sidecar == {"table": "topk", "embeddings": documents, "k": 2, "correction": "none"}
     assert pq.read_table(out / "_rows").column_names == ["id", "digest"]  # which readers above have skipped
-    assert report["cosine_quantiles"]["0"] == 0.0 and report["cosine_quantiles"]["1"] == 1.0
-    assert {path.name for path in tmp_path.iterdir()} == {"documents.parquet", "near", "report.json"}  # nothing staged
+    assert report["cosine_quantiles"]["0"] == -0.3163 and report["cosine_quantiles"]["1"] == 1.0
+    assert len(np.unique(imread(tmp_path / "near.png").reshape(-1, 4), axis=0)) > 20
+    names = {"documents.parquet", "near", "near.png", "report.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names  # nothing staged
 
 
 def test_pairs_against_another_table_and_overwrite(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
@@ -91,13 +91,20 @@ def test_pairs_against_another_table_and_overwrite(spark: Any, documents: str, t
     assert len(pq.read_table(out)) == 1
 
 
-def test_matrix_with_its_ids(spark: Any, documents: str, tmp_path: Path) -> None:
-    assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "matrix") == 0
+def test_matrix_with_its_ids_also_as_csv_and_picture(spark: Any, documents: str, tmp_path: Path) -> None:
+    small = ["--csv", tmp_path / "m.csv", "--plot", tmp_path / "new" / "m.png"]
+    assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "matrix", *small) == 0
     rows = pq.read_table(tmp_path / "matrix")
     assert rows["id"].to_pylist() == IDS
     assert json.loads((tmp_path / "matrix" / "_elmo.json").read_text("utf-8"))["ids"] == IDS
     unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
-    assert np.allclose(np.array(rows["cosines"].to_pylist()), unit @ unit.T, atol=1e-6)
+    cosines = np.array(rows["cosines"].to_pylist())
+    assert np.allclose(cosines, unit @ unit.T, atol=1e-6)
+    with (tmp_path / "m.csv").open(encoding="utf-8", newline="") as file:
+        cells = list(csv.reader(file))
+    assert cells[0] == ["id", *IDS] and [row[0] for row in cells[1:]] == IDS
+    np.testing.assert_allclose(np.array([row[1:] for row in cells[1:]], float), cosines, atol=5e-7)
+    assert len(np.unique(imread(tmp_path / "new" / "m.png").reshape(-1, 4), axis=0)) > 20
 
 
 def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
@@ -183,31 +190,52 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return write_documents(folder / "one", 1), write_documents(folder / "four", 4)
 
 
-@pytest.mark.parametrize("correction", ["--center", "--remove-components=2", "--whiten=5"])
+def without_components(vectors: np.ndarray, n: int) -> np.ndarray:
+    """Unit vectors (90, 8) float64: centered, without what lies along the first n principal components."""
+    centred = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
+    components = np.linalg.svd(centred, full_matrices=False)[2][:n]
+    rest = centred - centred @ components.T @ components
+    return np.asarray(rest / np.linalg.norm(rest, axis=1, keepdims=True))
+
+
 def test_groups_of_corrected_vectors_whatever_the_partitions(
-    spark: Any, twice: tuple[str, str], tmp_path: Path, correction: str
+    spark: Any, twice: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same table from one file and from four; the correction's file has the same bytes."""
+    """The same table, correction and sample of cosines from one file and from four; as numpy has them."""
+    monkeypatch.setattr(sample, "SAMPLE_ROWS", 20)
     reports = []
     for name, table, rows in zip("ab", twice, (2048, 16), strict=True):
-        flags = ["groups", "--embeddings", table, "--output", tmp_path / name, "--threshold", 0.9, correction]
-        code = run(spark, *flags, "--block-rows", rows, "--report", tmp_path / f"{name}.json")
-        assert code == 0
+        flags = [
+            "groups",
+            "--embeddings",
+            table,
+            "--output",
+            tmp_path / name,
+            "--threshold",
+            0.95,
+            "--block-rows",
+            rows,
+        ]
+        more = ["--plot", tmp_path / f"{name}.png", "--report", tmp_path / f"{name}.json"]
+        assert run(spark, *flags, "--remove-components", 2, *more) == 0
         reports.append(json.loads((tmp_path / f"{name}.json").read_text("utf-8")))
+        monkeypatch.setattr(sample, "_FLOPS_ON_DRIVER", 0)  # the second time on executors
     a, b = (pq.read_table(tmp_path / name) for name in "ab")
     assert a.equals(b) and a.column_names == ["id", "group_id", "size", "cosine"]
     assert (tmp_path / "a" / "_correction.npz").read_bytes() == (tmp_path / "b" / "_correction.npz").read_bytes()
-    names = ("groups", "pairs", "rows_out", "cosine_quantiles", "correction")
+    names = ("groups", "pairs", "rows_out", "cosine_quantiles", "correction", "correction_fit_on")
     assert {name: reports[0][name] for name in names} == {name: reports[1][name] for name in names}
-    assert reports[0]["correction_fit_on"] == 90 and reports[0]["groups"] >= 25
     ids, vectors = near_duplicates()
-    wide = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
-    if correction == "--center":  # as numpy has it: neighbors of neighbors, by powers of the matrix of pairs
-        unit = wide / np.linalg.norm(wide, axis=1, keepdims=True)
-        near = np.round(unit @ unit.T, 6) >= 0.9
-        reached = np.linalg.matrix_power(near.astype(float), 90) > 0
-        sizes = {ids[i]: int(row.sum()) for i, row in enumerate(reached) if row.sum() > 1}
-        assert {row["id"]: row["size"] for row in a.to_pylist()} == sizes
+    unit = without_components(vectors, 2)
+    near = np.round(unit @ unit.T, 6) >= 0.95
+    assert reports[0]["pairs"] == np.triu(near, 1).sum() and reports[0]["correction_fit_on"] == 90
+    reached = np.linalg.matrix_power(near / 90, 90) > 0  # neighbors of neighbors
+    sizes = {ids[i]: int(row.sum()) for i, row in enumerate(reached) if row.sum() > 1}
+    assert {row["id"]: row["size"] for row in a.to_pylist()} == sizes and len(sizes) > 20
+    assert reports[0]["groups"] == len({frozenset(np.flatnonzero(row)) for row in reached if row.sum() > 1})
+    assert len(np.unique(imread(tmp_path / "b.png").reshape(-1, 4), axis=0)) > 20
+    quantiles = reports[0]["cosine_quantiles"]
+    assert quantiles["0"] < quantiles["0.5"] < quantiles["1"] <= 1
 
 
 def test_both_tables_get_the_correction_of_the_one_that_is_searched(
@@ -222,10 +250,7 @@ def test_both_tables_get_the_correction_of_the_one_that_is_searched(
     assert run(spark, *flags, tmp_path / "stored", "--correction", tmp_path / "fit") == 0
     found = pq.read_table(tmp_path / "fit")
     assert found.equals(pq.read_table(tmp_path / "stored"))
-    centred = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
-    component = np.linalg.svd(centred, full_matrices=False)[2][0]
-    corrected = centred - np.outer(centred @ component, component)
-    unit = corrected / np.linalg.norm(corrected, axis=1, keepdims=True)
+    unit = without_components(vectors, 1)
     expected = np.sort(unit[:20] @ unit.T, axis=1)[:, ::-1][np.argsort(ids[:20]), :4]
     np.testing.assert_allclose(found["cosine"].to_numpy().reshape(20, 4), expected, atol=2e-6)
 
@@ -248,23 +273,6 @@ def test_too_many_pairs_end_the_run_before_anything_is_written(
     report = tmp_path / "report.json"
     assert run(spark, "pairs", *flags, "--threshold", threshold, "--max-pairs", 100, "--report", report) == 0
     assert json.loads(report.read_text("utf-8"))["pairs_estimated"] == len(pq.read_table(tmp_path / "out"))
-
-
-def test_pictures_and_csv(spark: Any, documents: str, twice: tuple[str, str], tmp_path: Path) -> None:
-    small = ["--csv", tmp_path / "m.csv", "--plot", tmp_path / "new" / "m.png"]
-    assert run(spark, "matrix", *columns(documents), "--output", tmp_path / "matrix", *small) == 0
-    rows = list(csv.reader((tmp_path / "m.csv").open(encoding="utf-8", newline="")))
-    matrix = pq.read_table(tmp_path / "matrix").to_pylist()
-    assert rows[0] == ["id", *IDS] and [row[0] for row in rows[1:]] == IDS
-    assert [[float(cell) for cell in row[1:]] for row in rows[1:]] == [
-        [round(value, 6) for value in row["cosines"]] for row in matrix
-    ]
-    for kind, output in (("topk", "near"), ("groups", "groups")):
-        picture = tmp_path / f"{kind}.png"
-        assert run(spark, kind, "--embeddings", twice[0], "--output", tmp_path / output, "--plot", picture) == 0
-    for path in ("new/m.png", "topk.png", "groups.png"):
-        pixels = imread(tmp_path / path)
-        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
 
 
 def test_a_matrix_that_is_too_large_to_look_at(

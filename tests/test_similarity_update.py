@@ -13,7 +13,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity import sample
 from elmo_udf.similarity.job import compare_tables
 from tests.refusals import refused
 
@@ -50,7 +49,6 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {
         "was": write(folder / "was", NAMES),
         "grown": write(folder / "grown", grown, changed=("d30",), files=3),
-        "appended": write(folder / "appended", [f"d{i}" for i in range(69)], files=2),
         "other": write(folder / "other", [f"e{i}" for i in range(100, 140)]),
         "other grown": write(folder / "other-grown", [f"e{i}" for i in range(101, 145)], changed=("e120",)),
     }
@@ -84,31 +82,30 @@ def test_a_table_that_has_grown(spark: SparkSession, tables: dict[str, str], tmp
     assert not was.equals(updated)
 
 
-@pytest.mark.parametrize("kind", ["topk", "pairs"])
-def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str) -> None:
-    run(spark, kind, tables["was"], tmp_path / "was", against=tables["other"])
+def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
+    """Of which rows have come, gone and changed too."""
+    run(spark, "topk", tables["was"], tmp_path / "was", against=tables["other"])
     now = {"against": tables["other grown"]}
-    report = run(spark, kind, tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **now)
-    run(spark, kind, tables["grown"], tmp_path / "full", **now)
+    report = run(spark, "topk", tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **now)
+    run(spark, "topk", tables["grown"], tmp_path / "full", **now)
     assert pq.read_table(tmp_path / "updated").equals(pq.read_table(tmp_path / "full"))
     assert (report["rows_new"], report["rows_changed"], report["rows_gone"]) == (9 + 5, 2, 2)
 
 
-def test_an_update_can_be_updated_and_take_the_place_of_what_it_continues(
+def test_an_update_may_take_the_place_of_what_it_continues(
     spark: SparkSession, tables: dict[str, str], tmp_path: Path
 ) -> None:
+    """Also where nothing is new. What it would take is known before."""
     out = tmp_path / "near"
     run(spark, "topk", tables["was"], out)
+    before = pq.read_table(out)
     planned = run(spark, "topk", tables["grown"], tmp_path / "no", update=str(out), dry_run=True)
     assert (planned["rows"], planned["rows_new"]) == (68, 9)
     assert planned["gflop_of_new_rows"] == round(2 * WIDTH * 68 * 9 / 1e9, 3)
-    same = run(spark, "topk", tables["was"], out, update=str(out), mode="overwrite")
-    assert same["rows_new"] == same["rows_compared_again"] == 0
-    report = run(spark, "topk", tables["appended"], out, update=str(out), mode="overwrite")
-    assert report["rows_new"] == report["rows_compared_again"] == 9
-    run(spark, "topk", tables["appended"], tmp_path / "full")
-    assert pq.read_table(out).equals(pq.read_table(tmp_path / "full"))
-    assert {path.name for path in tmp_path.iterdir()} == {"near", "full"}
+    report = run(spark, "topk", tables["was"], out, update=str(out), mode="overwrite")
+    assert report["rows_new"] == report["rows_compared_again"] == 0
+    assert pq.read_table(out).equals(before)
+    assert [path.name for path in tmp_path.iterdir()] == ["near"]
 
 
 def test_a_result_of_other_options_is_refused(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
@@ -133,14 +130,3 @@ def test_a_result_of_other_options_is_refused(spark: SparkSession, tables: dict[
     with refused("does not say of which rows"):
         run(spark, "pairs", tables["grown"], tmp_path / "out", update=tables["was"])
     assert not (tmp_path / "out").exists()
-
-
-def test_a_sample_of_rows_gives_the_same_cosines_whatever_the_partitions(
-    spark: SparkSession, tables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sample, "SAMPLE_ROWS", 20)
-    on_driver = run(spark, "pairs", tables["was"], tmp_path / "a")["cosine_quantiles"]
-    monkeypatch.setattr(sample, "_FLOPS_ON_DRIVER", 0)
-    folder = write(tmp_path / "scattered", NAMES[::-1], files=4)
-    assert run(spark, "pairs", folder, tmp_path / "b", block_rows=7)["cosine_quantiles"] == on_driver
-    assert on_driver["0"] < on_driver["0.5"] < on_driver["1"] <= 1

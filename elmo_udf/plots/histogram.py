@@ -20,27 +20,31 @@ def cosine_histogram(
     *,
     kept: tuple[str, np.ndarray] | None = None,
     threshold: float | None = None,
+    unit: str = "pairs",
 ) -> None:
     """Draw how many pairs there are at each cosine, on a logarithmic axis.
 
     edges: (n + 1,) ascending cosines, the edges of n narrow bins. all_pairs: (n,) pairs in each.
-    kept: a name and (n,) pairs, drawn as a line over them. threshold: a cosine to mark.
+    kept: a name and (n,) pairs, drawn as a line over them. threshold: a cosine to mark. unit: what
+    is counted.
     """
     series = [all_pairs, *([kept[1]] if kept else [])]
     filled = np.flatnonzero(np.sum(series, axis=0))
     first, last = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, len(all_pairs))
-    starts = np.arange(first, last, max(1, -(-(last - first) // BARS)))
-    marks = edges[np.append(starts, last)]
+    step = max(1, -(-(last - first) // BARS))
+    starts = np.arange(first, last, step)
+    end = min(int(starts[-1]) + step, len(all_pairs))
+    marks = edges[np.append(starts, end)]
     figure = new_figure(8, 4.4)
     axes = figure.add_subplot()
-    axes.stairs(np.add.reduceat(all_pairs, starts), marks, fill=True, color="#9ecae1", label="all pairs")
+    axes.stairs(np.add.reduceat(all_pairs[:end], starts), marks, fill=True, color="#9ecae1", label="all pairs")
     if kept:
-        axes.stairs(np.add.reduceat(kept[1], starts), marks, color="#08519c", linewidth=1.4, label=kept[0])
+        axes.stairs(np.add.reduceat(kept[1][:end], starts), marks, color="#08519c", linewidth=1.4, label=kept[0])
     if threshold is not None:
         axes.axvline(threshold, color="#d94801", linestyle="--", label=f"threshold {threshold:g}")
     axes.set_yscale("log")
     axes.set_xlabel("cosine")
-    axes.set_ylabel("pairs")
+    axes.set_ylabel(unit)
     axes.set_title(title, loc="left", fontsize=10)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)

@@ -67,7 +67,8 @@ def draw_histogram(all_pairs: Histogram, result: DataFrame, options: SimilarityO
     """All cosines as the sample estimates them, and where the threshold is, or which ones are those of neighbors."""
     assert options.plot is not None
     scale = all_pairs.total / max(1, all_pairs.n_seen)
-    kept, threshold = None, None
+    kept: tuple[str, np.ndarray] | None = None
+    threshold, unit = None, "pairs"
     if options.kind == "topk":
         steps = F.round(F.col("cosine") * STEPS).cast("long")
         found = result.groupBy(((steps + STEPS) / BIN_STEPS).cast("int").alias("bin")).count().collect()
@@ -75,11 +76,14 @@ def draw_histogram(all_pairs: Histogram, result: DataFrame, options: SimilarityO
         for row in found:
             counts[row.bin] = row["count"]
         kept = f"of the {options.k} nearest", counts
+        if options.against is None:  # a neighbor is one of one document
+            scale, unit = 2 * scale, "pairs, counted for each of their documents"
     else:
         threshold = options.threshold
     about = "" if all_pairs.n_seen >= all_pairs.total else ", estimated from a sample"
     title = f"Cosines of {options.embeddings}{_corrected(options)}{about}"
-    cosine_histogram(all_pairs.edges, all_pairs.counts * scale, options.plot, title, kept=kept, threshold=threshold)
+    counted = all_pairs.counts * scale
+    cosine_histogram(all_pairs.edges, counted, options.plot, title, kept=kept, threshold=threshold, unit=unit)
 
 
 def _corrected(options: SimilarityOptions) -> str:

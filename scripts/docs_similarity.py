@@ -1,0 +1,74 @@
+"""Writes the arithmetic of docs/similarity.md; with a corpus, also measures what the page shows, and its figure.
+
+python scripts/docs_similarity.py [CORPUS [WORK]]
+
+CORPUS is the file of JSON lines that scripts/demo leaves (demo-output/corpus.jsonl). WORK keeps the tables (default: a
+temporary folder); an embedding table that it has is not made again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from elmo_udf.similarity.arithmetic import arithmetic
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "similarity.md"
+ARITHMETIC = "<!-- arithmetic: written by scripts/docs_similarity.py -->", "<!-- end of arithmetic -->"
+PICTURE = "How many pairs there are at each cosine: all, and those of the ten nearest of every document"
+MEASURED = "<!-- measured: written by scripts/docs_similarity.py -->", "<!-- end of what was measured -->"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the arithmetic, and what is measured where there is a corpus."""
+    text = between(PAGE.read_text("utf-8"), ARITHMETIC, arithmetic())
+    if arguments:
+        with tempfile.TemporaryDirectory() as temporary:
+            work = Path(arguments[1] if len(arguments) > 1 else temporary)
+            text = between(text, MEASURED, measured(arguments[0], work))
+    PAGE.write_text(text, "utf-8")
+    return 0
+
+
+def between(page: str, marks: tuple[str, str], text: str) -> str:
+    """The page with this text between the marks."""
+    found = re.compile(f"{re.escape(marks[0])}.*{re.escape(marks[1])}", re.DOTALL)
+    if not found.search(page):
+        raise SystemExit(f"{PAGE} lacks the marks {marks[0]!r}")
+    return found.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page)
+
+
+def measured(corpus: str, work: Path) -> str:
+    """Draw the cosines, and say how many pairs and groups there are, with and without a correction."""
+    if not (work / "vectors").exists():
+        run("embed", ["--input", str(Path(corpus).absolute()), "--output", "vectors"], work)
+    compared = ["--embeddings", "vectors", "--mode", "overwrite", "--output"]
+    run("similarity", ["topk", *compared, "near", "--plot", str(PAGE.parent / "similarity-cosines.png")], work)
+    refused = run("similarity", ["pairs", *compared, "many", "--threshold", "0.8", "--max-pairs", "10000"], work)
+    lines = ["The entries of Python's documentation that `scripts/demo` embeds, with `--threshold 0.8`:", ""]
+    lines += ["```text", f"error: {refused['error']}", "```", "", f"![{PICTURE}](similarity-cosines.png)", ""]
+    lines += ["Near duplicates of the same corpus at threshold 0.9:", ""]
+    lines += ["| correction | quantiles of the cosines | pairs | groups | documents in them |", "| --- " * 5 + "|"]
+    for flags in ([], ["--center"], ["--remove-components", "2"], ["--whiten", "128"]):
+        report = run("similarity", ["groups", *compared, "groups", *flags], work)
+        shown = [f"{share}: {report['cosine_quantiles'][share]:.2f}" for share in ("0.05", "0.5", "0.95", "0.999")]
+        counts = " | ".join(f"{report[name]:,}" for name in ("pairs", "groups", "rows_out"))
+        lines.append(f"| {report['correction']} | {', '.join(shown)} | {counts} |")
+    return "\n".join(lines)
+
+
+def run(job: str, flags: list[str], work: Path) -> dict[str, Any]:
+    """The report of a run of the job in the folder ``work``."""
+    command = [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *flags, "--report", "report.json"]
+    subprocess.run(command, cwd=work, check=False)
+    return dict(json.loads((work / "report.json").read_text("utf-8")))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
