@@ -10,6 +10,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,15 @@ def run_job(
     argv: Sequence[str] | None = None,
     *,
     whole_machine: bool = False,
+    converses: bool = False,
 ) -> int:
     """Parse, run, summarize, report. The exit code: 0 done, 2 a mistake of the user's (one line), 1 anything else.
 
     Work whose report has another ``status`` than ``ok`` did not find what it should: exit code 1, with its summary.
     ``whole_machine``: in local mode a task takes all cores, so that one Python worker, and one model, serves them.
+    ``converses``: the work takes ``lines``, those of standard input, and ``say``, which prints a report at once.
     """
+    work = partial(work, lines=prompted("text> "), say=say) if converses else work
     started = time.time()
     run_id = uuid.uuid4().hex[:12]
     report: dict[str, Any] = {"job": Path(sys.argv[0]).stem, "run_id": run_id, "version": __version__}

@@ -234,10 +234,12 @@ def test_lines_are_answered_one_by_one_and_the_model_stays(
     assert "blank_text" in said[1]["error"]
     assert said[2]["answers"][0] == {"rank": 1, "id": "c", "cosine": 1.0} and said[3]["answers"] == said[2]["answers"]
     assert at[5] - at[4] < 10
-    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo"))
-    assert list(cli.prompted("> ")) == ["one\n", "two"]
-    cli.say(said[2])
-    assert "rank  id  cosine  \n1     c   1.000000" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO("He banked on it.\nThe bank.\n"))
+    flags = ["--embeddings", tables["document"], "--interactive", "--k", "1"]
+    assert cli.run_job(query, QueryOptions, "", flags, converses=True) == 0
+    printed = capsys.readouterr().out
+    assert "rank  id  cosine  \n1     c   1.000000" in printed and printed.count("rank  id") == 2
+    assert printed.index("The bank.") < printed.index("texts_answered")  # the summary comes at the end
 
 
 def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path) -> None:
