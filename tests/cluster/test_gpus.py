@@ -57,7 +57,7 @@ def cluster(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 def test_a_gpu_an_executor_and_a_task_a_gpu(root: Path, tmp_path: Path, cluster: Cluster) -> None:
     (tmp_path / "where.py").write_text(WHERE)
     done = submit(root, cluster, tmp_path / "where.py", settings=ONE_EACH, properties=PROPERTIES)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))[6:])
     first, second = found["rounds"]
     assert (found["slots"], found["gpus"]) == (2, 1)
@@ -73,7 +73,7 @@ def test_a_gpu_an_executor_and_a_task_a_gpu(root: Path, tmp_path: Path, cluster:
 def test_auto_goes_on_with_a_warning(root: Path, tmp_path: Path, cluster: Cluster, documents: Path) -> None:
     arguments = ("--input", documents, "--output", tmp_path / "out", "--report", tmp_path / "r.json")
     done = submit(root, cluster, EMBED, *arguments, "--partitions", 8, settings=ONE_EACH, properties=PROPERTIES)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["executors"], report["model_loads"], report["devices"]) == (2, 2, {"cpu": 2})
     assert (report["task_cpus"], report["task_gpus"], report["task_slots"]) == (1, 1, 2)

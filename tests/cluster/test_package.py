@@ -78,7 +78,7 @@ def test_everything_is_in_the_folder(root: Path, package: Path) -> None:
 def test_the_shown_command_embeds(root: Path, tmp_path: Path, package: Path, cluster: Cluster, documents: Path) -> None:
     code = command(root).replace("/shared/articles.jsonl", str(documents)).replace("/shared/vectors", f"{tmp_path}/out")
     done = run(package, code.replace("report.json", f"{tmp_path}/report.json --partitions 6"), cluster)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["executors"], report["model_loads"], report["tasks"], report["task_cpus"]) == (2, 2, 6, 1)
     rows = pq.read_table(tmp_path / "out").to_pylist()
@@ -96,7 +96,7 @@ def test_executors_have_the_packages_of_the_archive_and_no_others(
     (tmp_path / "where.py").write_text(WHERE)
     code = command(root)
     done = run(package, code[: code.index("jobs/embed.py")] + str(tmp_path / "where.py"), cluster)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))[6:])
     assert len({folder for folder, *_ in found}) == 2, "of two executors"
     for folder, prefix, base, modules, paths, foreign in found:

@@ -51,7 +51,7 @@ def tasks(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, lis
         done = subprocess.run(
             [python, script, home / "dags", day], env=variables, cwd=home, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
         said = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))[6:])
         assert (said["errors"], said["dags"]) == ({}, ["elmo"])
         found[day] = said["tasks"]

@@ -33,7 +33,7 @@ def look(rows):  # while the application lives: its folders go with it
                    os.environ.get(name, "").split(os.pathsep) if folder}
         fetched = {str(path.resolve()): path.stat().st_size for folder in folders
                    for path in pathlib.Path(folder).rglob("*_cache")}
-        yield SparkFiles.getRootDirectory(), fetched, sorted(os.listdir(SparkFiles.getRootDirectory()))
+        yield os.path.abspath(SparkFiles.getRootDirectory()), fetched, sorted(os.listdir(SparkFiles.getRootDirectory()))
 
 found = spark.sparkContext.parallelize(range(16), 16).mapPartitions(look).collect()
 print("FOUND " + json.dumps({"reports": reports, "executors": found}, default=str))
@@ -55,7 +55,7 @@ def test_once_a_machine_and_once_an_executor(
     (tmp_path / "look.py").write_text(LOOK)
     two = ("spark.executor.cores=1", "spark.executor.memory=1g", "spark.scheduler.minRegisteredResourcesRatio=1.0")
     done = submit(root, cluster, tmp_path / "look.py", documents, f"{scheme}{model}", tmp_path / "out", settings=two)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     found = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))[6:])
     first, second = found["reports"]
     assert (first["executors"], first["model_loads"], first["task_cpus"]) == (2, 2, 1)
@@ -73,6 +73,6 @@ def test_an_executor_has_all_cores_of_a_machine_where_nothing_is_said(
     """Without spark.executor.cores the job asks the executors themselves."""
     arguments = ("--input", documents, "--output", tmp_path / "out", "--report", tmp_path / "r.json")
     done = submit(root, cluster, "jobs/embed.py", *arguments, "--partitions", 4)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["executors"], report["model_loads"], report["task_cpus"], report["task_slots"]) == (1, 1, 2, 1)
