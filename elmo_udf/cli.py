@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _PACKAGES = ("pyspark", "pyarrow", "numpy", "pandas", "tensorflow")
 
-Work = Callable[[Any, Any], dict[str, Any]]
+Work = Callable[..., dict[str, Any]]
 """A job of the library: (Spark session, options) to report."""
 
 

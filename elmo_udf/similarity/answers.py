@@ -47,7 +47,7 @@ def answer(comparison: Comparison, options: SimilarityOptions, previous: Previou
 
 def asked(options: SimilarityOptions) -> dict[str, Any]:
     """The question, for report and ``_elmo.json``."""
-    limits = {"topk": {"k": options.k}, "pairs": {"threshold": options.threshold}}
+    limits: dict[str, dict[str, Any]] = {"topk": {"k": options.k}, "pairs": {"threshold": options.threshold}}
     limits["groups"] = limits["pairs"]
     against = {"against": options.against} if options.against else {}
     return {"table": options.kind, "embeddings": options.embeddings} | against | limits.get(options.kind, {})

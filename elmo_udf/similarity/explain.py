@@ -27,7 +27,7 @@ def explain(
     shape = shape_of(sides, n_rows, options.whiten or width, kept(options))
     block_rows = options.block_rows or default_block_rows(shape.width)
     cluster = cluster_of(spark)
-    report = {"slots": cluster.slots, "cpus_of_a_task": cluster.task_cpus}
+    report: dict[str, Any] = {"slots": cluster.slots, "cpus_of_a_task": cluster.task_cpus}
     report |= {"block_rows": block_rows, "blocks_at_least": sum(ceil(n / block_rows) for n in n_rows)}
     if options.correction_name != "none":  # a product of all rows with themselves, and one with the components
         report["gflop_to_fit_correction"] = round(n_rows[-1] * width**2 / 1e9, 3)

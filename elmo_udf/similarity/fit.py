@@ -80,7 +80,7 @@ def _moments_by_width(table: DataFrame) -> dict[int, Moments]:
 
     rows = table.mapInArrow(partials, "width long, sums binary").rdd
     totals = rows.map(lambda row: {row.width: ExactSums.from_bytes(row.sums, row.width)})
-    found = totals.treeAggregate({}, _merged, _merged)
+    found: dict[int, ExactSums] = totals.treeAggregate({}, _merged, _merged)
     return {width: total.moments(grid(width)) for width, total in found.items()}
 
 
