@@ -7,13 +7,16 @@ import os
 import shlex
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
+from elmo_udf import cli
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.options import EmbedOptions
 from elmo_udf.text.tokenizer import Tokenizer
@@ -56,11 +59,31 @@ def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, mode
     report = json.loads(report_path.read_text())
     assert (report["executors"], report["model_loads"], report["tasks"]) == (2, 2, 12)
     assert (report["task_cpus"], report["rows_embedded"]) == (2, 200)
-    assert "model_loads" in done.stdout
+    assert (report["task_gpus"], report["task_slots"], report["devices"]) == (0, 2, {"cpu": 2})
+    assert all(name in done.stdout for name in ("executors", "model_loads", "task_cpus", "task_gpus", "devices"))
     assert "[Stage" not in done.stderr, "Spark's bars of progress mix with ours"
     for row in pq.read_table(tmp_path / "out").to_pylist():
         layers = [numpy_elmo.layers(MODEL, sentence)["elmo"] for sentence in Tokenizer()(texts[row["id"]]).sentences]
         np.testing.assert_allclose(row["embedding"], np.concatenate(layers).mean(axis=0), atol=1e-5)
+
+
+def test_a_spark_that_is_not_installed_says_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a cluster pyspark comes from a zip beside Spark's jars, of which Python's metadata knows nothing."""
+
+    def installed(name: str) -> str:
+        if name == "pyspark":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(cli, "version", installed)
+    assert cli.versions()["pyspark"] == pyspark.__version__
+    assert cli.versions()["tensorflow"] == version("tensorflow")
+
+
+def test_the_long_tests_are_not_among_these(request: pytest.FixtureRequest) -> None:
+    """Clusters of daemons and processes that die are for scripts/test --cluster and --faults."""
+    folders = {item.path.parent.name for item in request.session.items}
+    assert "tests" in folders and not folders & {"cluster", "faults"}
 
 
 def test_a_load_that_comes_again_is_counted(spark: SparkSession, tmp_path: Path, model: str) -> None:

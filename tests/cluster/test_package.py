@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pyspark
 import pytest
 
 from elmo_udf import load_model
@@ -80,6 +81,7 @@ def test_the_shown_command_embeds(root: Path, tmp_path: Path, package: Path, clu
     done = run(package, code.replace("report.json", f"{tmp_path}/report.json --partitions 6"), cluster)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     report = json.loads((tmp_path / "report.json").read_text())
+    assert report["versions"]["pyspark"] == pyspark.__version__, "Spark's own, for the archive has none"
     assert (report["executors"], report["model_loads"], report["tasks"], report["task_cpus"]) == (2, 2, 6, 1)
     rows = pq.read_table(tmp_path / "out").to_pylist()
     assert len(rows) == report["rows_embedded"] == 40
@@ -114,7 +116,7 @@ def test_executors_have_the_packages_of_the_archive_and_no_others(
 def test_the_zip_is_the_library_with_its_model(package: Path, tmp_path: Path) -> None:
     """As --py-files gives it to Python: not unpacked."""
     names = zipfile.ZipFile(package / "elmo_udf.zip").namelist()
-    assert "elmo_udf/py.typed" in names and "elmo_udf/models/mini/weights.npz" in names
+    assert {"elmo_udf/__init__.py", "elmo_udf/models/mini/weights.npz"} <= set(names)
     code = "import elmo_udf; print(elmo_udf.__file__, elmo_udf.load_model('builtin:mini').fingerprint())"
     python = package / "environment" / "bin" / "python"  # which the shown command has unpacked
     done = subprocess.run(
