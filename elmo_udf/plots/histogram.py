@@ -42,7 +42,8 @@ def cosine_histogram(
         axes.stairs(np.add.reduceat(kept[1][:end], starts), marks, color="#08519c", linewidth=1.4, label=kept[0])
     if threshold is not None:
         axes.axvline(threshold, color="#d94801", linestyle="--", label=f"threshold {threshold:g}")
-    axes.set_yscale("log")
+    if len(filled):
+        axes.set_yscale("log")
     axes.set_xlabel("cosine")
     axes.set_ylabel(unit)
     axes.set_title(title, loc="left", fontsize=10)
