@@ -84,7 +84,7 @@ def _embed_new(run: Run) -> dict[str, Any]:
     path, divided = f"{folder}/documents", f"{folder}/parts"
     found = run.timed("find_s", lambda: write_found(beside_table(spark, plan, options, run.is_there), path))
     _check_sum(plan, found.n_new + found.n_unchanged + sum(found.n_rejected.values()))
-    run.add_rejected(path)
+    run.add_rejected(path, sum(found.n_rejected.values()))
     n_parts = count_parts(plan, options, found)
     if n_parts > 1:
         run.timed("find_s", lambda: divide(spark, path, n_parts, divided))

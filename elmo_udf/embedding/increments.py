@@ -63,13 +63,16 @@ def _counts(rows: DataFrame) -> list[Column]:
     return [
         F.count_if(is_new).alias("n_new"),
         F.count_if(_THERE).alias("n_unchanged"),
+        F.count_if(F.col("_reason").isNotNull()).alias("n_rejected"),
         F.sum(F.when(is_new, n_characters_of(rows))).alias("n_characters"),
     ]
 
 
 def _found(counts: dict[str, int | None], rows: DataFrame) -> Found:
-    reasons = rows.where("_reason IS NOT NULL").groupBy("_reason").count().orderBy("_reason").collect()
-    rejected = {row["_reason"]: row["count"] for row in reasons}
+    rejected = {}
+    if counts["n_rejected"]:
+        reasons = rows.where("_reason IS NOT NULL").groupBy("_reason").count().orderBy("_reason").collect()
+        rejected = {row["_reason"]: row["count"] for row in reasons}
     return Found(counts["n_new"] or 0, counts["n_unchanged"] or 0, rejected, counts["n_characters"] or 0)
 
 

@@ -61,20 +61,27 @@ class Run:
 
     def commit(self, counts: Counts) -> None:
         """Put the staged portion into place: rejects first, so that a run that ends in between is repeated whole."""
-        self.timed("commit_s", self._commit_rejects)
+        if counts.n_rejected or not self._adds_to(self.options.rejects_path):
+            self.timed("commit_s", self._commit_rejects)
         self.timed("commit_s", lambda: self._commit_table(counts.n_embedded))
         files.delete(self.spark, self._rows)
         self.counts += counts
         self.n_commits += 1
 
-    def add_rejected(self, path: str) -> None:
-        """Put into the rejects table what of the checked documents at ``path`` is rejected, and is not there yet."""
+    def add_rejected(self, path: str, n_rejected: int) -> None:
+        """Put into the rejects table what of the checked documents at ``path`` is rejected and not there yet."""
         documents = self.spark.read.parquet(path).where("_reason IS NOT NULL")
+        if not n_rejected and self._adds_to(self.options.rejects_path):
+            return
         names = [name for name in documents.columns if name.startswith("_kept_")]
         kept = dict(zip(self.options.carried_columns, names, strict=True))
         folders = [F.col(kept[name]).alias(name) for name in self.options.partition_by]
         rejected = documents.select("id", F.col("_reason").alias("reason"), F.col("_detail").alias("detail"), *folders)
         self.timed("commit_s", lambda: self._put_rejects(rejected))
+
+    def _adds_to(self, output: str) -> bool:
+        """Whether there is something at ``output`` that stays as it is where nothing is added."""
+        return self.options.mode in ("append", "incremental") and bool(files.list_names(self.spark, output))
 
     @property
     def _rows(self) -> str:
@@ -115,15 +122,14 @@ class Run:
 
     def _put(self, staged: str, output: str, sidecar: dict[str, Any], is_empty: bool) -> None:
         mode, folders = self.options.mode, self.options.partition_by
-        is_there = bool(files.list_names(self.spark, output))
         if folders:
             sidecar |= {"partition_by": T.StructType([self._schema[name] for name in folders]).jsonValue()}
-        if is_there and mode == "overwrite" and folders:
+        if folders and mode == "overwrite" and files.list_names(self.spark, output):
             old = [name for name in files.list_files(self.spark, output) if name.rpartition("/")[0] in self._folders()]
             if is_empty:
                 files.delete(self.spark, staged)
             commit.replace_files(self.spark, staged, output, old)
-        elif not (is_there and is_empty and mode in ("append", "incremental")):
+        elif not (is_empty and self._adds_to(output)):
             commit.put_table(self.spark, staged, output, sidecar, mode)
 
     def _folders(self) -> set[str]:

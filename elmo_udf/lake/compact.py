@@ -116,7 +116,8 @@ def _numbered(kept: DataFrame, folders: Sequence[str], rows_a_file: int) -> tupl
         n_here = max(1, math.ceil(row["count"] / rows_a_file))
         rows.append((*row[:-1], n_files, n_here))
         n_files += n_here
-    schema = T.StructType([counts.schema[name] for name in names]).add("_first", T.IntegerType()).add("_n", T.IntegerType())
+    schema = T.StructType([counts.schema[name] for name in names])
+    schema = schema.add("_first", T.IntegerType()).add("_n", T.IntegerType())
     same = F.lit(True)
     for name, ours in zip(folders, names, strict=True):
         same &= quoted(name).eqNullSafe(F.col(ours))
