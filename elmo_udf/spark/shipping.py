@@ -1,4 +1,4 @@
-"""Brings a model from the driver to every machine, once: one file that Spark distributes."""
+"""Brings a model from the driver to every executor, once: one file that Spark distributes."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class ShippedModel:
 def ship_model(spark: SparkSession, handle: str, sha256: str | None = None) -> ShippedModel:
     """Load, check and distribute a model; a second call in the same application does nothing.
 
-    Whatever the source (hub, archive, folder, any Hadoop URI), executors read one canonical file, fetched once per
-    machine by Spark itself. Raises UserError for a bad handle or a bad model, before any Spark job.
+    Whatever the source (hub, archive, folder, any Hadoop URI), executors read one canonical file, which Spark itself
+    brings to each of them once. Raises UserError for a bad handle or a bad model, before any Spark job.
     """
     key = (spark.sparkContext.applicationId, handle, sha256)
     if key not in _shipped:

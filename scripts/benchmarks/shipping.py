@@ -17,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from environments import machine
 from pyspark.sql import SparkSession
 
@@ -54,7 +55,7 @@ def main() -> None:
         "figures": figures,
         "bars": {
             "loads_per_executor": figures["model_loads"] / EXECUTORS,
-            "files_per_machine": figures["model_files_fetched"] / EXECUTORS,
+            "fetches_per_executor": figures["model_files_fetched"] / EXECUTORS,
             "worker_memory_by_model_size": round(figures["worker_model_mib"] / figures["model_mib"], 2),
         },
     }
@@ -101,7 +102,6 @@ def measure(folder: Path, size: str) -> dict[str, Any]:
         "worker_mib": round(max(worker["VmRSS"] for worker in busy.values())),
         "worker_without_mib": round(max(worker["VmRSS"] for worker in idle.values())),
         "worker_model_mib": round(max(worker["VmRSS"] for worker in busy.values()) - tensorflow_mib()),
-        "same_workers": idle.keys() == busy.keys(),
         "model_files_fetched": len(list(folder.glob("spark/**/*_cache"))),
     }
     spark.stop()
@@ -127,17 +127,19 @@ def start(folder: Path) -> SparkSession:
 def look(spark: SparkSession, stage: Stage) -> tuple[dict[int, dict[str, float]], float]:
     """Memory of each Python worker (MiB), by process, and the seconds that it took to ask."""
     started = time.perf_counter()
-    tasks = spark.sparkContext.parallelize(range(4 * EXECUTORS), 4 * EXECUTORS)
-    found = dict(tasks.withResources(stage.profile).mapPartitions(_look).collect())  # type: ignore[arg-type]
-    return found, round(time.perf_counter() - started, 2)
+    tasks = spark.range(8 * EXECUTORS, numPartitions=8 * EXECUTORS)  # an RDD would have workers of its own
+    found = tasks.mapInArrow(_look, "process int, VmHWM double, VmRSS double", profile=stage.profile).collect()
+    return {row.process: row.asDict() for row in found}, round(time.perf_counter() - started, 2)
 
 
-def _look(rows: Iterable[int]) -> Iterator[tuple[int, dict[str, float]]]:
-    """In a worker; long enough that all executors get some of the tasks. Self-contained: executors have no scripts."""
-    for _ in rows:
+def _look(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """In a worker; long enough that all executors get some of the tasks, and all their workers."""
+    for _ in batches:
         time.sleep(0.3)
         lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
-        yield os.getpid(), {line[0][:-1]: int(line[1]) / 1024 for line in lines if line[0] in ("VmRSS:", "VmHWM:")}
+        found = {line[0][:-1]: int(line[1]) / 1024 for line in lines if line[0] in ("VmRSS:", "VmHWM:")}
+        columns = [pa.array([os.getpid()], pa.int32()), pa.array([found["VmHWM"]]), pa.array([found["VmRSS"]])]
+        yield pa.RecordBatch.from_arrays(columns, ["process", "VmHWM", "VmRSS"])
 
 
 def embed(spark: SparkSession, folder: Path, model: str, name: str) -> tuple[dict[str, Any], float]:

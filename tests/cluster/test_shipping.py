@@ -1,4 +1,4 @@
-"""A model comes to a machine once and to an executor once, whatever its handle; on a standalone cluster."""
+"""A model comes to an executor once and is read there once, whatever its handle; on a standalone cluster."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"], ids=["path", "shared storage"])
-def test_once_a_machine_and_once_an_executor(
+def test_an_executor_fetches_and_reads_the_model_once(
     root: Path, tmp_path: Path, cluster: Cluster, documents: Path, scheme: str
 ) -> None:
     model = write_folder(random_model(11), tmp_path / "elmo")
@@ -64,7 +64,7 @@ def test_once_a_machine_and_once_an_executor(
     assert len({folder for folder, *_ in found["executors"]}) == 2
     assert all(name in files for *_, files in found["executors"])
     fetched = {path for _, paths, _ in found["executors"] for path in paths}
-    assert len(fetched) == 1, "of two executors on a machine one fetches, the other takes a copy"
+    assert len(fetched) == 2, "one an executor: Spark's cache of fetched files is not shared by executors"
 
 
 def test_an_executor_has_all_cores_of_a_machine_where_nothing_is_said(
