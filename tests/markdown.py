@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 
+_HASH = "\ue000"
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block, with the number of the section it is in, and the reason not to run it."""
@@ -52,10 +55,11 @@ def _lines(code: str) -> Iterator[list[str]]:
     """Words of every line; a line whose quotes are open goes on in the next."""
     begun = ""
     for line in code.splitlines():
-        lexer = shlex.shlex(begun + line, posix=True, punctuation_chars="|&;<>")  # words of their own, unless quoted
+        text = re.sub(r"(?<=\S)#", _HASH, begun + line)  # in a word it begins no comment, which shlex does not know
+        lexer = shlex.shlex(text, posix=True, punctuation_chars="|&;<>")  # words of their own, unless quoted
         lexer.whitespace_split = True
         try:
-            yield list(lexer)
+            yield [word.replace(_HASH, "#") for word in lexer]
         except ValueError:
             begun += line + "\n"
         else:

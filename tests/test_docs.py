@@ -73,8 +73,8 @@ def test_commands_are_accepted(page: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_commands_are_found_in_a_block() -> None:
     code = 'cd x && python jobs/a.py --text "a && b" \\\n    --k 2 >out  # and so\n'
-    code += "cat <<END\npython jobs/no.py\nEND\nls 'a\nb'|wc\n"
+    code += "tar a#b\ncat <<END\npython jobs/no.py\nEND\nls 'a\nb'|wc\n"
     found = list(commands(code))
     assert found[:2] == [["cd", "x"], ["python", "jobs/a.py", "--text", "a && b", "--k", "2", ">", "out"]]
-    assert found[2:] == [["cat", "<<", "END"], ["ls", "a\nb"], ["wc"]]
+    assert found[2:] == [["tar", "a#b"], ["cat", "<<", "END"], ["ls", "a\nb"], ["wc"]]
     assert [job_command(words) for words in found[:2]] == [None, ("a", ["--text", "a && b", "--k", "2"])]

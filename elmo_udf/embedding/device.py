@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
@@ -16,6 +17,9 @@ from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.errors import UserError
 from elmo_udf.network.runtime import NO_GPU_ADVICE
 from elmo_udf.spark.profile import Stage, embedding_stage, executor_gpus
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ def check_device(spark: SparkSession, device: str) -> None:
     """
     if device == "cpu" or (device == "auto" and not executor_gpus(spark)):
         return
-    spark.sparkContext.parallelize([0], 1).count()  # waits until executors are there, as many as Spark waits for
+    spark.range(1).count()  # waits until executors are there, as many as Spark waits for
     seen = see_devices(spark, embedding_stage(spark))
     blind = [worker for worker in seen if not worker.n_visible]
     if not blind:
@@ -55,20 +59,25 @@ def check_device(spark: SparkSession, device: str) -> None:
 
 def see_devices(spark: SparkSession, stage: Stage) -> list[SeenDevice]:
     """What as many tasks of the stage as can run at once find, each of its Python worker."""
-    slots = spark.sparkContext.parallelize(range(stage.slots), stage.slots)
-    if stage.profile is not None:
-        slots = slots.withResources(stage.profile)
-    return slots.mapPartitions(_see).collect()
+    slots = spark.range(stage.slots, numPartitions=stage.slots)  # no RDD, whose workers are others than a query's
+    seen = slots.mapInArrow(
+        _see, "executor string, process int, addresses string, n_visible int", profile=stage.profile
+    )
+    return [SeenDevice(**row.asDict()) for row in seen.collect()]
 
 
-def _see(slots: Iterable[int]) -> Iterator[SeenDevice]:
+def _see(slots: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     from elmo_udf.network.runtime import start_tensorflow, visible_gpus
 
     for _ in slots:  # one; a worker that leaves part of its input unread is not used again
         context = TaskContext.get()
         addresses = take_gpu(context)
         tf = start_tensorflow(context.cpus() if context else 1)
-        yield SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf))
+        seen = asdict(SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf)))
+        types = {"executor": pa.string(), "process": pa.int32(), "addresses": pa.string(), "n_visible": pa.int32()}
+        yield pa.RecordBatch.from_pylist([seen], pa.schema(types))
 
 
 def used_devices(stats: WorkerStats) -> dict[str, int]:

@@ -72,7 +72,7 @@ def executor_cores(spark: SparkSession) -> int:
         return int(set_by_user)
     # Standalone without spark.executor.cores: an executor takes all cores of its worker, so ask those that run.
     if not (cores_seen := _registered_cores(spark)):
-        spark.sparkContext.parallelize([0], 1).count()  # when it is done, there is one
+        spark.range(1).count()  # when it is done, there is one
         cores_seen = _registered_cores(spark)
     if not cores_seen:
         raise UserError("no executor is registered and spark.executor.cores is not set; set spark.executor.cores")

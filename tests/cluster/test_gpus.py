@@ -23,19 +23,22 @@ from elmo_udf.embedding.device import see_devices
 from elmo_udf.spark.profile import embedding_stage
 
 spark = SparkSession.builder.getOrCreate()
-spark.sparkContext.parallelize([0], 1).count()
+spark.range(1).count()
 stage = embedding_stage(spark)
 
-def look(rows):
+def look(batches):
+    import pyarrow
     from pyspark import TaskContext
-    for _ in rows:
+    for batch in batches:
         given, loaded = TaskContext.get().resources()["gpu"].addresses, "tensorflow" in sys.modules
-        yield os.getpid(), given, os.environ.get("CUDA_VISIBLE_DEVICES"), loaded
+        found = json.dumps([os.getpid(), given, os.environ.get("CUDA_VISIBLE_DEVICES"), loaded])
+        yield pyarrow.RecordBatch.from_pydict({"found": [found]})
 
 rounds = []
 for _ in range(2):
     rounds.append(sorted([seen.process, seen.addresses, seen.n_visible] for seen in see_devices(spark, stage)))
-later = spark.sparkContext.parallelize(range(20), 20).withResources(stage.profile).mapPartitions(look).collect()
+later = spark.range(20, numPartitions=20).mapInArrow(look, "found string", profile=stage.profile).collect()
+later = [json.loads(row.found) for row in later]
 print("FOUND " + json.dumps({"rounds": rounds, "later": later, "slots": stage.slots, "gpus": stage.gpus}))
 """
 
