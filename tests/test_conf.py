@@ -170,7 +170,7 @@ def test_what_spark_does_not_know_is_found(spark: SparkSession, entries: Any) ->
     assert entries.findEntry("spark.yarn.maxAppAttempts") is not None
     assert entries.findEntry("spark.kubernetes.container.image") is not None
     wrong = empty_conf(spark).set("spark.executor.cores", "many")
-    with pytest.raises(Exception, match="'many' in the config \"spark.executor.cores\" is invalid"):
+    with pytest.raises(Exception, match=r"'many' in the config \"spark\.executor\.cores\" is invalid"):
         wrong.get(entries.findEntry("spark.executor.cores"))
 
 
