@@ -112,7 +112,7 @@ class EmbedOptions(ModelOptions, JobOptions):
         (),
     )
     encoding: Literal["plain", "byte_stream_split"] = option(
-        "of the vectors in Parquet, with zstd; byte_stream_split: 9 % smaller, but Spark before 4.3 can't read it",
+        "of the vectors in Parquet, with zstd; byte_stream_split: 5 to 9 % smaller, but Spark before 4.3 can't read it",
         "plain",
     )
     partitions: int | None = option("number of embedding tasks; by default from the estimated work", None)

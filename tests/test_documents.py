@@ -95,7 +95,7 @@ def test_counts_are_about_the_row() -> None:
 
 def test_windows_bound_what_the_network_sees_at_once() -> None:
     encoder = ReferenceEncoder()
-    texts = ["A cat sat. The dog ran. No one saw. We all did."] * 10
+    texts = [f"A cat sat. The dog ran. No one saw. We all {did}." for did in "abcdefghij"]
     list(embed_documents(texts, encoder, ModelOptions(), window_tokens=8))
     assert len(encoder.calls) > 10
     assert max(encoder.calls) < 8 + 4  # a window ends with the sentence that fills it
@@ -107,11 +107,26 @@ def test_documents_come_out_before_all_have_gone_in() -> None:
     def texts() -> Iterator[str]:
         for i in range(100):
             taken.append(i)
-            yield "One two three four."
+            yield f"One two three {i}."
 
     documents = embed_documents(texts(), ReferenceEncoder(), ModelOptions(), window_tokens=20)
     next(documents)
-    assert len(taken) == 4  # five tokens each
+    assert len(taken) == 5  # four of five tokens each, and the one that may have been the fourth's text again
+
+
+def test_equal_texts_in_a_row_are_embedded_once() -> None:
+    encoder = ReferenceEncoder()
+    texts = ["a b", "a b", "c", None, None, "a b", "c", "c"]
+    found = list(embed_documents(texts, encoder, ModelOptions(tokenizer="whitespace")))
+    assert [d.repeats for d in found] == [False, True, False, False, False, False, False, True]
+    assert sum(encoder.calls) == 2 + 1 + 2 + 1
+    assert [d.reason for d in found] == [None, None, None, "null_text", "null_text", None, None, None]
+    for text, document in zip(texts, found, strict=True):
+        if text is not None:
+            expected = numpy_elmo.layers(MODEL, text.split())["elmo"].mean(axis=0)
+            np.testing.assert_allclose(document.vectors[0], expected, atol=1e-5)
+    tokens = [["a", "b"], ["a", "b"]]
+    assert [d.repeats for d in embed_documents(tokens, encoder, ModelOptions())] == [False, False]
 
 
 def test_too_many_vectors_for_a_row_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ class CompactOptions(SourceOptions):
 
     file_mib: float = option("largest size of a file, in MiB, about; smaller ones are brought together", 128.0)
     encoding: Literal["plain", "byte_stream_split"] = option(
-        "of the vectors in Parquet, with zstd; byte_stream_split: 9 % smaller, but Spark before 4.3 can't read it",
+        "of the vectors in Parquet, with zstd; byte_stream_split: 5 to 9 % smaller, but Spark before 4.3 can't read it",
         "plain",
     )
 
