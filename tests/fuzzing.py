@@ -77,10 +77,11 @@ def done_or_one_line(work: Callable[[], Value]) -> Value | None:
 
 def damaged(content: bytes) -> st.SearchStrategy[bytes]:
     """``content`` with some bytes changed, cut out, repeated or put in, or cut short; or bytes of any kind."""
-    return st.integers(0, 2**64 - 1).map(lambda number: _damage(content, random.Random(number)))
+    return st.integers(0, 2**64 - 1).map(lambda number: damaged_by(random.Random(number), content))
 
 
-def _damage(content: bytes, draw: random.Random) -> bytes:
+def damaged_by(draw: random.Random, content: bytes) -> bytes:
+    """The same, by ``draw``."""
     if draw.random() < 0.1:
         return draw.randbytes(draw.randrange(400))
     result = bytearray(content)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -12,7 +10,6 @@ from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import PairInput
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs import MALFORMED, guess_format, quoted, read_input
-from elmo_udf.spark.reading import reading
 
 PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)
 """Columns of what is read: label is a double (NULL where it is no number), label_found what was read, a string."""
@@ -29,10 +26,7 @@ def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column:
     kind = options.input_format or guess_format(spark, path)
     if kind == "text":
         raise UserError(f"input {path!r} is text, expected a table with two text columns: Parquet, CSV or JSON lines")
-    if kind == "csv" and re.search(r"\.tsv(\.\w+)?$", path.lower()):
-        table = _read_tsv(spark, path)
-    else:
-        table = read_input(spark, EmbedOptions(input=path, output="", input_format=options.input_format))[1]
+    table = read_input(spark, EmbedOptions(input=path, output="", input_format=options.input_format))[1]
     _check_columns(table, options, path, label_column)
     label = quoted(label_column) if label_column else F.lit(None)
     malformed = quoted(MALFORMED) if MALFORMED in table.columns else F.lit(None)
@@ -45,20 +39,6 @@ def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column:
         label.cast("string").alias("label_found"),
         malformed.cast("string").alias(MALFORMED),
     )
-
-
-def _read_tsv(spark: SparkSession, path: str) -> DataFrame:
-    """Tab-separated values as IANA defines them: a line a row, a quote is a character like any other.
-
-    (Sets of sentence pairs are kept like this. Read with quotes, one that is not closed would swallow the lines after
-    it.) A line with another number of fields than the header is malformed.
-    """
-    reader = spark.read.option("header", True).option("sep", "\t").option("quote", "").option("escape", "")
-    reader = reader.option("columnNameOfCorruptRecord", MALFORMED)
-    with reading(f"input {path!r}", "tab-separated files", quiet=True):
-        columns = reader.csv(path).columns
-        schema = T.StructType([T.StructField(name, T.StringType()) for name in [*columns, MALFORMED]])
-        return reader.option("enforceSchema", False).schema(schema).csv(path)  # all files have the same header
 
 
 def _with_ids(table: DataFrame, id_column: str | None) -> DataFrame:

@@ -1,4 +1,7 @@
-"""Texts of CSV and JSON lines in another encoding than UTF-8, which Spark mends without a word."""
+"""Texts of CSV in another encoding than UTF-8, which Spark mends without a word.
+
+(Of text and Parquet Spark keeps the bytes as they are; a line of JSON that is not UTF-8 it calls malformed.)
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs import TEXT, guess_format
 
 _REPLACEMENT = "\ufffd"
-"""What Spark puts for bytes of CSV and JSON that are not UTF-8."""
+"""What Spark puts for bytes of CSV that are not UTF-8."""
 _MOST_FILES = 1000
 """Files in another encoding that are told from the others by their names; more are not."""
 
@@ -30,9 +33,9 @@ def as_undecoded(spark: SparkSession, documents: DataFrame, options: EmbedOption
     """The documents, with ids and texts that Spark had to mend as it read them no UTF-8 again; others as they are.
 
     Of a file with a line that is not UTF-8 these are all that hold U+FFFD: more can't be told. Reads all lines of CSV
-    and JSON once, so it is for inputs with rows that :func:`is_doubtful` finds.
+    once, so it is for inputs with rows that :func:`is_doubtful` finds.
     """
-    if (options.input_format or guess_format(spark, options.input)) not in ("csv", "json"):
+    if (options.input_format or guess_format(spark, options.input)) != "csv":
         return documents
     lines = spark.read.text(options.input).where(~F.is_valid_utf8("value"))
     found = lines.select("_metadata.file_path").distinct().limit(_MOST_FILES + 1).collect()

@@ -1,0 +1,1 @@
+"""What becomes of tables where processes die; run by ``scripts/test --faults``."""

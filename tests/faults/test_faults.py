@@ -1,0 +1,219 @@
+"""Processes are killed, held up or refused what they ask for, at moments that are watched for, not slept for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.faults.conftest import Corpus, embed_arguments
+from tests.faults.processes import Job, is_alive, kill, start
+
+N_TASKS = 11
+"""Embedding tasks: a number that no other stage has."""
+PARTITIONS = ("--partitions", str(N_TASKS))
+
+
+def data_files(table: Path) -> list[str]:
+    return sorted(path.name for path in table.glob("*.parquet")) if table.is_dir() else []
+
+
+def staged_files(folder: Path) -> list[str]:
+    """Files of a run that are whole and not yet in their place."""
+    return [str(path) for path in folder.glob("_elmo-*/run-*/rows/_outcome=embedded/*.parquet")]
+
+
+def nothing_is_left(folder: Path, *known: str) -> None:
+    """No folder of a run beside its output."""
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith("_")) == sorted(known)
+
+
+def right_again(root: Path, folder: Path, corpus: Corpus, *more: str) -> str:
+    """The same command once more, and what it leaves."""
+    job = start(root, folder, "embed", *embed_arguments(corpus, folder / "out", *more))
+    assert job.finish() == 0, job.text()[-3000:]
+    nothing_is_left(folder)
+    return corpus.check(folder / "out")
+
+
+def test_executor_killed_while_it_embeds(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """An executor is killed in the middle of embedding."""
+    job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS))
+    job.middle_of(N_TASKS)
+    before = job.executors()
+    kill(before[0])
+    job.wait_for("a new executor", lambda: set(job.executors()) - set(before))
+    assert job.finish() == 0, job.text()[-3000:]
+    outcome.append("Spark starts another, the run goes on: " + corpus.check(tmp_path / "out"))
+    nothing_is_left(tmp_path)
+
+
+def test_executor_killed_while_it_compares(root: Path, tmp_path: Path, vectors: Path, outcome: list[str]) -> None:
+    """An executor is killed in the middle of a similarity stage."""
+
+    def arguments(output: str) -> tuple[str, ...]:
+        return (
+            "topk",
+            "--embeddings",
+            str(vectors),
+            "--output",
+            str(tmp_path / output),
+            "--k",
+            "3",
+            "--block-rows",
+            "1000",
+        )
+
+    undisturbed = start(root, tmp_path, "similarity", *arguments("undisturbed"))
+    sizes: set[int] = set()
+    undisturbed.wait_for("its stages", lambda: note_sizes(undisturbed, sizes) or undisturbed.process.poll() is not None)
+    assert undisturbed.finish() == 0, undisturbed.text()[-3000:]
+    job = start(root, tmp_path, "similarity", *arguments("disturbed"))
+    n_tasks = max(sizes)
+    job.middle_of(n_tasks)
+    before = job.executors()
+    kill(before[0])
+    job.wait_for("a new executor", lambda: set(job.executors()) - set(before))
+    assert job.finish() == 0, job.text()[-3000:]
+    tables = [
+        pq.read_table(tmp_path / name).sort_by([("id", "ascending"), ("rank", "ascending")])
+        for name in ("undisturbed", "disturbed")
+    ]
+    assert tables[0].num_rows > 0 and tables[0].equals(tables[1])
+    nothing_is_left(tmp_path)
+    outcome.append(f"Spark starts another, the run goes on: {tables[0].num_rows} rows, equal to the undisturbed ones")
+
+
+def note_sizes(job: Job, sizes: set[int]) -> bool:
+    sizes.update(stage["numTasks"] for stage in job.stages() if stage["status"] == "ACTIVE")
+    return False
+
+
+def test_driver_killed_between_commits(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """The driver is killed between two commits, and the command run again."""
+    more = ("--mode", "incremental", "--commit-every", "150")
+    job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
+    job.wait_for("a first commit", lambda: data_files(tmp_path / "out"))
+    job.wait_for("staged files of the second", lambda: list(tmp_path.glob("_elmo-*/run-*/rows/_temporary")))
+    kill(job.process.pid)
+    job.clear()
+    n_there = pq.read_table(tmp_path / "out").num_rows
+    assert 0 < n_there < len(corpus.vectors), "killed too late"
+    outcome.append(f"{n_there} rows are in the table, and stay; the second run adds the rest")
+    outcome.append(right_again(root, tmp_path, corpus, *more))
+
+
+def test_driver_killed_during_a_commit(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """The driver is killed while it moves files into the table, and the command run again."""
+    more = ("--mode", "incremental", "--commit-every", "300", "--partitions", "24")
+    for _ in range(4):
+        job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
+        job.wait_for("a first commit", lambda: data_files(tmp_path / "out"))
+        before = len(data_files(tmp_path / "out"))
+        job.wait_for("a second", lambda n=before: len(data_files(tmp_path / "out")) > n, poll_s=0)  # type: ignore[misc]
+        kill(job.process.pid)
+        job.process.wait()
+        moved, waiting = len(data_files(tmp_path / "out")) - before, len(staged_files(tmp_path))
+        job.clear()
+        if moved and waiting:
+            break
+        for path in ("out", "out-rejects"):
+            subprocess.run(["rm", "-r", str(tmp_path / path)], check=True)
+    assert moved and waiting, "the kill came too late each time"
+    outcome.append(f"{moved} files of a commit are in the table, {waiting} are not; the second run adds the rest")
+    outcome.append(right_again(root, tmp_path, corpus, *more))
+
+
+def test_python_worker_killed(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """A Python worker is killed while it embeds, as by the kernel where memory is short."""
+    job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS))
+    stage = job.middle_of(N_TASKS)
+    worker = job.wait_for("a Python worker", job.workers)[0]
+    kill(worker)
+    job.wait_for("a failed task", lambda: any(task["status"] == "FAILED" for task in job.tasks(stage)), poll_s=0.2)
+    assert job.finish() == 0, job.text()[-3000:]
+    outcome.append("Spark runs its task again: " + corpus.check(tmp_path / "out"))
+    nothing_is_left(tmp_path)
+
+
+def test_python_worker_refused_memory(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """Python workers get less memory than they ask for (spark.executor.pyspark.memory), then enough."""
+    limit = ("spark.executor.pyspark.memory=300m", "spark.executor.memory=768m")
+    arguments = embed_arguments(corpus, tmp_path / "out", *PARTITIONS)
+    job = start(root, tmp_path, "embed", *arguments, settings=limit)
+    assert job.finish() == 1, job.text()[-3000:]
+    assert not (tmp_path / "out").exists() and not (tmp_path / "out-rejects").exists()
+    nothing_is_left(tmp_path)
+    outcome.append("after four attempts at a task the job fails with exit code 1, and leaves nothing; run with enough")
+    outcome.append(right_again(root, tmp_path, corpus, *PARTITIONS))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system of 400 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a small file system")
+    return folder
+
+
+def test_disk_full(root: Path, corpus: Corpus, small_disk: Path, outcome: list[str]) -> None:
+    """The disk is full while the table is written; then there is room."""
+    more = ("--mode", "incremental", "--commit-every", "150")
+    try:
+        job = start(root, corpus.folder, "embed", *embed_arguments(corpus, small_disk / "out", *more))
+        assert job.finish() == 1, job.text()[-3000:]
+        assert "No space left on device" in job.text()
+        n_there = pq.read_table(small_disk / "out").num_rows if data_files(small_disk / "out") else 0
+        assert n_there < len(corpus.vectors)
+        outcome.append(f"exit code 1; {n_there} rows are in the table, and stay; the second run adds the rest")
+        subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
+        outcome.append(right_again(root, small_disk, corpus, *more))
+    finally:
+        subprocess.run(["umount", "-l", str(small_disk)], check=True)
+
+
+def test_speculation(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """An executor's Python worker stands still, and Spark runs its task elsewhere too (spark.speculation)."""
+    settings = (
+        "spark.speculation=true", "spark.speculation.interval=100ms", "spark.speculation.multiplier=1.2",
+        "spark.speculation.quantile=0.3", "spark.speculation.minTaskRuntime=100ms",
+    )  # fmt: skip
+    job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS), settings=settings)
+    stage = job.middle_of(N_TASKS)
+    worker = job.wait_for("a Python worker", job.workers)[0]
+    kill(worker, signal.SIGSTOP)
+    job.wait_for(
+        "a second attempt that is done",
+        lambda: any(t["speculative"] and t["status"] == "SUCCESS" for t in job.tasks(stage)) or not is_alive(worker),
+        poll_s=0.1,
+    )
+    kill(worker, signal.SIGCONT)
+    assert job.finish() == 0, job.text()[-3000:]
+    outcome.append("the first attempt that is done counts: " + corpus.check(tmp_path / "out"))
+    nothing_is_left(tmp_path)
+
+
+def test_two_runs_on_one_output(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+    """A second run starts on the same output while the first is at work."""
+    more = ("--mode", "incremental", *PARTITIONS)
+    first = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
+    first.wait_for("its staging folder", lambda: list(tmp_path.glob("_elmo-*/run-*")))
+    second = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
+    codes = first.finish(), second.finish()
+    assert codes[0] == 0, first.text()[-3000:]
+    if codes[1] == 0:
+        outcome.append("the second finds nothing to do: " + corpus.check(tmp_path / "out"))
+    else:
+        lines = [line for line in second.text().splitlines() if line.startswith("error: ")]
+        assert codes[1] == 2 and len(lines) == 1 and "is being written by another run" in lines[0], second.text()[
+            -3000:
+        ]
+        outcome.append("the second is refused in one line with exit code 2: " + corpus.check(tmp_path / "out"))
+    nothing_is_left(tmp_path)
