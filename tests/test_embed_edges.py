@@ -56,6 +56,18 @@ def test_text_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path, whol
     assert rejects(tmp_path) == [(f"{tmp_path}/in/latin.txt{line}", "not_utf8", "the text is not UTF-8")]
 
 
+def test_csv_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "latin.csv").write_bytes("id,text\na,one\nb,café\né,two\n".encode("latin-1"))
+    (tmp_path / "in" / "utf.csv").write_text("id,text\nc,café\nd,a damaged \ufffd of its own\n", encoding="utf-8")
+    report = embed(tmp_path / "in")
+    assert (report["rows_embedded"], report["rejected_by_reason"]) == (3, {"not_utf8": 2})
+    assert rejects(tmp_path) == [
+        ("b", "not_utf8", "the text is not UTF-8"),
+        ("\ufffd", "not_utf8", "the id is not UTF-8"),
+    ]
+
+
 def invalid(values: list[bytes]) -> pa.Array:
     """Strings of these bytes, which Arrow does not look at."""
     binary = pa.array(values, pa.binary())

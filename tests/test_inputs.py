@@ -33,6 +33,37 @@ def test_tab_separated(spark: SparkSession, tmp_path: Path) -> None:
     assert read(spark, path) == [("a", "one, two")]
 
 
+def test_a_folder_of_tab_separated_files_where_a_quote_is_a_character(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tsv").write_text('id\ttext\na\t"Hello," he said\nb\t"not closed\nc\t3" wide\n')
+    assert read(spark, tmp_path / "in") == [("a", '"Hello," he said'), ("b", '"not closed'), ("c", '3" wide')]
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_rows_with_too_few_or_too_many_fields_are_malformed(
+    suffix: str, separator: str, spark: SparkSession, tmp_path: Path
+) -> None:
+    path = tmp_path / f"d.{suffix}"
+    rows = ["n id text", "1 a one", "2 b", "3 c one two", "4 d "]
+    path.write_text("".join(row.replace(" ", separator) + "\n" for row in rows))
+    table = read_documents(spark, EmbedOptions(input=str(path), output="unused"))
+    malformed = sorted(row._malformed for row in table.collect() if row._malformed)
+    assert malformed == [row.replace(" ", separator) for row in rows[2:4]]
+    assert sorted(row.id for row in table.collect() if not row._malformed) == ["a", "d"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_column_with_the_name_of_the_malformed_records_is_refused(
+    suffix: str, spark: SparkSession, tmp_path: Path
+) -> None:
+    path = tmp_path / f"d.{suffix}"
+    path.write_text("id,text,_Malformed\na,b,c\n" if suffix == "csv" else '{"id":1,"text":"b","_malformed":"c"}\n')
+    with pytest.raises(
+        UserError, match=r"has a column '_[Mm]alformed', where records that can't be read are put.*rename"
+    ):
+        read(spark, path)
+
+
 def test_json_lines_keep_their_types_and_report_broken_lines(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text('{"id": 7, "text": "a\\nb"}\n{"id": 8, "text": null}\n{"id": 9, "te\n')

@@ -147,7 +147,7 @@ def _read_csv(spark: SparkSession, path: str) -> DataFrame:
     Tab-separated values as IANA defines them: a line a row, and a quote is a character like any other, since one that
     is not closed would swallow the lines after it. A row with another number of fields than the header is malformed.
     """
-    reader = spark.read.option("header", True)
+    reader = spark.read.option("header", True).option("columnPruning", False)  # which would not see missing fields
     if _is_tsv(spark, path):
         reader = reader.option("sep", "\t").option("quote", "").option("escape", "")
     else:

@@ -115,7 +115,7 @@ class Job:
 def start(root: Path, folder: Path, job: str, *arguments: str, settings: tuple[str, ...] = ()) -> Job:
     """A job as users start it: ``python jobs/x.py``, with Spark's settings in the environment."""
     mark, port = uuid.uuid4().hex, _free_port()
-    conf = (*SETTINGS, *settings, "spark.ui.enabled=true", f"spark.ui.port={port}")
+    conf = (*SETTINGS, *settings, f"spark.executorEnv.{MARK}={mark}", "spark.ui.enabled=true", f"spark.ui.port={port}")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK"))}
     environment["PYSPARK_SUBMIT_ARGS"] = " ".join(f"--conf {shlex.quote(s)}" for s in conf) + " pyspark-shell"
     environment[MARK] = mark

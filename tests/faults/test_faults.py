@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from tests.cluster.standalone import BARE, daemon, wait_for
 from tests.faults.conftest import Corpus, embed_arguments
-from tests.faults.processes import Job, is_alive, kill, start
+from tests.faults.processes import Job, kill, start
 
 N_TASKS = 11
 """Embedding tasks: a number that no other stage has."""
@@ -179,21 +182,40 @@ def test_disk_full(root: Path, corpus: Corpus, small_disk: Path, outcome: list[s
         subprocess.run(["umount", "-l", str(small_disk)], check=True)
 
 
-def test_speculation(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
+@pytest.fixture
+def two_hosts(tmp_path: Path) -> Iterator[str]:
+    """A standalone cluster whose workers have addresses of their own: a second attempt runs on another host only."""
+    with ExitStack() as daemons:
+        log = daemons.enter_context(spark_daemon(tmp_path, "master.Master", "127.0.0.1"))
+        master = wait_for(log, r"Starting Spark master at (spark://\S+)")
+        for host in ("127.0.0.2", "127.0.0.3"):
+            log = daemons.enter_context(spark_daemon(tmp_path, "worker.Worker", host, "--cores", "1", master))
+            wait_for(log, "Successfully registered with master")
+        yield master
+
+
+def spark_daemon(folder: Path, name: str, host: str, *more: str) -> AbstractContextManager[Path]:
+    arguments = ["--host", host, "--port", "0", "--webui-port", "0", *more]
+    environment = {**BARE, "SPARK_LOCAL_IP": host, "SPARK_WORKER_DIR": str(folder / f"work-{host}")}
+    return daemon(folder / f"daemon-{host}", f"org.apache.spark.deploy.{name}", arguments, environment)
+
+
+def test_speculation(root: Path, tmp_path: Path, corpus: Corpus, two_hosts: str, outcome: list[str]) -> None:
     """An executor's Python worker stands still, and Spark runs its task elsewhere too (spark.speculation)."""
     settings = (
-        "spark.speculation=true", "spark.speculation.interval=100ms", "spark.speculation.multiplier=1.2",
-        "spark.speculation.quantile=0.3", "spark.speculation.minTaskRuntime=100ms",
+        f"spark.master={two_hosts}", "spark.driver.host=127.0.0.1", "spark.executor.cores=1", "spark.speculation=true",
+        "spark.speculation.interval=100ms", "spark.speculation.multiplier=1.2", "spark.speculation.quantile=0.3",
+        "spark.speculation.minTaskRuntime=100ms",
     )  # fmt: skip
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS), settings=settings)
     stage = job.middle_of(N_TASKS)
     worker = job.wait_for("a Python worker", job.workers)[0]
     kill(worker, signal.SIGSTOP)
-    job.wait_for(
-        "a second attempt that is done",
-        lambda: any(t["speculative"] and t["status"] == "SUCCESS" for t in job.tasks(stage)) or not is_alive(worker),
-        poll_s=0.1,
-    )
+
+    def is_done_elsewhere() -> bool:
+        return any(task["speculative"] and task["status"] == "SUCCESS" for task in job.tasks(stage))
+
+    job.wait_for("a second attempt that is done", is_done_elsewhere, poll_s=0.1)
     kill(worker, signal.SIGCONT)
     assert job.finish() == 0, job.text()[-3000:]
     outcome.append("the first attempt that is done counts: " + corpus.check(tmp_path / "out"))
