@@ -94,7 +94,7 @@ def _documents(spark: SparkSession, options: StudyOptions) -> DataFrame:
         text_column=options.text_column,
         keep_columns=(options.label_column,),
     )
-    columns = read_input(spark, read)[1].columns
+    columns = [name for name in read_input(spark, read)[1].columns if name != MALFORMED]
     if options.label_column not in columns:
         raise UserError(
             f"label column {options.label_column!r} is not in input {options.input!r}; found {columns}; "
