@@ -29,11 +29,11 @@ any_value = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=2),
     max_leaves=5,
 )
-NESTED = b"[" * 5000
+NESTED = b"[" * 1500
 ODD = (
-    b"a = " + NESTED, b"a = " + b"{a=" * 3000, b"partitions = " + b"9" * 5000, b"\xef\xbb\xbfinput = 'a'", b"[[input]]",
+    b"a = " + NESTED, b"a = " + b"{a=" * 1500, b"partitions = " + b"9" * 5000, b"\xef\xbb\xbfinput = 'a'", b"[[input]]",
     b"partitions = 0x" + b"f" * 5000, b"max_sentence_tokens = 1e400", b"input.a.b = 1", b"\0",
-    b"[" + b"a." * 5000 + b"a]", b"keep_columns = " + b"['a'," * 2000, b"'a\\u0000' = 1", b"partitions = 1979-05-27",
+    b"[" + b"a." * 1500 + b"a]", b"keep_columns = " + b"['a'," * 1500, b"'a\\u0000' = 1", b"partitions = 1979-05-27",
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_any_string(network: Network) -> None:
         others = reversed(list(embed_documents(texts[::-1], network, options)))
         for document, other in zip(found, others, strict=True):
             np.testing.assert_allclose(document.vectors, other.vectors, atol=1e-5)
-        if level == "document" and found[0].reason is None:
+        if level == "document" and 0 < found[0].tokenized.n_tokens < 60:
             layers = [numpy_elmo.layers(MODEL, sentence)["elmo"] for sentence in found[0].tokenized.sentences]
             np.testing.assert_allclose(found[0].vectors[0], np.concatenate(layers).mean(axis=0), atol=1e-5)
         reasons.update(document.reason for document in found)

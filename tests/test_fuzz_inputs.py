@@ -20,7 +20,7 @@ from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.options import EmbedOptions
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
-from tests.fuzzing import FACTOR, SEED, damaged_by
+from tests.fuzzing import CASES, FACTOR, SEED, damaged_by
 from tests.make_models import random_model
 from tests.model_files import write_folder
 
@@ -220,5 +220,6 @@ def one_line(folder: Path, name: str, model: Path, capfd: pytest.CaptureFixture[
     assert sorted(folder.iterdir()) == before
 
 
-def test_there_are_two_hundred_files() -> None:
+def test_there_are_ten_thousand_cases_and_two_hundred_files() -> None:
     assert sum(N_FILES.values()) >= 200
+    assert sum(CASES.values()) >= 10_000

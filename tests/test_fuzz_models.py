@@ -29,7 +29,7 @@ from tests.savedmodels import write_tf2
 MODEL = random_model(1, n_layers=1, n_highway=1, filters=((2, 8),))
 VARIABLES = hdf5_variables(MODEL)
 OPTIONS = options_json(MODEL)
-DEEP = 100_000
+DEEP = 5_000
 
 
 @pytest.fixture
@@ -261,12 +261,13 @@ def write_archive(path: Path, kind: str, members: list[tuple[str, str, int]], co
             tar.addfile(tar_info, io.BytesIO(data))
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_any_structure_of_archives(sandbox: Path) -> None:
     source, archive = write_folder(MODEL, sandbox / "model"), sandbox / "archive"
     content = {path.name: path.read_bytes() for path in source.iterdir()}
     inner = write_zip(source, sandbox / "inner.zip").read_bytes()
     archive.touch()
-    before, limit = written(sandbox), 1_000_000
+    before, limit = written(sandbox), 100_000
 
     def check(kind: str, members: list[tuple[str, str, int]], nested: bool) -> None:
         write_archive(archive, kind, members, content | ({"a": inner} if nested else {}))
@@ -282,7 +283,7 @@ def test_any_structure_of_archives(sandbox: Path) -> None:
         is_sound(done_or_one_line(lambda: load_model(str(archive))))
         assert written(sandbox) == before
 
-    sizes, kinds = st.sampled_from([0, 1, 1000, 2_000_000]), st.sampled_from(["file"] * 6 + list(TAR_KINDS))
+    sizes, kinds = st.sampled_from([0, 1, 1000, 150_000]), st.sampled_from(["file"] * 6 + list(TAR_KINDS))
     members = st.tuples(st.sampled_from(NAMES), kinds, sizes)
     run_cases(
         "archive structure",
