@@ -50,8 +50,9 @@ def measured(corpus: str, work: Path) -> str:
         run("embed", ["--input", str(Path(corpus).absolute()), "--output", "vectors"], work)
     compared = ["--embeddings", "vectors", "--mode", "overwrite", "--output"]
     run("similarity", ["topk", *compared, "near", "--plot", str(PAGE.parent / "similarity-cosines.png")], work)
-    refused = run("similarity", ["pairs", *compared, "many", "--threshold", "0.8", "--max-pairs", "10000"], work)
-    lines = ["The entries of Python's documentation that `scripts/demo` embeds, with `--threshold 0.8`:", ""]
+    refused = run("similarity", ["pairs", *compared, "many", "--threshold", "0.8", "--max-pairs", "1000"], work)
+    asked = "--threshold 0.8 --max-pairs 1000"
+    lines = [f"The entries of Python's documentation that `scripts/demo` embeds, with `{asked}`:", ""]
     lines += ["```text", f"error: {refused['error']}", "```", "", f"![{PICTURE}](similarity-cosines.png)", ""]
     lines += ["Near duplicates of the same corpus at threshold 0.9:", ""]
     lines += ["| correction | quantiles of the cosines | pairs | groups | documents in them |", "| --- " * 5 + "|"]
