@@ -144,7 +144,7 @@ class EmbedOptions(ModelOptions, JobOptions):
 
     def commit_interval(self) -> tuple[int | None, float | None]:
         """``commit_every`` as a number of documents or as seconds; the other is None. Raises UserError."""
-        found = re.fullmatch(r"(\d+)\s*(|s|min|h)", self.commit_every or "30min")
+        found = re.fullmatch(r"(\d{1,9})\s*(|s|min|h)", self.commit_every or "30min")
         if not found or not int(found[1]):
             raise UserError(
                 f"commit_every is {self.commit_every!r}, expected a number of documents such as 100000, or a time such "

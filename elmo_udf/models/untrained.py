@@ -8,9 +8,7 @@ from elmo_udf.models.form import Mix, Model, NetworkOptions, array_shapes
 from elmo_udf.text.characters import PADDING
 
 HANDLE = "builtin:untrained"
-NOTE = (
-    "builtin:untrained has random weights: it sees how words are spelled, and nothing of what they mean"
-)
+NOTE = "builtin:untrained has random weights: it sees how words are spelled, and nothing of what they mean"
 SEED = 1802  # of arXiv 1802.05365, Peters et al. 2018
 OPTIONS = NetworkOptions(
     character_dim=16,

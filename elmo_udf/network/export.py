@@ -77,7 +77,7 @@ def _check_options(model: Model) -> None:
     other = {name: value for name, value in found.items() if value != published[name]}
     if other:
         raise UserError(
-            f"model {model.handle!r} has {other}, expected {({name: published[name] for name in other})}, as every "
+            f"model {model.handle!r} has {other}, expected { ({name: published[name] for name in other}) }, as every "
             "program that reads a SavedModel's variables takes for granted; keep this model in its folder"
         )
 
