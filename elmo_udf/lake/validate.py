@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +14,7 @@ from elmo_udf.lake.checks import COUNTED, Check, counting
 from elmo_udf.lake.options import ValidateOptions
 from elmo_udf.lake.source import source_checks
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import SIDECAR, TableMetadata, metadata_of, read_rows
+from elmo_udf.spark.tables import SIDECAR, TableMetadata, metadata_of, read_rows, read_sidecar
 from elmo_udf.spark.versions import POSITIONS, newest_rows
 
 
@@ -74,10 +73,9 @@ def _schema_check(rows: DataFrame, made: TableMetadata) -> Check:
 
 def _sidecar_check(spark: SparkSession, path: str, made: TableMetadata) -> Check:
     """What ``_elmo.json`` and the metadata of the column say is the same."""
-    text = files.read_text(spark, f"{path}/{SIDECAR}")
-    if text is None:
+    said = read_sidecar(spark, path)
+    if said is None:
         return Check("metadata", False, f"no {SIDECAR}", f"{SIDECAR} beside the data")
-    said = json.loads(text)
     unlike = [f"{name} {said.get(name)!r}" for name, value in made.as_dict().items() if said.get(name) != value]
     return Check("metadata", not unlike, ", ".join(unlike) or "equal", f"{SIDECAR} as the column's metadata")
 

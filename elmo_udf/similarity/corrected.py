@@ -11,9 +11,9 @@ from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.correction import Correction, check_correction
 from elmo_udf.similarity.fit import fit_on_table, read_correction
 from elmo_udf.similarity.pack import check_width
-from elmo_udf.similarity.previous import Previous, check_vectors, sidecar_of
+from elmo_udf.similarity.previous import Previous, check_vectors
 from elmo_udf.similarity.tables import Side, width_of
-from elmo_udf.spark.tables import TableMetadata
+from elmo_udf.spark.tables import TableMetadata, read_sidecar
 
 
 def check_correction_asked(
@@ -49,6 +49,6 @@ def correction_for(
 def stored_correction(spark: SparkSession, path: str, metadata: TableMetadata | None, table: str) -> Correction:
     """The correction of an earlier result. Raises UserError where there is none, and where it is of other vectors."""
     correction = read_correction(spark, path)
-    made = None if path.endswith(".npz") else sidecar_of(spark, path)
+    made = None if path.endswith(".npz") else read_sidecar(spark, path)
     check_vectors(path, made or {}, metadata, table)
     return correction

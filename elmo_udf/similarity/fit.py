@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -18,6 +17,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import CorrectionOptions
 from elmo_udf.similarity.correction import Correction, Moments, fit_correction
 from elmo_udf.similarity.sums import ExactSums, Grid
+from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.vectors import examine
 from elmo_udf.spark import files
 from elmo_udf.spark.fetch import fetcher
@@ -66,11 +66,8 @@ def _moments_by_width(table: DataFrame) -> dict[int, Moments]:
         return Grid.of(pilot if len(pilot) == width else np.zeros(width), largest_value)
 
     def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from threadpoolctl import threadpool_limits
-
         sums: dict[int, ExactSums] = {}
-        context = TaskContext.get()
-        with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+        with task_threads():
             for batch in batches:
                 for width, vectors in _by_width(batch).items():
                     part = ExactSums.of(vectors, grid(width))
@@ -91,11 +88,8 @@ def table_moments(table: DataFrame, vectors_of: VectorsOf) -> dict[str, Moments]
     """
 
     def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from threadpoolctl import threadpool_limits
-
         sums: dict[str, Moments] = {}
-        context = TaskContext.get()
-        with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+        with task_threads():
             for batch in batches:
                 for name, vectors in vectors_of(batch).items():
                     if len(vectors):

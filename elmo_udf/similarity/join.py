@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -34,6 +33,7 @@ from elmo_udf.similarity.plan import (
 )
 from elmo_udf.similarity.prune import Pruning, choose_pruning
 from elmo_udf.similarity.tables import Side, shape_of
+from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
 from elmo_udf.spark.progress import time_left, watched
 
@@ -160,10 +160,7 @@ class Comparison:
         done = self.spark.sparkContext.accumulator(0)
 
         def perform(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            from threadpoolctl import threadpool_limits
-
-            context = TaskContext.get()
-            with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+            with task_threads():
                 for batch in batches:
                     for number in batch.column(0).to_pylist():
                         yield from work(*tasks[number])

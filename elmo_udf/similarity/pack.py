@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -17,6 +16,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Folder, Stripe, new_name
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.tables import Side
+from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.vectors import PROBLEMS, BlockWriter, pack_batches
 
 
@@ -41,10 +41,7 @@ def pack(
     """
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from threadpoolctl import threadpool_limits
-
-        context = TaskContext.get()
-        with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+        with task_threads():
             yield from pack_batches(batches, folder, block_rows, correction)
 
     schema = T.StructType().add("id", side.id_type).add("block", "string").add("width", "integer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,7 @@ from elmo_udf.similarity.fit import read_correction
 from elmo_udf.similarity.pack import Packed
 from elmo_udf.similarity.tables import Side
 from elmo_udf.spark import files
-from elmo_udf.spark.fetch import fetcher
-from elmo_udf.spark.tables import SIDECAR, TableMetadata, read_table
+from elmo_udf.spark.tables import COMPARED, TableMetadata, read_sidecar, read_table
 
 ROWS = ("_rows", "_rows_against")
 """Folders in a result with ``id`` and ``digest`` of the rows that were compared; readers of Parquet skip them."""
@@ -39,7 +37,7 @@ def read_previous(
     spark: SparkSession, path: str, options: SimilarityOptions, sides: Sequence[Side], metadata: TableMetadata | None
 ) -> Previous:
     """The result at ``path``. Raises UserError where it is not what these options would have made, and says how."""
-    table, made = read_table(spark, path), sidecar_of(spark, path)
+    table, made = read_table(spark, path), read_sidecar(spark, path)
     names = ROWS[: len(sides)]
     if made is None or not files.exists(spark, f"{path}/{names[0]}"):
         raise UserError(
@@ -66,25 +64,12 @@ def write_rows(packed: Sequence[Packed], folder: str) -> None:
         one.ids.select("id", "digest").coalesce(n_files).write.parquet(f"{folder}/{name}")
 
 
-def sidecar_of(spark: SparkSession, path: str) -> dict[str, Any] | None:
-    """What a table of ours says of itself; None where it says nothing."""
-    if not files.exists(spark, f"{path}/{SIDECAR}"):
-        return None
-    try:
-        made = json.loads(fetcher(spark)(f"{path}/{SIDECAR}").read_text("utf-8"))
-    except ValueError:
-        made = None
-    if not isinstance(made, dict):
-        raise UserError(f"file '{path}/{SIDECAR}' is no JSON object, expected what a job wrote there; make it again")
-    return made
-
-
 def check_vectors(path: str, made: dict[str, Any], metadata: TableMetadata | None, table: str) -> None:
     """Refuse a result of vectors that were made in another way than those of a table (UserError), where it is known."""
     then = made.get("vectors")
     if not then or metadata is None:
         return
-    for name in ("fingerprint", "layer", "pooling", "width"):
+    for name in COMPARED:
         if (ours := getattr(metadata, name)) != then.get(name):
             raise UserError(
                 f"result {path!r} is of vectors with {name} {then.get(name)!r}, and table {table!r} has {ours!r}; "

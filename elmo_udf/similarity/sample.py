@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -17,6 +16,7 @@ from elmo_udf.similarity.histogram import N_BINS, Histogram, bins_of
 from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.pack import Packed, subset
 from elmo_udf.similarity.plan import stripes_of
+from elmo_udf.similarity.threads import task_threads
 
 SAMPLE_ROWS = 1000
 _COLUMNS = 2048
@@ -77,10 +77,7 @@ def _counts_on_executors(comparison: Comparison, sample: Stripe, right: Stripe) 
     stripes = stripes_of(right, 4 * comparison.cluster.slots)
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from threadpoolctl import threadpool_limits
-
-        context = TaskContext.get()
-        with threadpool_limits(context.cpus() if context else 1, user_api="blas"):
+        with task_threads():
             _, rows = sample.read_rows()
             for batch in batches:
                 for number in batch.column(0).to_pylist():

@@ -24,6 +24,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
 from elmo_udf.spark import files
+from elmo_udf.spark.repeated import repeated
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def locked(spark: SparkSession, output: str, folder: str) -> Iterator[Lock]:
     lock = _take(spark, output, folder)
     try:
         _delete_staged(spark, folder)
-        with _renewed(lock):
+        with repeated("lock", RENEWED_EVERY_S, lambda: _renew(lock)):
             yield lock
     finally:
         _release(lock)
@@ -129,24 +130,11 @@ def _last(spark: SparkSession, folder: str) -> tuple[int, str] | None:
     return None if text is None else (max(indexes), text)
 
 
-@contextmanager
-def _renewed(lock: Lock) -> Iterator[None]:
-    """Renew the owner's file while the block runs, for runs on other machines to see."""
-    finished = threading.Event()
-
-    def renew() -> None:
-        while not finished.wait(RENEWED_EVERY_S):
-            with suppress(Exception):  # tried again soon; what matters is checked before anything is put in place
-                lock.check()
-                lock.renew()
-
-    thread = threading.Thread(target=renew, name="lock", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
+def _renew(lock: Lock) -> None:
+    """Renew the owner's file, for runs on other machines to see."""
+    with suppress(Exception):  # tried again soon; what matters is checked before anything is put in place
+        lock.check()
+        lock.renew()
 
 
 def _this_process() -> dict[str, Any]:

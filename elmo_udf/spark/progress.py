@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
+
+from elmo_udf.spark.repeated import repeated
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
@@ -24,23 +25,16 @@ def watched(done: Accumulator[T], line: Callable[[T, float], str]) -> Iterator[N
 
     Spark adds a task's part when the task ends.
     """
-    started, finished = time.monotonic(), threading.Event()
-    shown = done.value
+    started, shown = time.monotonic(), done.value
 
     def watch() -> None:
         nonlocal shown
-        while not finished.wait(EVERY_S):
-            if done.value != shown:
-                shown = done.value
-                log.info("%s", line(shown, time.monotonic() - started))
+        if done.value != shown:
+            shown = done.value
+            log.info("%s", line(shown, time.monotonic() - started))
 
-    thread = threading.Thread(target=watch, name="progress", daemon=True)
-    thread.start()
-    try:
+    with repeated("progress", EVERY_S, watch):
         yield
-    finally:
-        finished.set()
-        thread.join()
 
 
 def time_left(share: float, seconds: float) -> str:

@@ -20,6 +20,8 @@ from elmo_udf.version import __version__
 SIDECAR = "_elmo.json"
 """Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
 
+COMPARED = ("fingerprint", "layer", "pooling", "width")
+"""Of the metadata: where these differ, vectors can't be compared."""
 
 _OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
 
@@ -92,9 +94,22 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
 
 def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
     """The columns that are folders of a table of ours, and their types; none for any other table."""
-    text = files.read_text(spark, f"{path}/{SIDECAR}")
-    schema = json.loads(text).get("partition_by") if text else None
+    schema = (read_sidecar(spark, path) or {}).get("partition_by")
     return {field.name: field.dataType for field in T.StructType.fromJson(schema)} if schema else {}
+
+
+def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
+    """What a table of ours says of itself in ``_elmo.json``; None where there is none. Raises UserError for no JSON."""
+    text = files.read_text(spark, f"{path}/{SIDECAR}")
+    if text is None:
+        return None
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise UserError(f"file '{path}/{SIDECAR}' is no JSON object, expected what a job wrote there; make it again")
+    return said
 
 
 def read_embeddings(spark: SparkSession, path: str) -> DataFrame:
@@ -120,7 +135,7 @@ def check_comparable(left: TableMetadata | None, right: TableMetadata | None, wh
     """Refuse two tables whose vectors mean different things; of a foreign table (None) nothing is known here."""
     if left is None or right is None:
         return
-    for name in ("fingerprint", "layer", "pooling", "width"):
+    for name in COMPARED:
         ours, theirs = getattr(left, name), getattr(right, name)
         if ours != theirs:
             raise UserError(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from elmo_udf.spark.progress import EVERY_S, time_left
+from elmo_udf.spark.repeated import repeated
 from elmo_udf.training.options import TrainOptions
 
 log = logging.getLogger(__name__)
@@ -35,23 +35,17 @@ def keep_log(path: Path, step: int) -> None:
 @contextmanager
 def log_as_it_grows(path: Path, options: TrainOptions, tokens_an_epoch: int) -> Iterator[None]:
     """Log a line of progress for the newest row of the log, wherever the training runs, while the block does."""
-    finished, n_seen = threading.Event(), len(read_log(path))
+    n_seen = len(read_log(path))
 
     def watch() -> None:
         nonlocal n_seen
-        while not finished.wait(EVERY_S):
-            rows = read_log(path)
-            if len(rows) > n_seen:
-                log.info("%s", progress_line(rows, options, tokens_an_epoch))
-            n_seen = len(rows)
+        rows = read_log(path)
+        if len(rows) > n_seen:
+            log.info("%s", progress_line(rows, options, tokens_an_epoch))
+        n_seen = len(rows)
 
-    thread = threading.Thread(target=watch, name="progress", daemon=True)
-    thread.start()
-    try:
+    with repeated("progress", EVERY_S, watch):
         yield
-    finally:
-        finished.set()
-        thread.join()
 
 
 def progress_line(rows: list[dict[str, float]], options: TrainOptions, tokens_an_epoch: int) -> str:

@@ -41,8 +41,9 @@ def measure_peers(folder: Path, size: str, text: Text) -> dict[str, dict[str, An
                 "tokens_per_s": round(measured.result["n_tokens"] / measured.result["seconds"], 1),
                 "peak_gib": measured.peak_gib,
             }
-            figures[f"{peer}, {order} order, batch {batch}"] = figure
-            print(f"{peer}, {order} order, batch {batch:20} {figure}", flush=True)
+            name = f"{peer}, {order} order, batch {batch}"
+            figures[name] = figure
+            print(f"{name:60} {figure}", flush=True)
     return figures
 
 

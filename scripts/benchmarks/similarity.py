@@ -136,8 +136,7 @@ class Benchmark:
         job = [sys.executable, str(ROOT / "jobs" / "embed.py"), "--input", str(sentences), "--output", str(table)]
         subprocess.run(job, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.tables["real"] = table
-        unit = read_vectors(table)[:4000].astype(np.float64)
-        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        unit = unit_rows(read_vectors(table)[:4000])
         average = (np.square(unit.sum(axis=0)).sum() - len(unit)) / (len(unit) * (len(unit) - 1))
         self._note("real", {"model": "builtin:mini", "layer": "elmo", "average_cosine": round(float(average), 3)})
         self.ours("topk_real", "real", kind="topk", k=K)
@@ -177,8 +176,7 @@ class Benchmark:
 
     def check_nearest(self, figure: str, table: str) -> None:
         """Some rows' neighbors and cosines are those of float64 products with all others."""
-        values = self.values[: self.sizes[table]].astype(np.float64)
-        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        unit = unit_rows(self.values[: self.sizes[table]])
         rows = np.random.default_rng(0).choice(len(unit), min(CHECKED, len(unit)), replace=False)
         cosines = np.round(unit[rows] @ unit.T, 6)
         cosines[np.arange(len(rows)), rows] = -2
@@ -188,8 +186,7 @@ class Benchmark:
 
     def check_pairs(self, figure: str, table: str) -> None:
         """All pairs are those of float64 products."""
-        values = self.values[: self.sizes[table]].astype(np.float64)
-        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        unit = unit_rows(self.values[: self.sizes[table]])
         i, j = np.nonzero(np.triu(np.round(unit @ unit.T, 6) >= THRESHOLD, 1))
         assert self._pairs(figure) == set(zip(i.tolist(), j.tolist(), strict=True)), (
             f"{figure} differs from brute force"
@@ -208,6 +205,13 @@ class Benchmark:
     def _note(self, figure: str, value: dict[str, Any]) -> None:
         self.figures[figure] = value
         print(f"{figure:20} {json.dumps(value)}", flush=True)
+
+
+def unit_rows(values: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float64."""
+    wide = values.astype(np.float64)
+    unit: np.ndarray = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    return unit
 
 
 def product_peak() -> float:
