@@ -55,7 +55,7 @@ SPARK_FACING = {
     "words": {"find", "senses"},
     "similarity": {
         *("answers", "compare", "corrected", "explain", "fit", "groups", "job", "join", "pack", "pictures", "previous"),
-        *("query", "query_texts", "sample", "search", "sentences", "tables", "threads", "update"),
+        *("query", "query_texts", "sample", "search", "sentences", "shared", "tables", "threads", "update", "verdicts"),
     },
     "lake": {"compact", "source", "validate"},
     "study": {"job", "texts", "tokens", "trials"},

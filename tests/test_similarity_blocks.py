@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from elmo_udf.similarity.arithmetic import arithmetic
 from elmo_udf.similarity.blocks import Block, Folder, Stripe, ranks_of
 from elmo_udf.similarity.cosine import Rows, exact_block
-from elmo_udf.similarity.cost import MEMORY_MIB, Cluster, Shape, stripe_bytes
+from elmo_udf.similarity.cost import FLOPS_PER_S, MEMORY_MIB, Cluster, Shape, stripe_bytes
 from elmo_udf.similarity.plan import check_matrix_size, make_plan, matrix_tasks, stripes_of, super_tiles
 from elmo_udf.similarity.vectors import default_block_rows, pack_batches
 from tests.refusals import refused
@@ -178,7 +178,7 @@ def test_a_small_problem_is_one_task_and_a_large_one_keeps_all_slots_busy() -> N
         assert matrix_tasks(Shape(5000, None, 1024, 4, 0), cluster) == 1
     assert matrix_tasks(Shape(20_000, None, 1024, 4, 0), Cluster(slots=64, task_cpus=1)) == 128
     large = make_plan(Shape(1_000_000, None, 1024, 4, 10), Cluster(slots=64, task_cpus=1))
-    ideal = 1024 * 1e12 / 60e9 / 64
+    ideal = 1024 * 1e12 / FLOPS_PER_S / 64
     assert ideal < large.seconds < 1.6 * ideal
 
 

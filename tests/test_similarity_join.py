@@ -15,7 +15,7 @@ from pyspark.sql import types as T
 from elmo_udf.similarity.blocks import Folder
 from elmo_udf.similarity.compare import compare
 from elmo_udf.similarity.join import Comparison
-from elmo_udf.similarity.pack import check_folder
+from elmo_udf.similarity.shared import check_folder
 from tests.refusals import refused
 
 STRING, INT, LONG, DATE = T.StringType(), T.IntegerType(), T.LongType(), T.DateType()

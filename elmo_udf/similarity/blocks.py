@@ -71,21 +71,22 @@ class Stripe:
     def read_ids(self) -> pa.Array:
         """All ids, (n,)."""
         only_ids = ipc.IpcReadOptions(included_fields=[0])
-        return _joined([self.folder.read_block(block.name, only_ids)["id"] for block in self.blocks])
+        return pa.concat_arrays([self.folder.read_block(block.name, only_ids)["id"].chunk(0) for block in self.blocks])
 
     def read_rows(self) -> tuple[pa.Array, Rows]:
         """All ids and rows, (n,) and (n, width)."""
-        ids: list[pa.ChunkedArray] = []
+        ids: list[pa.Array] = []
         values, n_read = np.empty((0, 0)), 0
         for block in self.blocks:
             table = self.folder.read_block(block.name)
-            ids.append(table["id"])
+            # Taken, not kept: all columns of a block are in one piece of memory, which would stay with its ids.
+            ids.append(table["id"].chunk(0).take(pa.array(range(len(table)))))
             part = table["vector"].chunk(0).flatten().to_numpy().reshape(len(table), -1)
             if n_read == 0:
                 values = np.empty((len(self), part.shape[1]), part.dtype)
             values[n_read : n_read + len(part)] = part
             n_read += len(part)
-        return _joined(ids), Rows.of(values)
+        return pa.concat_arrays(ids), Rows.of(values)
 
     def sample(self, n_rows: int, n_blocks: int = 8) -> Rows:
         """About ``n_rows`` of the rows, from some blocks; the same ones every time."""
@@ -120,7 +121,3 @@ def ranks_of(ids: pa.Array) -> np.ndarray:
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(len(order))
     return ranks
-
-
-def _joined(ids: list[pa.ChunkedArray]) -> pa.Array:
-    return pa.concat_arrays([chunk for column in ids for chunk in column.chunks])

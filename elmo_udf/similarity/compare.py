@@ -5,14 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.similarity.blocks import Folder
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.cost import Cluster
 from elmo_udf.similarity.join import Comparison
-from elmo_udf.similarity.pack import check_folder, pack
+from elmo_udf.similarity.pack import pack
+from elmo_udf.similarity.shared import shared_folder
 from elmo_udf.similarity.tables import sides_of
 from elmo_udf.similarity.vectors import default_block_rows
-from elmo_udf.spark import files
 from elmo_udf.spark.session import task_cpus, task_slots
 
 
@@ -51,14 +50,6 @@ def compare(
         )
     tile_rows = block_rows or default_block_rows(packed[0].width)
     return Comparison(spark, folder, cluster, sides, tuple(packed), tile_rows, stripe_rows)
-
-
-def shared_folder(spark: SparkSession, path: str, cluster: Cluster) -> Folder:
-    """Make a folder for blocks. Raises UserError where driver and executors don't share it."""
-    files.make_folder(spark, path)
-    folder = Folder(str(files.hadoop_path(spark, path)[1].toString()))
-    check_folder(spark, folder, min(cluster.slots, 64))
-    return folder
 
 
 def cluster_of(spark: SparkSession) -> Cluster:

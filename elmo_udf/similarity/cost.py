@@ -9,14 +9,14 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-FLOPS_PER_S = 60e9
+FLOPS_PER_S = 90e9
 """Of one core, float32."""
 CELL_S = 0.5e-9
 """To look at one score."""
 MEMORY_MIB = 640
 """Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
 _BYTES_PER_S = 300e6  # of one task, reading blocks
-_KEPT_S = 2e-6  # to write and merge a partial result
+_KEPT_S = 5e-6  # to write and merge a partial result
 _TASK_S = 0.2  # to start a task
 _STRAGGLER = 0.1  # of the longest task
 _MAX_SIMULATED = 2_000

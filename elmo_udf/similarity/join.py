@@ -36,6 +36,7 @@ from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
 from elmo_udf.spark.progress import time_left, watched
+from elmo_udf.spark.tables import is_little
 
 log = logging.getLogger(__name__)
 
@@ -175,13 +176,15 @@ class Comparison:
 def ranked(nearest: DataFrame, k: int) -> DataFrame:
     """``id``, ``rank``, ``neighbor_id``, ``cosine``: of ``id``, ``neighbor_id``, ``steps`` the k best of every id."""
     best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
-    placed = nearest.repartitionByRange("id").withColumn("rank", F.row_number().over(best_first))
+    together = nearest.coalesce(1) if is_little(nearest) else nearest.repartitionByRange("id")
+    placed = together.withColumn("rank", F.row_number().over(best_first))
     return placed.where(F.col("rank") <= k).select("id", "rank", "neighbor_id", _cosine())
 
 
 def sorted_pairs(found: DataFrame) -> DataFrame:
     """``id_a``, ``id_b``, ``cosine``, the greatest cosine first: of ``id_a``, ``id_b``, ``steps``."""
-    return found.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
+    together = found.coalesce(1) if is_little(found) else found
+    return together.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
 
 
 def _cosine() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +16,9 @@ from elmo_udf.similarity.blocks import Block, Folder, Stripe, new_name
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.tables import Side
 from elmo_udf.similarity.threads import task_threads
-from elmo_udf.similarity.vectors import PROBLEMS, BlockWriter, pack_batches
+from elmo_udf.similarity.vectors import BlockWriter, pack_batches
+from elmo_udf.similarity.verdicts import accepted
+from elmo_udf.spark.session import small_batches
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,15 @@ def pack(
     schema = T.StructType().add("id", side.id_type).add("block", "string").add("width", "integer")
     schema = schema.add("problem", "string").add("digest", "long")
     # Kept as a table, not recomputed: a block counts only if the attempt that wrote it was committed.
-    path = f"{folder.uri}/rows-{new_name()}"
-    side.table.mapInArrow(write, schema).write.parquet(path)
-    verdicts = spark.read.parquet(path)
-    counts = verdicts.groupBy("block", "problem", "width").agg(F.count("*").alias("n"), F.min("id").alias("id"))
-    found = counts.collect()
-    _refuse_problems(side.name, found)
-    _refuse_duplicates(side.name, verdicts)
+    name = f"rows-{new_name()}"
+    with small_batches(spark):
+        side.table.mapInArrow(write, schema).write.parquet(f"{folder.uri}/{name}")
+    verdicts = spark.read.schema(schema).parquet(f"{folder.uri}/{name}")
+    blocks, width = accepted(verdicts, folder, name, side.name)
     if correction is not None:
-        check_width(correction, found[0].width, side.name)
-    blocks = sorted((Block(row.block, row.n) for row in found), key=lambda block: block.name)
-    width = found[0].width if correction is None else correction.width
-    return Packed(Stripe(folder, tuple(blocks)), width, verdicts.select("id", "block", "digest"))
+        check_width(correction, width, side.name)
+        width = correction.width
+    return Packed(Stripe(folder, blocks), width, verdicts.select("id", "block", "digest"))
 
 
 def subset(spark: SparkSession, packed: Packed, ids: DataFrame) -> Packed:
@@ -96,88 +94,4 @@ def check_width(correction: Correction, width: int, name: str) -> None:
         raise UserError(
             f"vectors of table {name!r} are {width} wide, and correction {correction.name} was fit on vectors "
             f"{len(correction.mean)} wide; expected one width; take the correction of a result of this table"
-        )
-
-
-def check_folder(spark: SparkSession, folder: Folder, n_tasks: int) -> None:
-    """Raise UserError unless tasks read what the driver writes into ``folder``, and the driver what they write."""
-    probe = f"probe-{new_name()}"
-
-    def echo(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        error = ""
-        for number in (number for batch in batches for number in batch.column(0).to_pylist()):
-            try:
-                _write(folder, f"{probe}-{number}", _read(folder, probe))
-            except (OSError, UserError) as caught:
-                error = f"{socket.gethostname()}: {caught}"
-        yield pa.record_batch({"error": pa.array([error])})
-
-    try:
-        _write(folder, probe, b"elmo")
-        errors = [row.error for row in spark.range(0, n_tasks, 1, n_tasks).mapInArrow(echo, "error string").collect()]
-        if not any(errors):
-            errors = ["" for number in range(n_tasks) if _read(folder, f"{probe}-{number}") == b"elmo"]
-    except OSError as caught:
-        errors = [f"driver: {caught}"]
-    if any(errors):
-        raise UserError(
-            f"folder {folder.uri!r}, where blocks go, is not shared by the driver and all executors "
-            f"({' '.join(max(errors).split())}); write the output to storage that all of them reach"
-        )
-
-
-def _write(folder: Folder, name: str, content: bytes) -> None:
-    file_system, root = folder.open()
-    with file_system.open_output_stream(f"{root}/{name}") as stream:
-        stream.write(content)
-
-
-def _read(folder: Folder, name: str) -> bytes:
-    file_system, root = folder.open()
-    with file_system.open_input_stream(f"{root}/{name}") as stream:
-        content: bytes = stream.read()
-    return content
-
-
-def _refuse_problems(name: str, found: list[T.Row]) -> None:
-    if not found:
-        raise UserError(f"table {name!r} has no rows, expected at least one; check the path and how it was made")
-    parts = []
-    for problem, words in PROBLEMS.items():
-        rows = [row for row in found if row.problem == problem]
-        if rows:
-            example = min((row.id for row in rows if row.id is not None), default=None)
-            such = "" if example is None else f" (such as id {example!r})"
-            parts.append(f"{_rows(rows)} {words}{such}")
-    if parts:
-        raise UserError(
-            f"table {name!r} has {', '.join(parts)}; expected an id and a finite vector other than zero in every row; "
-            "leave these rows out"
-        )
-    widths: dict[int, list[T.Row]] = {}
-    for row in found:
-        widths.setdefault(row.width, []).append(row)
-    if len(widths) > 1:
-        parts = [
-            f"{_rows(rows)} {width} wide (such as id {min(row.id for row in rows)!r})"
-            for width, rows in sorted(widths.items())
-        ]
-        raise UserError(
-            f"table {name!r} has vectors of different widths: {', '.join(parts)}; expected one width; "
-            "leave the others out"
-        )
-
-
-def _rows(groups: list[T.Row]) -> str:
-    n = sum(row.n for row in groups)
-    return f"{n:,} row" if n == 1 else f"{n:,} rows"
-
-
-def _refuse_duplicates(name: str, verdicts: DataFrame) -> None:
-    repeated = verdicts.groupBy("id").count().where("count > 1")
-    found = repeated.agg(F.count("*").alias("n"), F.min("id").alias("id")).first()
-    if found is not None and found.n:
-        raise UserError(
-            f"table {name!r} has {found.n:,} ids in more than one row (such as id {found.id!r}); expected every id "
-            "once; leave repeated rows out, or name a column with an id for every row with --id-column"
         )

@@ -23,6 +23,7 @@ SIDECAR = "_elmo.json"
 COMPARED = ("fingerprint", "layer", "pooling", "width")
 """Of the metadata: where these differ, vectors can't be compared."""
 
+_LITTLE_BYTES = 16 << 20
 _OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
 
 
@@ -226,3 +227,11 @@ def _check_columns(path: str, found: T.StructType, ours: T.StructType) -> None:
             f"table {path!r} and this run have other columns: {only_there} only in the table, {only_here} only in this "
             "run; expected equal columns; change --keep-columns or the input, or use another output"
         )
+
+
+def is_little(table: DataFrame) -> bool:
+    """Whether one task sorts or groups a table sooner than several, among which Spark first shuffles it.
+
+    By the size of its files, which is what Spark itself goes by where it chooses a join.
+    """
+    return int(str(table._jdf.queryExecution().optimizedPlan().stats().sizeInBytes())) <= _LITTLE_BYTES

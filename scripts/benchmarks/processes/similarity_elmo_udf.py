@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from elmo_udf.similarity.compare import compare
+from elmo_udf.spark.archive import with_archive
 
 
 def main(
@@ -20,7 +21,9 @@ def main(
 ) -> dict[str, Any]:
     """Seconds from the table to the written result; memory of workers; what Spark and the workers read and wrote."""
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.ui.enabled", "false")
-    spark = builder.config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    builder = builder.config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false")
+    with with_archive():
+        spark = builder.getOrCreate()
     spark.range(1).count()
     workers = Workers()
     started = time.perf_counter()
@@ -57,7 +60,7 @@ def spark_totals(spark: SparkSession) -> dict[str, int]:
 
 
 class Workers:
-    """Python workers under this process, looked at every tenth of a second while they live."""
+    """Python workers under this process, looked at every second while they live."""
 
     def __init__(self) -> None:
         self._peaks: dict[int, int] = {}
@@ -77,7 +80,7 @@ class Workers:
     def _watch(self) -> None:
         while True:
             self._look()
-            time.sleep(0.1)
+            time.sleep(1)
 
     def _look(self) -> None:
         for pid in _descendants(os.getpid(), "pyspark.daemon"):
