@@ -35,13 +35,17 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the problem. ``n_right`` is None within one table; ``kept`` is k, or 0 for pairs."""
+    """Sizes of the problem. ``n_right`` is None within one table; ``kept`` is k, or 0 for pairs.
+
+    shuffled_bytes: of two ids and a number, as Spark compresses them: 23 for ids that are strings, 11 for numbers.
+    """
 
     n_left: int
     n_right: int | None
     width: int
     value_bytes: int
     kept: int
+    shuffled_bytes: int = 23
 
     @property
     def row_bytes(self) -> int:

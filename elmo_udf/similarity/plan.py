@@ -19,7 +19,6 @@ MAX_MATRIX_CELLS = 400_000_000
 MAX_MATRIX_COLUMNS = 100_000
 
 _ONE_TASK_S = 4.0  # work that is not worth dividing
-_SHUFFLED_BYTES = 40  # of a row's verdict, and of a partial result: two ids of about 16 bytes, and a number
 _MAX_TASKS = 50_000
 
 
@@ -65,7 +64,7 @@ class Plan:
             "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
             "mib_read_from_blocks": round(n_loads * shape.row_bytes / 2**20, 3),
             **({"partial_rows_at_most": n_partial} if shape.kept else {}),
-            "mib_shuffled": round((n_rows + n_partial) * _SHUFFLED_BYTES / 2**20, 3),
+            "mib_shuffled": round((n_rows + n_partial) * shape.shuffled_bytes / 2**20, 3),
             "worker_mib_at_most": ceil((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
             "seconds_estimated": round(self.seconds, 1),
         }
@@ -86,7 +85,7 @@ def explain_matrix(shape: Shape, cluster: Cluster) -> dict[str, object]:
         "gflop": round(2 * shape.width * n_cells / 1e9, 3),
         "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
         "mib_read_from_blocks": round((shape.n_left + n_tasks * n_columns) * shape.row_bytes / 2**20, 3),
-        "mib_shuffled": round((n_rows * _SHUFFLED_BYTES + 4 * n_cells) / 2**20, 3),
+        "mib_shuffled": round((n_rows * shape.shuffled_bytes + 4 * n_cells) / 2**20, 3),
     }
 
 

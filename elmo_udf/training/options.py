@@ -57,11 +57,13 @@ class TrainOptions(JobOptions):
     )
     dropout: float = option("share of a layer's inputs set to zero", 0.1)
     n_sampled_words: int = option("words drawn to be told from the right one", 8192)
-    optimizer: Literal["adagrad", "adam"] = option("adagrad as published, or adam", "adagrad")
-    learning_rate: float = option("largest learning rate", 0.2)
-    warmup: float = option("share of training in which the learning rate rises", 0.0)
+    optimizer: Literal["adagrad", "adam"] = option(
+        "adam, or adagrad as published, with rate 0.2, no warm-up and gradients to length 10", "adam"
+    )
+    learning_rate: float = option("largest learning rate", 0.002)
+    warmup: float = option("share of training in which the learning rate rises", 0.02)
     schedule: Literal["constant", "cosine"] = option("learning rate after the warm-up", "constant")
-    max_gradient_norm: float = option("gradients are scaled down to this length", 10.0)
+    max_gradient_norm: float = option("gradients are scaled down to this length", 100.0)
     precision: Literal["float32", "bfloat16"] = option("of matrix products", "float32")
     seed: int = option("of weights, order and dropout", 1)
     evaluate_every: int = option("steps between two measurements of perplexity, which also make a checkpoint", 1000)

@@ -36,6 +36,8 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 FULL = {"huge": 100_000, "large": 50_000, "middle": 20_000, "small": 10_000, "tiny": 2_000}
 QUICK = {"huge": 4000, "large": 3000, "middle": 2000, "small": 1500, "tiny": 500}
 WORKERS = {"PYSPARK_PYTHON": sys.executable}
+MANY = 100
+"""Nearest rows of each of the middle table: so many that they are shuffled."""
 CHECKED = 300
 """Rows of a large table whose results are compared with brute force."""
 
@@ -68,6 +70,7 @@ class Benchmark:
         print(f"peak {self.figures['peak_gflop_per_s']} GFLOP/s", flush=True)
         for name in ("huge", "large", "middle", "small"):
             self.ours(f"topk_{name}", name, kind="topk", k=K)
+        self.ours("many_middle", "middle", kind="topk", k=MANY)
         self.check_nearest("topk_huge", "huge")
         self.check_nearest("topk_small", "small")
         for name in ("huge", "small"):
@@ -150,9 +153,7 @@ class Benchmark:
         }
         gains = [seconds[f"sweep_{threshold}_full"] / seconds[f"sweep_{threshold}_pruned"] for threshold in THRESHOLDS]
         all_pairs = (self.sizes["small"] / self.sizes["tiny"]) ** 2
-        reads = {
-            name: of[name]["bytes_read"] / 2**20 / of[name]["plan"]["mib_read_from_blocks"] for name in ("topk_huge",)
-        }
+        huge, many = of["topk_huge"], of["many_middle"]
         bars = {
             "topk_of_peak": of["topk_huge"]["gflop_per_s"] / of["peak_gflop_per_s"],
             "pairs_of_peak": of["pairs_huge"]["gflop_per_s"] / of["peak_gflop_per_s"],
@@ -163,7 +164,8 @@ class Benchmark:
             "vs_lsh": seconds["lsh_small"] / seconds["pairs_small"],
             "worker_gib": max(of[name]["worker_gib"] for name in ("topk_huge", "pairs_huge", "topk_middle")),
             "spilled_bytes": max(of[name]["spark"]["spilled"] for name in ("topk_huge", "pairs_huge")),
-            "read_of_formula": reads["topk_huge"],
+            "read_of_formula": huge["bytes_read"] / 2**20 / huge["plan"]["mib_read_from_blocks"],
+            "shuffled_of_formula": many["spark"]["shuffled"] / 2**20 / many["plan"]["mib_shuffled"],
             "pruned_gain": seconds["pairs_huge"] / seconds["pruned_huge"],
             "pruned_worst_slowdown": 1 / min(gains),
         }

@@ -22,6 +22,7 @@ ROWS = (
         "{:.1f} times AllenNLP or simple_elmo at their best",
     ),
     ("engine", "bf16_vs_best_peer", "The same in bfloat16", "{:.1f} times"),
+    ("job", "local_of_engine", "The whole job on Spark, after its start", "{:.0%} of the engine's own rate"),
     (
         "similarity",
         "topk_of_peak",

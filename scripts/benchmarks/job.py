@@ -1,0 +1,96 @@
+"""The whole embedding job beside the engine alone: what Spark, its start, the model and the write take.
+
+    python scripts/benchmarks/job.py [--quick]
+
+The network of the published size, with weights from a seed, reads natural sentences: in one process without Spark, in a
+job on ``local[2]``, and in one on ``local-cluster[2,1,4096]``, whose two executors are processes of one core. Each job
+runs twice, on few sentences and on all. What the second takes longer is spent on the sentences that it has more: so the
+rate leaves out the start of the session, the plan and the model's load, which are listed, and counts all else, the
+write too. A run takes a quarter of an hour; leave the machine alone while it lasts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from engine import alone, rate
+from environments import machine
+from published import Text, natural_text, published_model
+
+from elmo_udf.models.writing import write_allennlp
+
+RESULTS = Path(__file__).parent / "results" / "job.json"
+ROOT = Path(__file__).resolve().parents[2]
+MASTERS = {"local": "local[2]", "cluster": "local-cluster[2,1,4096]"}
+
+
+def main() -> None:
+    """Measure, print, and write the results (not with --quick)."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the small network on few sentences; nothing is written")
+    quick = parser.parse_args().quick
+    size, n_few, n_all = ("small", 200, 1000) if quick else ("original", 1500, 14_000)
+    with tempfile.TemporaryDirectory(prefix="elmo-job-") as folder:
+        figures = measure(Path(folder), size, n_few, natural_text(n_all))
+    bars = {f"{name}_of_engine": figures[name]["tokens_per_s"] / figures["engine"]["tokens_per_s"] for name in MASTERS}
+    result = {
+        "machine": machine(),
+        "versions": {name: version(name) for name in ("elmo-udf", "pyspark", "tensorflow", "pyarrow")},
+        "sizes": {"network": size, "few_sentences": n_few, "all_sentences": n_all},
+        "figures": figures,
+        "bars": {name: round(value, 3) for name, value in bars.items()},
+    }
+    print(json.dumps(result["bars"], indent=2))
+    if not quick:
+        RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def measure(folder: Path, size: str, n_few: int, text: Text) -> dict[str, Any]:
+    """All figures, printed as they come."""
+    write_allennlp(published_model(size), folder / "model")
+    inputs = {}
+    for name, sentences in (("few", text[:n_few]), ("all", text)):
+        inputs[name] = folder / f"{name}.jsonl"
+        rows = (json.dumps({"id": i, "text": " ".join(words)}) for i, words in enumerate(sentences))
+        inputs[name].write_text("\n".join(rows) + "\n", "utf-8")
+    figures = {"engine": alone(rate, size, text, 1)}
+    print(f"engine {json.dumps(figures['engine'])}", flush=True)
+    for name, master in MASTERS.items():
+        few, everything = (job(folder, master, inputs[part], f"{name}-{part}") for part in ("few", "all"))
+        n_tokens = everything["n_tokens"] - few["n_tokens"]
+        figures[name] = {
+            "master": master,
+            "tokens_per_s": round(n_tokens / (everything["whole_s"] - few["whole_s"])),
+            "start_s": round(everything["whole_s"] - sum(everything["stages"].values()), 2),
+            **{part: everything[part] for part in ("whole_s", "stages", "model_load_s", "model_loads", "executors")},
+            "few": {part: few[part] for part in ("whole_s", "stages", "model_load_s", "n_tokens")},
+            "n_tokens": everything["n_tokens"],
+        }
+        print(f"{name} {json.dumps(figures[name])}", flush=True)
+    return figures
+
+
+def job(folder: Path, master: str, documents: Path, name: str) -> dict[str, Any]:
+    """The report of a job, and the seconds of its whole process."""
+    report = folder / f"{name}.json"
+    flags = {"--model": folder / "model", "--input": documents, "--output": folder / name, "--report": report}
+    command = [sys.executable, str(ROOT / "jobs" / "embed.py"), "--tokenizer", "whitespace"]
+    command += [str(part) for flag in flags.items() for part in flag]
+    submit = f"--master {master} --driver-memory 4g --conf spark.ui.enabled=false pyspark-shell"
+    environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": submit, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    started = time.perf_counter()
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return {"whole_s": round(time.perf_counter() - started, 2), **json.loads(report.read_text())}
+
+
+if __name__ == "__main__":
+    main()
