@@ -17,7 +17,7 @@ from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.tables import Side
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.vectors import BlockWriter, pack_batches
-from elmo_udf.similarity.verdicts import accepted
+from elmo_udf.similarity.verdicts import COUNTS, accepted, refuse_empty, write_verdicts
 from elmo_udf.spark.session import small_batches
 
 
@@ -43,16 +43,17 @@ def pack(
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with task_threads():
-            yield from pack_batches(batches, folder, block_rows, correction)
+            yield from write_verdicts(pack_batches(batches, folder, block_rows, correction), folder)
 
+    with small_batches(spark):  # a file counts only if its task succeeded: then the task's counts arrive, once
+        counts = side.table.mapInArrow(write, COUNTS).collect()
     schema = T.StructType().add("id", side.id_type).add("block", "string").add("width", "integer")
     schema = schema.add("problem", "string").add("digest", "long")
-    # Kept as a table, not recomputed: a block counts only if the attempt that wrote it was committed.
-    name = f"rows-{new_name()}"
-    with small_batches(spark):
-        side.table.mapInArrow(write, schema).write.parquet(f"{folder.uri}/{name}")
-    verdicts = spark.read.schema(schema).parquet(f"{folder.uri}/{name}")
-    blocks, width = accepted(verdicts, folder, name, side.name)
+    files = sorted({row.file for row in counts})
+    if not files:
+        refuse_empty(side.name)
+    verdicts = spark.read.schema(schema).parquet(*(f"{folder.uri}/{file}" for file in files))
+    blocks, width = accepted(counts, verdicts, folder, side.name)
     if correction is not None:
         check_width(correction, width, side.name)
         width = correction.width

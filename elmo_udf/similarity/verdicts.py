@@ -1,52 +1,83 @@
-"""What becomes of a table's rows when it is packed: a verdict each, counted; and what makes a table unfit."""
+"""What becomes of a table's rows when it is packed: a verdict each, in files; and what makes a table unfit.
+
+Verdicts are written by the tasks and read by the driver through pyarrow: Spark would take a second, with what it has to
+load and compile, before it writes its first file of Parquet.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-from pyspark.sql import DataFrame
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
-from elmo_udf.similarity.blocks import Block, Folder
+from elmo_udf.similarity.blocks import Block, Folder, new_name
 from elmo_udf.similarity.vectors import PROBLEMS
 from elmo_udf.spark.tables import is_little
 
+COUNTS = "file string, block string, problem string, width int, n long"
+"""What a task tells the driver: rows by block, problem and width of their vectors, and the file with their verdicts."""
 
-def accepted(verdicts: DataFrame, folder: Folder, name: str, table: str) -> tuple[tuple[Block, ...], int]:
+_KEYS = ["block", "problem", "width"]
+_KEYS_AND_N = (pa.string(), pa.string(), pa.int32(), pa.int64())
+
+
+def write_verdicts(verdicts: Iterable[pa.RecordBatch], folder: Folder) -> Iterator[pa.RecordBatch]:
+    """Write what ``pack_batches`` yields to a file in the folder, and yield its COUNTS; neither without any row."""
+    file, counts = f"rows-{new_name()}.parquet", Counter[tuple[str | None, str | None, int]]()
+    file_system, root = folder.open()
+    writer = None
+    for batch in verdicts:
+        if writer is None:
+            writer = pq.ParquetWriter(f"{root}/{file}", batch.schema, filesystem=file_system)
+        writer.write_batch(batch)
+        for row in pa.table(batch).group_by(_KEYS).aggregate([([], "count_all")]).to_pylist():
+            counts[row["block"], row["problem"], row["width"]] += row["count_all"]
+    if writer is not None:
+        writer.close()
+    if counts:
+        columns = [*zip(*counts, strict=True), counts.values()]
+        arrays = [pa.array(list(column), kind) for column, kind in zip(columns, _KEYS_AND_N, strict=True)]
+        files = pa.array([file] * len(counts), pa.string())
+        yield pa.record_batch([files, *arrays], names=["file", *_KEYS, "n"])
+
+
+def accepted(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, table: str) -> tuple[tuple[Block, ...], int]:
     """The blocks that were written, in the order of their names, and the width of the vectors as they came.
 
-    verdicts: what ``pack_batches`` says of every row, kept as ``name`` in the folder.
+    counts: of all tasks. verdicts: their files, which are in the folder, as a table.
     Raises UserError where rows of the table can't be compared: how many there are of each kind, and one of them.
     """
-    counts = _counts(folder, name)
-    widths = {width for _, _, width in counts}
-    if len(widths) != 1 or any(problem for _, problem, _ in counts):
+    widths = {row.width for row in counts}
+    if len(widths) != 1 or any(row.problem for row in counts):
         _refuse_problems(table, verdicts)
-    _refuse_duplicates(table, verdicts)
-    return tuple(Block(block, n) for (block, _, _), n in sorted(counts.items())), widths.pop()
+    if not (is_little(verdicts) and _are_unlike(folder, {row.file for row in counts})):
+        _refuse_duplicates(table, verdicts)
+    return tuple(sorted((Block(row.block, row.n) for row in counts), key=lambda block: block.name)), widths.pop()
 
 
-def _counts(folder: Folder, name: str) -> Counter[tuple[str, str | None, int]]:
-    """Rows by block, problem and width. The driver reads these three columns sooner than a job on Spark starts."""
+def _are_unlike(folder: Folder, files: Iterable[str]) -> bool:
+    """Whether the ids in these files are certainly all unlike; floats are not looked at, with zeros of two signs."""
     file_system, root = folder.open()
-    counts: Counter[tuple[str, str | None, int]] = Counter()
-    keys = ["block", "problem", "width"]
-    for batch in ds.dataset(f"{root}/{name}", filesystem=file_system, format="parquet").to_batches(columns=keys):
-        found = pa.table(batch).group_by(keys).aggregate([([], "count_all")])
-        for row in found.to_pylist():
-            counts[row["block"], row["problem"], row["width"]] += row["count_all"]
-    return counts
+    tables = [pq.read_table(f"{root}/{file}", columns=["id"], filesystem=file_system) for file in files]
+    ids = pa.concat_tables(tables)["id"]
+    return not pa.types.is_floating(ids.type) and pc.count_distinct(ids, mode="all").as_py() == len(ids)
+
+
+def refuse_empty(name: str) -> NoReturn:
+    """Raise UserError: there is nothing to compare."""
+    raise UserError(f"table {name!r} has no rows, expected at least one; check the path and how it was made")
 
 
 def _refuse_problems(name: str, verdicts: DataFrame) -> None:
     by_kind = verdicts.groupBy("problem", "width").agg(F.count("*").alias("n"), F.min("id").alias("id"))
     found = by_kind.collect()
-    if not found:
-        raise UserError(f"table {name!r} has no rows, expected at least one; check the path and how it was made")
     parts = []
     for problem, words in PROBLEMS.items():
         rows = [row for row in found if row.problem == problem]
@@ -59,7 +90,7 @@ def _refuse_problems(name: str, verdicts: DataFrame) -> None:
             f"table {name!r} has {', '.join(parts)}; expected an id and a finite vector other than zero in every row; "
             "leave these rows out"
         )
-    widths: dict[int, list[T.Row]] = {}
+    widths: dict[int, list[Row]] = {}
     for row in found:
         widths.setdefault(row.width, []).append(row)
     if len(widths) > 1:
@@ -73,14 +104,13 @@ def _refuse_problems(name: str, verdicts: DataFrame) -> None:
         )
 
 
-def _rows(groups: list[T.Row]) -> str:
+def _rows(groups: list[Row]) -> str:
     n = sum(row.n for row in groups)
     return f"{n:,} row" if n == 1 else f"{n:,} rows"
 
 
 def _refuse_duplicates(name: str, verdicts: DataFrame) -> None:
-    together = verdicts.coalesce(1) if is_little(verdicts) else verdicts
-    repeated = together.groupBy("id").count().where("count > 1")
+    repeated = verdicts.groupBy("id").count().where("count > 1")
     found = repeated.agg(F.count("*").alias("n"), F.min("id").alias("id")).first()
     if found is not None and found.n:
         raise UserError(

@@ -2,9 +2,10 @@
 
     python scripts/benchmarks/similarity.py [--quick]
 
-Every figure comes from a process of its own; sessions have two tasks of one core each, and the JVM's start is not
-counted, for us or for others. Results are checked against brute force in float64. Environments of the other programs
-are made on the first run (environments.py). A run takes about 25 minutes; leave the machine alone while it lasts.
+Every figure comes from a process of its own, the faster of two; sessions have two tasks of one core each, and the
+JVM's start is not counted, for us or for others. The peak of products is the best of all that are measured in between.
+Results are checked against brute force in float64. Environments of the other programs are made on the first run
+(environments.py). A run takes 40 minutes; leave the machine alone while it lasts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from environments import Environment, machine, run
+from environments import Environment, Measured, machine, run
 from published import natural_text
 from vectors import like_documents, read_vectors, write_table
 
@@ -36,6 +38,8 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 FULL = {"huge": 100_000, "large": 50_000, "middle": 20_000, "small": 10_000, "tiny": 2_000}
 QUICK = {"huge": 4000, "large": 3000, "middle": 2000, "small": 1500, "tiny": 500}
 WORKERS = {"PYSPARK_PYTHON": sys.executable}
+LONG_S = 100.0
+"""Seconds of a process that is not run twice."""
 MANY = 100
 """Nearest rows of each of the middle table: so many that they are shuffled."""
 CHECKED = 300
@@ -66,8 +70,6 @@ class Benchmark:
 
     def measure(self) -> dict[str, Any]:
         """All figures, printed as they come, and the bars."""
-        self.figures["peak_gflop_per_s"] = round(product_peak(), 1)
-        print(f"peak {self.figures['peak_gflop_per_s']} GFLOP/s", flush=True)
         for name in ("huge", "large", "middle", "small"):
             self.ours(f"topk_{name}", name, kind="topk", k=K)
         self.ours("many_middle", "middle", kind="topk", k=MANY)
@@ -80,7 +82,7 @@ class Benchmark:
         self.check_pairs("pruned_small", "small")
         self.peers()
         for threshold in THRESHOLDS:
-            self.both_ways(f"sweep_{threshold}", "middle", threshold)
+            self.both_ways(f"sweep_{threshold}", "small", threshold)
         self.real()
         return {
             "machine": machine(),
@@ -97,11 +99,22 @@ class Benchmark:
     def ours(self, figure: str, table: str, **question: Any) -> None:
         """One question to this project."""
         arguments = {"table": str(self.tables[table]), "output": str(self.folder / figure), **question}
-        measured = run(sys.executable, "processes/similarity_elmo_udf.py", arguments, WORKERS).result
+        measured = self.fastest(sys.executable, "processes/similarity_elmo_udf.py", arguments).result
         n, width = pq.ParquetDataset(self.tables[table]).read(["id"]).num_rows, measured["plan"]["width"]
         measured["gflop_per_s"] = round(width * n**2 / measured["seconds"] / 1e9, 1)
         measured["rows_out"] = sum(pq.read_metadata(file).num_rows for file in (self.folder / figure).glob("*.parquet"))
         self._note(figure, measured)
+
+    def fastest(self, python: Path | str, script: str, arguments: dict[str, Any]) -> Measured:
+        """The faster of two runs, for us as for others; one is enough where it takes minutes."""
+        self.figures["peak_gflop_per_s"] = max(self.figures.get("peak_gflop_per_s", 0.0), round(product_peak(), 1))
+        first = self._run(python, script, arguments)
+        return first if first.seconds > LONG_S else min(first, self._run(python, script, arguments), key=_seconds)
+
+    def _run(self, python: Path | str, script: str, arguments: dict[str, Any]) -> Measured:
+        for folder in (arguments.get("output"), f"{arguments.get('output')}-staging"):
+            shutil.rmtree(str(folder), ignore_errors=True)
+        return run(python, script, arguments, WORKERS)
 
     def both_ways(self, figure: str, table: str, threshold: float) -> None:
         """Pairs with and without pruning, which must be the same."""
@@ -120,13 +133,13 @@ class Benchmark:
         for peer, environment in (("sklearn", SKLEARN), ("faiss", FAISS)):
             output = self.folder / f"{peer}.npy"
             arguments = {"vectors": str(vectors), "output": str(output), "peer": peer, "k": K}
-            measured = run(environment.python(), "processes/similarity_peers.py", arguments)
+            measured = self.fastest(environment.python(), "processes/similarity_peers.py", arguments)
             same = (np.sort(np.load(output), axis=1) == np.sort(nearest, axis=1)).mean()
             figure = {**measured.result, "peak_gib": measured.peak_gib, "neighbors_as_ours": round(float(same), 6)}
             self._note(f"{peer}_large", figure)
         for peer, table in (("blockmatrix", "small"), ("crossjoin", "tiny"), ("lsh", "small")):
             arguments = {"table": str(self.tables[table]), "peer": peer, "threshold": THRESHOLD}
-            measured = run(sys.executable, "processes/similarity_spark.py", arguments, WORKERS)
+            measured = self.fastest(sys.executable, "processes/similarity_spark.py", arguments)
             self._note(f"{peer}_{table}", measured.result)
         found = self.figures["lsh_small"]
         found["recall"] = round(found["pairs"] / self.figures["pairs_small"]["rows_out"], 4)
@@ -207,6 +220,11 @@ class Benchmark:
     def _note(self, figure: str, value: dict[str, Any]) -> None:
         self.figures[figure] = value
         print(f"{figure:20} {json.dumps(value)}", flush=True)
+
+
+def _seconds(measured: Measured) -> float:
+    seconds: float = measured.result["seconds"]
+    return seconds
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:

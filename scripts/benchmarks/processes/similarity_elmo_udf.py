@@ -22,7 +22,7 @@ def main(
     """Seconds from the table to the written result; memory of workers; what Spark and the workers read and wrote."""
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false")
-    with with_archive():
+    with with_archive():  # as for jobs
         spark = builder.getOrCreate()
     spark.range(1).count()
     workers = Workers()
