@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
+from similarity_spark import read_files
 
 from elmo_udf.similarity.compare import compare
 from elmo_udf.spark.archive import with_archive
@@ -25,6 +26,7 @@ def main(
     with with_archive():  # as for jobs
         spark = builder.getOrCreate()
     spark.range(1).count()
+    read_files(table)
     workers = Workers()
     started = time.perf_counter()
     comparison = compare(spark.read.parquet(table), staging=f"{output}-staging")
