@@ -1,149 +1,35 @@
 """Every command and snippet of README.md runs, in order, and what the README says of them is so.
 
-A block in bash, python or sql is run unless the comment before it says why not: ``<!-- not run: REASON -->``. The
-Python blocks of a section are one program, and so is SQL in it, in the session ``spark``. Lines of a text block are in
-what the block before it printed, in this order; numbers agree within 5e-6.
-
 Programs are processes of their own, as for the reader, with one exception: of the commands ``python jobs/x.py``, which
 all start alike, only the first starts its own Spark. The others run in this process, in the session of the tests.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import re
-import runpy
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
-from tests.markdown import blocks, commands, job_command
+from tests.markdown import blocks
+from tests.pages import ROOT, Program, check, make_folder, programs
 from tests.test_conf import properties
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-
-
-@dataclass
-class Program:
-    """What is run at once, and lines that its output must have."""
-
-    language: str
-    code: str
-    line: int
-    expected: list[str] = field(default_factory=list)
-    in_process: bool = False
-
-
-def programs() -> list[Program]:
-    found: list[Program] = []
-    section = -1
-    for block in (block for block in blocks(README) if block.reason is None):
-        code = f'spark.sql("""{block.code}""").collect()\n' if block.language == "sql" else block.code
-        if block.language == "text":
-            found[-1].expected += block.code.splitlines()
-        elif block.language != "bash" and found[-1].language == "python" and block.section == section:
-            found[-1].code += code
-        else:
-            found.append(Program("bash" if block.language == "bash" else "python", code, block.line))
-        section = block.section
-    alike = [program for program in found if re.match(r"python jobs/\w+\.py ", program.code)]
-    for program in alike[1:]:
-        program.in_process = len(list(commands(program.code))) == 1
-    return found
-
-
-PROGRAMS = programs()
+PROGRAMS = programs(README)
+next(program for program in PROGRAMS if program.in_process).in_process = False
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory in which the README's paths lead to the project, and where the programs leave their files."""
-    path = tmp_path_factory.mktemp("readme")
-    for name in ("jobs", "conf"):
-        (path / name).symlink_to(ROOT / name)
-    return path
+    return make_folder(tmp_path_factory.mktemp("readme"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: f"line{program.line}")
 def test_program(folder: Path, program: Program, request: pytest.FixtureRequest) -> None:
-    if program.in_process:
-        output = run_here(program.code, folder, request.getfixturevalue("spark"))
-    else:
-        output = run_as_process(program, folder)
-    printed = iter(output.splitlines())
-    for line in program.expected:
-        assert any(same(line, other) for other in printed), f"not printed, or not here: {line!r} in\n{output}"
-
-
-def run_as_process(program: Program, folder: Path) -> str:
-    """Run as the reader does, and return what was printed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    if "--properties-file" in program.code:
-        environment["SPARK_SUBMIT_OPTS"] += f" {events(folder)}"
-    run = ["bash", "-euo", "pipefail", "-c"] if program.language == "bash" else ["python", "-c"]
-    done = subprocess.run(
-        [*run, program.code], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{program.code}\n{done.stderr[-3000:]}"
-    return done.stdout
-
-
-def events(folder: Path) -> str:
-    """Options of the JVM that make Spark write down its settings in the folder ``events``."""
-    (folder / "events").mkdir()
-    settings = {"enabled": "true", "compress": "false", "rolling.enabled": "false", "dir": f"file:{folder}/events"}
-    return " ".join(f"-Dspark.eventLog.{name}={value}" for name, value in settings.items())
-
-
-def run_here(code: str, folder: Path, spark: SparkSession) -> str:
-    """Run the script of a job in this process, with its arguments and in its folder; return what it printed."""
-    (words,) = commands(code)
-    job, arguments = job_command(words) or pytest.fail(f"no job in {code!r}")
-    printed, argv = io.StringIO(), sys.argv
-    with working_directory(spark, folder), contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as end:
-        sys.argv = [f"jobs/{job}.py", *arguments]
-        try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
-        finally:
-            sys.argv = argv
-    assert end.value.code == 0, code
-    return printed.getvalue()
-
-
-@contextlib.contextmanager
-def working_directory(spark: SparkSession, folder: Path) -> Iterator[None]:
-    """Python and Spark's local file system in ``folder``."""
-    hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]
-    local = hadoop.FileSystem.get(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
-    before = local.getWorkingDirectory()
-    local.setWorkingDirectory(hadoop.Path(str(folder)))
-    try:
-        with contextlib.chdir(folder):
-            yield
-    finally:
-        local.setWorkingDirectory(before)
-
-
-def same(expected: str, printed: str) -> bool:
-    left, right = expected.split(), printed.split()
-    return len(left) == len(right) and all(map(same_word, left, right))
-
-
-def same_word(expected: str, printed: str) -> bool:
-    if re.fullmatch(r"-?\d+\.\d+", expected) and re.fullmatch(r"-?\d+\.\d+", printed):
-        return abs(float(expected) - float(printed)) < 5e-6
-    return expected == printed
+    check(folder, program, request)
 
 
 def test_what_is_not_run_has_its_reason() -> None:
