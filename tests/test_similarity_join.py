@@ -12,8 +12,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.similarity import join, verdicts
 from elmo_udf.similarity.blocks import Folder
 from elmo_udf.similarity.compare import compare
+from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.join import Comparison
 from elmo_udf.similarity.shared import check_folder
 from tests.refusals import refused
@@ -81,8 +83,12 @@ def shuffled_ids(n: int, id_type: T.DataType) -> list[Any]:
     return [number - 50 + (2**40 if id_type == LONG else 0) for number in numbers]
 
 
-@pytest.mark.parametrize(("id_type", "double"), [(STRING, False), (LONG, True)])
-def test_top_k_and_pairs_within_a_table(spark: SparkSession, tmp_path: Path, id_type: T.DataType, double: bool) -> None:
+@pytest.mark.parametrize(("id_type", "double", "few_rows"), [(STRING, False, 10**6), (LONG, True, 0)])
+def test_top_k_and_pairs_within_a_table(
+    spark: SparkSession, tmp_path: Path, monkeypatch: Any, id_type: T.DataType, double: bool, few_rows: int
+) -> None:
+    for module in (join, verdicts):
+        monkeypatch.setattr(module, "FEW_ROWS", few_rows)  # with 0 nothing is left to one task
     ids, vectors = shuffled_ids(110, id_type), some_vectors(110, seed=1)
     documents = table(spark, ids, vectors, id_type, double).repartition(3)
     comparison = compare(documents, staging=str(tmp_path / "blocks"), **SMALL)
@@ -300,5 +306,13 @@ def test_products_run_on_the_cpus_of_the_task(spark: SparkSession, tmp_path: Pat
         threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
         yield pa.record_batch({"threads": pa.array(threads, pa.int32())})
 
-    found = comparison._run(comparison.tasks(1), count, T.StructType().add("threads", "integer")).collect()
+    found = comparison._run(comparison.tasks(1), count, T.StructType().add("threads", "integer")).table.collect()
     assert found and {row.threads for row in found} == {2}
+
+
+def test_a_correction_of_another_width_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    """Where no row fits it, in several tasks, there is no block at all."""
+    documents = table(spark, [1, 2, 3, 4], [[1, 2]] * 4, INT).repartition(2)
+    correction = Correction("center", np.zeros(3), np.empty((0, 3)), np.empty(0), 10)
+    with refused("vectors of table 'left' are 2 wide, and correction center was fit on vectors 3 wide"):
+        compare(documents, staging=str(tmp_path), correction=correction)

@@ -51,6 +51,14 @@ class Folder:
         ):
             writer.write_batch(batch)
 
+    def count_rows(self, name: str) -> int:
+        """Rows of a table of Parquet in the folder, as its files say at their ends."""
+        from pyarrow import dataset
+
+        file_system, root = self.open()
+        n_rows: int = dataset.dataset(f"{root}/{name}", filesystem=file_system, format="parquet").count_rows()
+        return n_rows
+
     def read_block(self, name: str, options: ipc.IpcReadOptions | None = None) -> pa.Table:
         """Read one block, or some of its columns."""
         file_system, root = self.open()

@@ -34,9 +34,9 @@ from elmo_udf.similarity.plan import (
 from elmo_udf.similarity.prune import Pruning, choose_pruning
 from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.threads import task_threads
+from elmo_udf.similarity.verdicts import FEW_ROWS
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
 from elmo_udf.spark.progress import time_left, watched
-from elmo_udf.spark.tables import is_little
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,14 @@ class Comparison:
         Fewer where there are fewer; within one table never the row itself. Equal cosines are in the order of
         neighbor_id. Sorted by id and rank.
         """
-        return ranked(self.nearest(k), k)
+        kept = self._nearest(k)
+        return ranked(kept.table, k, kept.is_few)
 
     def nearest(self, k: int) -> DataFrame:
         """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more, in no order."""
+        return self._nearest(k).table
+
+    def _nearest(self, k: int) -> _Kept:
         if k < 1:
             raise UserError(f"k is {k}, expected at least 1")
         both, tile_rows = self._one_table, self.tile_rows
@@ -89,10 +93,14 @@ class Comparison:
         Within one table id_a < id_b; of two tables id_a is from the left. Sorted by cosine, greatest first, and ids.
         prune: bound cosines by a few components first, where a sample says that it pays; the pairs are the same.
         """
-        return sorted_pairs(self.found(threshold, prune))
+        kept = self._found(threshold, prune)
+        return sorted_pairs(kept.table, kept.is_few)
 
     def found(self, threshold: float, prune: bool = True) -> DataFrame:
         """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold, in no order."""
+        return self._found(threshold, prune).table
+
+    def _found(self, threshold: float, prune: bool) -> _Kept:
         if not -1 <= threshold <= 1:
             raise UserError(f"threshold is {threshold}, expected a cosine between -1 and 1")
         ordered, tile_rows = self._one_table, self.tile_rows
@@ -117,7 +125,7 @@ class Comparison:
         check_matrix_size(len(left), len(right))
         n_tasks = matrix_tasks(self._shape(0), self.cluster)
         tasks: list[Task] = [(stripe, right) for stripe in stripes_of(left, n_tasks)]
-        rows = self._run(tasks, matrix_work, self._schema("id").add("cosines", T.ArrayType(T.FloatType())))
+        rows = self._run(tasks, matrix_work, self._schema("id").add("cosines", T.ArrayType(T.FloatType()))).table
         column_ids = [row.id for row in self.packed[-1].ids.orderBy("id").collect()]
         return rows.orderBy("id"), column_ids
 
@@ -151,11 +159,10 @@ class Comparison:
         schema = T.StructType().add(left, self.sides[0].id_type)
         return schema if right is None else schema.add(right, self.sides[-1].id_type)
 
-    def _run(
-        self, tasks: Sequence[Task], work: Callable[..., Iterator[pa.RecordBatch]], schema: T.StructType
-    ) -> DataFrame:
+    def _run(self, tasks: Sequence[Task], work: Callable[..., Iterator[pa.RecordBatch]], schema: T.StructType) -> _Kept:
         """Do every task once, and keep what comes out as a table: sorting it must not repeat the products."""
-        path = f"{self.folder.uri}/partial-{new_name()}"
+        name = f"partial-{new_name()}"
+        path = f"{self.folder.uri}/{name}"
         cells = [len(left) * len(right) if right else len(left) ** 2 // 2 for left, right in tasks]
         log.info("comparing %s rows: %d tasks", " with ".join(f"{len(one.rows):,}" for one in self.packed), len(tasks))
         done = self.spark.sparkContext.accumulator(0)
@@ -170,20 +177,28 @@ class Comparison:
         with watched(done, lambda n_done, seconds: progress_line(n_done, sum(cells), seconds)):
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
-        return self.spark.read.schema(schema).parquet(path)
+        return _Kept(self.spark.read.schema(schema).parquet(path), self.folder.count_rows(name) <= FEW_ROWS)
 
 
-def ranked(nearest: DataFrame, k: int) -> DataFrame:
+@dataclass(frozen=True)
+class _Kept:
+    """What tasks kept, and whether it is so little that one task puts it in order, without a sample and a shuffle."""
+
+    table: DataFrame
+    is_few: bool
+
+
+def ranked(nearest: DataFrame, k: int, is_few: bool = False) -> DataFrame:
     """``id``, ``rank``, ``neighbor_id``, ``cosine``: of ``id``, ``neighbor_id``, ``steps`` the k best of every id."""
     best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
-    together = nearest.coalesce(1) if is_little(nearest) else nearest.repartitionByRange("id")
+    together = nearest.coalesce(1) if is_few else nearest.repartitionByRange("id")
     placed = together.withColumn("rank", F.row_number().over(best_first))
     return placed.where(F.col("rank") <= k).select("id", "rank", "neighbor_id", _cosine())
 
 
-def sorted_pairs(found: DataFrame) -> DataFrame:
+def sorted_pairs(found: DataFrame, is_few: bool = False) -> DataFrame:
     """``id_a``, ``id_b``, ``cosine``, the greatest cosine first: of ``id_a``, ``id_b``, ``steps``."""
-    together = found.coalesce(1) if is_little(found) else found
+    together = found.coalesce(1) if is_few else found
     return together.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
 
 

@@ -17,7 +17,7 @@ from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.tables import Side
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.vectors import BlockWriter, pack_batches
-from elmo_udf.similarity.verdicts import COUNTS, accepted, refuse_empty, write_verdicts
+from elmo_udf.similarity.verdicts import COUNTS, blocks_of, check_verdicts, refuse_empty, write_verdicts
 from elmo_udf.spark.session import small_batches
 
 
@@ -52,12 +52,14 @@ def pack(
     files = sorted({row.file for row in counts})
     if not files:
         refuse_empty(side.name)
-    verdicts = spark.read.schema(schema).parquet(*(f"{folder.uri}/{file}" for file in files))
-    blocks, width = accepted(counts, verdicts, folder, side.name)
+    # Not written by Spark, whose old calendar of dates has no part in it.
+    reader = spark.read.schema(schema).option("datetimeRebaseMode", "CORRECTED")
+    verdicts = reader.parquet(*(f"{folder.uri}/{file}" for file in files))
+    width = check_verdicts(counts, verdicts, folder, side.name)
     if correction is not None:
         check_width(correction, width, side.name)
         width = correction.width
-    return Packed(Stripe(folder, blocks), width, verdicts.select("id", "block", "digest"))
+    return Packed(Stripe(folder, blocks_of(counts)), width, verdicts.select("id", "block", "digest"))
 
 
 def subset(spark: SparkSession, packed: Packed, ids: DataFrame) -> Packed:

@@ -39,8 +39,9 @@ def check_folder(spark: SparkSession, folder: Folder, n_tasks: int) -> None:
 
     try:
         _write(folder, probe, b"elmo")
-        errors = []
-        if n_tasks:
+        # Spark itself, by Hadoop's file systems, must see what is written by pyarrow's.
+        errors = [] if files.exists(spark, f"{folder.uri}/{probe}") else ["driver: Spark does not see it"]
+        if n_tasks and not errors:
             numbers = spark.range(0, n_tasks, 1, n_tasks)
             errors = [row.error for row in numbers.mapInArrow(echo, "error string").collect()]
         if not any(errors):

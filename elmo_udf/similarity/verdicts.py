@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NoReturn
 
 import pyarrow as pa
@@ -19,37 +20,51 @@ from pyspark.sql import functions as F
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Folder, new_name
 from elmo_udf.similarity.vectors import PROBLEMS
-from elmo_udf.spark.tables import is_little
 
 COUNTS = "file string, block string, problem string, width int, n long"
 """What a task tells the driver: rows by block, problem and width of their vectors, and the file with their verdicts."""
 
+FEW_ROWS = 2_500_000
+"""One process sorts or counts so many sooner than several, among which Spark first has to shuffle them."""
+
 _KEYS = ["block", "problem", "width"]
+_GROUP_ROWS = 1 << 16
 _KEYS_AND_N = (pa.string(), pa.string(), pa.int32(), pa.int64())
 
 
 def write_verdicts(verdicts: Iterable[pa.RecordBatch], folder: Folder) -> Iterator[pa.RecordBatch]:
     """Write what ``pack_batches`` yields to a file in the folder, and yield its COUNTS; neither without any row."""
+    filled = (batch for batch in verdicts if len(batch))
+    first = next(filled, None)
+    if first is None:
+        return
     file, counts = f"rows-{new_name()}.parquet", Counter[tuple[str | None, str | None, int]]()
     file_system, root = folder.open()
-    writer = None
-    for batch in verdicts:
-        if writer is None:
-            writer = pq.ParquetWriter(f"{root}/{file}", batch.schema, filesystem=file_system)
-        writer.write_batch(batch)
-        for row in pa.table(batch).group_by(_KEYS).aggregate([([], "count_all")]).to_pylist():
-            counts[row["block"], row["problem"], row["width"]] += row["count_all"]
-    if writer is not None:
-        writer.close()
-    if counts:
-        columns = [*zip(*counts, strict=True), counts.values()]
-        arrays = [pa.array(list(column), kind) for column, kind in zip(columns, _KEYS_AND_N, strict=True)]
-        files = pa.array([file] * len(counts), pa.string())
-        yield pa.record_batch([files, *arrays], names=["file", *_KEYS, "n"])
+    with pq.ParquetWriter(f"{root}/{file}", first.schema, filesystem=file_system) as writer:
+        for rows in _gathered(chain([first], filled)):
+            writer.write_table(rows)
+            for row in rows.group_by(_KEYS).aggregate([([], "count_all")]).to_pylist():
+                counts[row["block"], row["problem"], row["width"]] += row["count_all"]
+    columns = [*zip(*counts, strict=True), counts.values()]
+    arrays = [pa.array(list(column), kind) for column, kind in zip(columns, _KEYS_AND_N, strict=True)]
+    files = pa.array([file] * len(counts), pa.string())
+    yield pa.record_batch([files, *arrays], names=["file", *_KEYS, "n"])
 
 
-def accepted(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, table: str) -> tuple[tuple[Block, ...], int]:
-    """The blocks that were written, in the order of their names, and the width of the vectors as they came.
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in larger pieces, a row group each."""
+    some: list[pa.RecordBatch] = []
+    for batch in batches:
+        some.append(batch)
+        if sum(map(len, some)) >= _GROUP_ROWS:
+            yield pa.Table.from_batches(some)
+            some = []
+    if some:
+        yield pa.Table.from_batches(some)
+
+
+def check_verdicts(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, table: str) -> int:
+    """The width of the vectors as they came.
 
     counts: of all tasks. verdicts: their files, which are in the folder, as a table.
     Raises UserError where rows of the table can't be compared: how many there are of each kind, and one of them.
@@ -57,16 +72,21 @@ def accepted(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, table: 
     widths = {row.width for row in counts}
     if len(widths) != 1 or any(row.problem for row in counts):
         _refuse_problems(table, verdicts)
-    if not (is_little(verdicts) and _are_unlike(folder, {row.file for row in counts})):
+    if not (sum(row.n for row in counts) <= FEW_ROWS and _all_different(folder, {row.file for row in counts})):
         _refuse_duplicates(table, verdicts)
-    return tuple(sorted((Block(row.block, row.n) for row in counts), key=lambda block: block.name)), widths.pop()
+    return int(widths.pop())
 
 
-def _are_unlike(folder: Folder, files: Iterable[str]) -> bool:
-    """Whether the ids in these files are certainly all unlike; floats are not looked at, with zeros of two signs."""
+def blocks_of(counts: Sequence[Row]) -> tuple[Block, ...]:
+    """The blocks that were written, in the order of their names, where every row is in one."""
+    return tuple(sorted((Block(row.block, row.n) for row in counts), key=lambda block: block.name))
+
+
+def _all_different(folder: Folder, files: Iterable[str]) -> bool:
+    """Whether the ids in these files certainly are; floats are not looked at, with their zeros of two signs."""
     file_system, root = folder.open()
-    tables = [pq.read_table(f"{root}/{file}", columns=["id"], filesystem=file_system) for file in files]
-    ids = pa.concat_tables(tables)["id"]
+    paths = [f"{root}/{file}" for file in files]
+    ids = pq.read_table(paths, columns=["id"], filesystem=file_system, partitioning=None)["id"]
     return not pa.types.is_floating(ids.type) and pc.count_distinct(ids, mode="all").as_py() == len(ids)
 
 

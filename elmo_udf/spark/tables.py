@@ -23,7 +23,6 @@ SIDECAR = "_elmo.json"
 COMPARED = ("fingerprint", "layer", "pooling", "width")
 """Of the metadata: where these differ, vectors can't be compared."""
 
-_LITTLE_BYTES = 16 << 20
 _OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
 
 
@@ -101,12 +100,12 @@ def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
 
 def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
     """What a table of ours says of itself in ``_elmo.json``; None where there is none. Raises UserError for no JSON."""
-    text = files.read_text(spark, f"{path}/{SIDECAR}")
-    if text is None:
-        return None
     try:
+        text = files.read_text(spark, f"{path}/{SIDECAR}")
+        if text is None:
+            return None
         said = json.loads(text)
-    except ValueError:
+    except ValueError:  # of JSON, or of UTF-8
         said = None
     if not isinstance(said, dict):
         raise UserError(f"file '{path}/{SIDECAR}' is no JSON object, expected what a job wrote there; make it again")
@@ -227,11 +226,3 @@ def _check_columns(path: str, found: T.StructType, ours: T.StructType) -> None:
             f"table {path!r} and this run have other columns: {only_there} only in the table, {only_here} only in this "
             "run; expected equal columns; change --keep-columns or the input, or use another output"
         )
-
-
-def is_little(table: DataFrame) -> bool:
-    """Whether one task sorts or groups a table sooner than several, among which Spark first shuffles it.
-
-    By the size of its files, which is what Spark itself goes by where it chooses a join.
-    """
-    return int(str(table._jdf.queryExecution().optimizedPlan().stats().sizeInBytes())) <= _LITTLE_BYTES

@@ -171,7 +171,7 @@ def packaged_start(folder: Path, archive: Path) -> float:
     python = folder / "environment" / "bin" / "python"
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
     command = [str(submit), str(ROOT / "jobs" / "embed.py"), "--input", "two.csv", "--output", "two"]
-    environment = {**os.environ, "PYSPARK_PYTHON": str(python)}
+    environment = {**os.environ, "PYSPARK_PYTHON": str(python), "PYSPARK_DRIVER_PYTHON": str(python)}
     return round(
         seconds(lambda: subprocess.run(command, cwd=folder, env=environment, check=True, stdout=sys.stderr)), 2
     )

@@ -10,12 +10,15 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.spark.archive import with_archive
+
 
 def main(table: str, peer: str, threshold: float, cores: int = 2) -> dict[str, Any]:
     """Seconds to compare the rows of a table, the JVM's start not counted; and the pairs at the threshold, if asked."""
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.driver.memory", "8g")
     builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-    spark = builder.getOrCreate()
+    with with_archive():  # as for this project
+        spark = builder.getOrCreate()
     spark.range(1).count()
     read_files(table)
     rows = spark.read.parquet(table)
