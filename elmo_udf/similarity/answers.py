@@ -40,7 +40,7 @@ def answer(comparison: Comparison, options: SimilarityOptions, previous: Previou
         return Answer(table, report=counts)
     if options.kind == "groups":
         found = comparison.found(options.threshold, options.prune)
-        return Answer(grouped(found, comparison.folder.uri), report={"pairs": found.count()})
+        return Answer(grouped(found.table, comparison.folder.uri), report={"pairs": found.n_rows})
     table, column_ids = comparison.matrix()
     return Answer(table, {"ids": column_ids})
 

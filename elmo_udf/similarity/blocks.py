@@ -88,7 +88,7 @@ class Stripe:
         for block in self.blocks:
             table = self.folder.read_block(block.name)
             # Taken, not kept: all columns of a block are in one piece of memory, which would stay with its ids.
-            ids.append(table["id"].chunk(0).take(pa.array(range(len(table)))))
+            ids.append(table["id"].chunk(0).take(np.arange(len(table))))
             part = table["vector"].chunk(0).flatten().to_numpy().reshape(len(table), -1)
             if n_read == 0:
                 values = np.empty((len(self), part.shape[1]), part.dtype)

@@ -15,6 +15,8 @@ CELL_S = 0.5e-9
 """To look at one score."""
 MEMORY_MIB = 640
 """Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
+FEW_ROWS = 2_500_000
+"""Of a few numbers each: one process sorts or counts so many sooner than several, for which Spark shuffles them."""
 _BYTES_PER_S = 300e6  # of one task, reading blocks
 _KEPT_S = 5e-6  # to write and merge a partial result
 _TASK_S = 0.2  # to start a task

@@ -20,6 +20,7 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Folder, Stripe, new_name
 from elmo_udf.similarity.cosine import STEPS
+from elmo_udf.similarity.cost import FEW_ROWS
 from elmo_udf.similarity.pack import Packed
 from elmo_udf.similarity.plan import (
     Cluster,
@@ -34,7 +35,6 @@ from elmo_udf.similarity.plan import (
 from elmo_udf.similarity.prune import Pruning, choose_pruning
 from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.threads import task_threads
-from elmo_udf.similarity.verdicts import FEW_ROWS
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
 from elmo_udf.spark.progress import time_left, watched
 
@@ -68,14 +68,11 @@ class Comparison:
         Fewer where there are fewer; within one table never the row itself. Equal cosines are in the order of
         neighbor_id. Sorted by id and rank.
         """
-        kept = self._nearest(k)
-        return ranked(kept.table, k, kept.is_few)
+        kept = self.nearest(k)
+        return ranked(kept.table, k, kept.n_rows <= FEW_ROWS)
 
-    def nearest(self, k: int) -> DataFrame:
-        """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more, in no order."""
-        return self._nearest(k).table
-
-    def _nearest(self, k: int) -> _Kept:
+    def nearest(self, k: int) -> Kept:
+        """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more."""
         if k < 1:
             raise UserError(f"k is {k}, expected at least 1")
         both, tile_rows = self._one_table, self.tile_rows
@@ -93,14 +90,11 @@ class Comparison:
         Within one table id_a < id_b; of two tables id_a is from the left. Sorted by cosine, greatest first, and ids.
         prune: bound cosines by a few components first, where a sample says that it pays; the pairs are the same.
         """
-        kept = self._found(threshold, prune)
-        return sorted_pairs(kept.table, kept.is_few)
+        kept = self.found(threshold, prune)
+        return sorted_pairs(kept.table, kept.n_rows <= FEW_ROWS)
 
-    def found(self, threshold: float, prune: bool = True) -> DataFrame:
-        """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold, in no order."""
-        return self._found(threshold, prune).table
-
-    def _found(self, threshold: float, prune: bool) -> _Kept:
+    def found(self, threshold: float, prune: bool = True) -> Kept:
+        """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold."""
         if not -1 <= threshold <= 1:
             raise UserError(f"threshold is {threshold}, expected a cosine between -1 and 1")
         ordered, tile_rows = self._one_table, self.tile_rows
@@ -159,7 +153,7 @@ class Comparison:
         schema = T.StructType().add(left, self.sides[0].id_type)
         return schema if right is None else schema.add(right, self.sides[-1].id_type)
 
-    def _run(self, tasks: Sequence[Task], work: Callable[..., Iterator[pa.RecordBatch]], schema: T.StructType) -> _Kept:
+    def _run(self, tasks: Sequence[Task], work: Callable[..., Iterator[pa.RecordBatch]], schema: T.StructType) -> Kept:
         """Do every task once, and keep what comes out as a table: sorting it must not repeat the products."""
         name = f"partial-{new_name()}"
         path = f"{self.folder.uri}/{name}"
@@ -177,15 +171,15 @@ class Comparison:
         with watched(done, lambda n_done, seconds: progress_line(n_done, sum(cells), seconds)):
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
-        return _Kept(self.spark.read.schema(schema).parquet(path), self.folder.count_rows(name) <= FEW_ROWS)
+        return Kept(self.spark.read.schema(schema).parquet(path), self.folder.count_rows(name))
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """What tasks kept, and whether it is so little that one task puts it in order, without a sample and a shuffle."""
+class Kept:
+    """What tasks kept, as a table in no order, and its number of rows."""
 
     table: DataFrame
-    is_few: bool
+    n_rows: int
 
 
 def ranked(nearest: DataFrame, k: int, is_few: bool = False) -> DataFrame:

@@ -41,7 +41,7 @@ def updated_top_k(comparison: Comparison, previous: Previous, k: int) -> tuple[D
     if _so_much(comparison, changes):
         return comparison.top_k(k), _counts(changes)
     kept = _without(_without(kept, "id", changes[0].stale), "neighbor_id", changes[-1].stale)
-    parts = [part.nearest(k + 1) for part in _parts(comparison, changes)]  # one more: a row may find itself
+    parts = [part.nearest(k + 1).table for part in _parts(comparison, changes)]  # one more: a row may find itself
     return ranked(_union(kept, parts, "id", "neighbor_id", len(changes) == 1), k), _counts(changes)
 
 
@@ -54,7 +54,7 @@ def updated_pairs(
         return comparison.pairs(threshold, prune), _counts(changes)
     kept = previous.table.select("id_a", "id_b", _steps())
     kept = _without(_without(kept, "id_a", changes[0].stale), "id_b", changes[-1].stale)
-    parts = [part.found(threshold, prune) for part in _parts(comparison, changes)]
+    parts = [part.found(threshold, prune).table for part in _parts(comparison, changes)]
     return sorted_pairs(_union(kept, parts, "id_a", "id_b", len(changes) == 1)), _counts(changes)
 
 

@@ -19,13 +19,11 @@ from pyspark.sql import functions as F
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Folder, new_name
+from elmo_udf.similarity.cost import FEW_ROWS
 from elmo_udf.similarity.vectors import PROBLEMS
 
 COUNTS = "file string, block string, problem string, width int, n long"
 """What a task tells the driver: rows by block, problem and width of their vectors, and the file with their verdicts."""
-
-FEW_ROWS = 2_500_000
-"""One process sorts or counts so many sooner than several, among which Spark first has to shuffle them."""
 
 _KEYS = ["block", "problem", "width"]
 _GROUP_ROWS = 1 << 16
