@@ -6,6 +6,8 @@ Executors with pretended GPUs are in tests/cluster/test_gpus.py.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,12 +17,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf import elmo_udf
-from elmo_udf.embedding import loaded
+from elmo_udf.embedding import device, loaded
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
+from elmo_udf.network import precision
 from elmo_udf.network.engine import Network
 from elmo_udf.network.runtime import start_tensorflow, visible_gpus
 from elmo_udf.options import EmbedOptions
+from elmo_udf.spark.profile import embedding_stage
 from elmo_udf.spark.tables import metadata_of, read_embeddings
 from tests.make_models import random_model
 
@@ -94,3 +98,31 @@ def test_a_worker_takes_the_gpu_of_its_first_task_and_no_other(monkeypatch: pyte
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
     with pytest.raises(UserError, match="a Python worker that has GPU 5 got a task with GPU 6; expected the same"):
         loaded.take_gpu(context("6"))
+
+
+GAIN = "from elmo_udf.network.precision import bfloat16_gain; print(bfloat16_gain(threads=1))"
+
+
+def test_bfloat16_is_slower_where_the_processor_has_no_instructions_for_it() -> None:
+    """oneDNN, which multiplies for TensorFlow, can be told to use a processor as if it were an older one."""
+    older = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
+    done = subprocess.run([sys.executable, "-c", GAIN], env=older, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < precision.SLOWER
+
+
+def test_workers_are_asked_what_bfloat16_gains(spark: SparkSession) -> None:
+    seen = device.see_devices(spark, embedding_stage(spark), "cpu", "bfloat16")
+    assert [worker.bfloat16_gain is not None and worker.bfloat16_gain > 0 for worker in seen] == [True] * len(seen)
+    assert [worker.bfloat16_gain for worker in device.see_devices(spark, embedding_stage(spark))] == [None] * len(seen)
+
+
+@pytest.mark.parametrize(("gain", "is_said"), [(0.41, True), (0.95, False), (1.9, False), (None, False)])
+def test_slow_bfloat16_is_said_before_the_work(
+    gain: float | None, is_said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    device._check_seen([device.SeenDevice("host:1", 2, None, 0, gain)], "cpu")
+    expected = (
+        "precision is bfloat16, and products in it have 0.41 times the speed of float32 in 1 of 1 Python workers "
+        "(host:1); use --precision float32, which loses nothing"
+    )
+    assert [record.getMessage() for record in caplog.records] == ([expected] if is_said else [])

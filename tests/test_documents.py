@@ -10,6 +10,7 @@ import pytest
 from elmo_udf.embedding import documents as documents_module
 from elmo_udf.embedding.documents import EmbeddedDocument, embed_documents
 from elmo_udf.models.form import NetworkOptions
+from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.options import ModelOptions
 from tests import numpy_elmo
 from tests.make_models import random_model
@@ -145,3 +146,23 @@ def test_a_sentence_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch, le
     assert [d.reason for d in found] == [None, "too_large"]
     assert found[1].detail.startswith("6 tokens of")
     assert "split the sentence" in found[1].detail
+
+
+class FullEncoder(ReferenceEncoder):
+    """A device that has no memory for sentences with the token ``huge``."""
+
+    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
+        if any("huge" in sentence for sentence in sentences):
+            raise OutOfMemory
+        return super().layers(sentences, names)
+
+
+@pytest.mark.parametrize("level", ["document", "token"])
+def test_what_does_not_fit_into_the_devices_memory_is_refused_alone(level: str) -> None:
+    texts = ["One two.", "A huge thing.", None, *TEXTS, "Another, just as huge."]
+    options = ModelOptions(level=level)  # type: ignore[arg-type]
+    found = list(embed_documents(texts, FullEncoder(), options))
+    assert [document.reason for document in found] == [None, "too_large", "null_text", *[None] * 5, "too_large"]
+    expected = [rows.vectors for rows in embed(["One two.", *TEXTS], level=level)]
+    for document, vectors in zip([d for d in found if d.reason is None], expected, strict=True):
+        np.testing.assert_allclose(document.vectors, vectors, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Whether the Python workers see the GPUs they are to use: asked before anything is read, loaded or embedded."""
+"""What the Python workers find where they are to embed: asked before anything is read, loaded or embedded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pyspark.sql import SparkSession
 from elmo_udf.embedding.loaded import executor, take_gpu
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.errors import UserError
-from elmo_udf.network.runtime import NO_GPU_ADVICE
+from elmo_udf.network.precision import SLOWER, bfloat16_gain
+from elmo_udf.network.runtime import NO_GPU_ADVICE, start_tensorflow, visible_gpus
 from elmo_udf.spark.profile import Stage, embedding_stage, executor_gpus
 
 if TYPE_CHECKING:
@@ -34,50 +35,69 @@ class SeenDevice:
     """Of the GPU that Spark has given its task, comma-separated; None where Spark gives none."""
     n_visible: int
     """GPUs on which TensorFlow computes there."""
+    bfloat16_gain: float | None
+    """As :func:`~elmo_udf.network.precision.bfloat16_gain` says, where it is asked for."""
 
 
-def check_device(spark: SparkSession, device: str) -> None:
+def check_device(spark: SparkSession, device: str, precision: str = "float32") -> None:
     """Where a GPU was asked for and TensorFlow sees none: UserError for ``gpu``, a warning for ``auto``.
 
-    A GPU is asked for by ``gpu``, or by executors that have one. Some seconds of a small Spark job, of as many tasks
-    as can run at once; their workers are those that embed afterwards, with TensorFlow imported. Without it (``cpu``,
-    or ``auto`` where Spark has no GPUs) nothing runs.
+    A GPU is asked for by ``gpu``, or by executors that have one. A warning too where ``precision`` bfloat16 is slower
+    than float32. Some seconds of a small Spark job, of as many tasks as can run at once; their workers are those that
+    embed afterwards, with TensorFlow imported. Without either question nothing runs.
     """
-    if device == "cpu" or (device == "auto" and not executor_gpus(spark)):
+    wants_gpu = device == "gpu" or (device == "auto" and executor_gpus(spark))
+    if not wants_gpu and precision != "bfloat16":
         return
     spark.range(1).count()  # waits until executors are there, as many as Spark waits for
-    seen = see_devices(spark, embedding_stage(spark))
+    seen = see_devices(spark, embedding_stage(spark), device, precision)
+    _check_seen(seen, device if wants_gpu else "cpu")
+
+
+def _check_seen(seen: list[SeenDevice], device: str) -> None:
     blind = [worker for worker in seen if not worker.n_visible]
-    if not blind:
-        return
-    given = f"was given GPU {blind[0].addresses}" if blind[0].addresses else "was given none by Spark"
-    found = f"TensorFlow sees no GPU in {len(blind)} of {len(seen)} Python workers ({blind[0].executor} {given})"
-    if device == "gpu":
-        raise UserError(f"device is gpu, and {found}; expected one in each; {NO_GPU_ADVICE}")
-    log.warning("%s, though executors have GPUs; device is auto, so the work goes on on the CPU there", found)
+    if blind and device != "cpu":
+        given = f"was given GPU {blind[0].addresses}" if blind[0].addresses else "was given none by Spark"
+        found = f"TensorFlow sees no GPU in {len(blind)} of {len(seen)} Python workers ({blind[0].executor} {given})"
+        if device == "gpu":
+            raise UserError(f"device is gpu, and {found}; expected one in each; {NO_GPU_ADVICE}")
+        log.warning("%s, though executors have GPUs; device is auto, so the work goes on on the CPU there", found)
+    slow = [worker for worker in seen if worker.bfloat16_gain is not None and worker.bfloat16_gain < SLOWER]
+    if slow:
+        log.warning(
+            "precision is bfloat16, and products in it have %.2f times the speed of float32 in %d of %d Python workers "
+            "(%s); use --precision float32, which loses nothing",
+            *(slow[0].bfloat16_gain, len(slow), len(seen), slow[0].executor),
+        )
 
 
-def see_devices(spark: SparkSession, stage: Stage) -> list[SeenDevice]:
+def see_devices(
+    spark: SparkSession, stage: Stage, device: str = "auto", precision: str = "float32"
+) -> list[SeenDevice]:
     """What as many tasks of the stage as can run at once find, each of its Python worker."""
+    on = "cpu" if device == "cpu" else "auto"  # gpu would be refused in a worker, with a traceback
+
+    def see(slots: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        for _ in slots:  # one; a worker that leaves part of its input unread is not used again
+            types = {"executor": pa.string(), "process": pa.int32(), "addresses": pa.string()}
+            types |= {"n_visible": pa.int32(), "bfloat16_gain": pa.float64()}
+            yield pa.RecordBatch.from_pylist([asdict(_seen(on, precision))], pa.schema(types))
+
     slots = spark.range(stage.slots, numPartitions=stage.slots)  # no RDD, whose workers are others than a query's
-    seen = slots.mapInArrow(
-        _see, "executor string, process int, addresses string, n_visible int", profile=stage.profile
-    )
+    columns = "executor string, process int, addresses string, n_visible int, bfloat16_gain double"
+    seen = slots.mapInArrow(see, columns, profile=stage.profile)
     return [SeenDevice(**row.asDict()) for row in seen.collect()]
 
 
-def _see(slots: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
-    from elmo_udf.network.runtime import start_tensorflow, visible_gpus
-
-    for _ in slots:  # one; a worker that leaves part of its input unread is not used again
-        context = TaskContext.get()
-        addresses = take_gpu(context)
-        tf = start_tensorflow(context.cpus() if context else 1)
-        seen = asdict(SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf)))
-        types = {"executor": pa.string(), "process": pa.int32(), "addresses": pa.string(), "n_visible": pa.int32()}
-        yield pa.RecordBatch.from_pylist([seen], pa.schema(types))
+def _seen(device: str, precision: str) -> SeenDevice:
+    context = TaskContext.get()
+    addresses = take_gpu(context)
+    threads = context.cpus() if context else 1
+    tf = start_tensorflow(threads, device)
+    gain = bfloat16_gain(threads, device) if precision == "bfloat16" else None
+    return SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf), gain)
 
 
 def used_devices(stats: WorkerStats) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from elmo_udf.embedding.pooling import Pool, unit_length
-from elmo_udf.network.encoder import Encoder
+from elmo_udf.network.encoder import Encoder, OutOfMemory
 from elmo_udf.options import ModelOptions
 from elmo_udf.text.characters import is_truncated
 from elmo_udf.text.tokenizer import Sentence, TokenizedDocument, Tokenizer
@@ -96,7 +96,7 @@ def _embed_window(
     width = encoder.width(options.layer)
     refused = [_refusal(document, width, options.level) for document in window]
     kept = [document for document, refusal in zip(window, refused, strict=True) if document and not refusal]
-    vectors = _vectors(kept, encoder, options, window_tokens)
+    vectors = iter(_vectors_that_fit(kept, encoder, options, window_tokens))
     for document, refusal in zip(window, refused, strict=True):
         if refusal or document is None:
             nothing = np.empty((0, width), np.float32)
@@ -104,7 +104,10 @@ def _embed_window(
             yield EmbeddedDocument(nothing, document or TokenizedDocument([]), reason, detail)
             continue
         rows = next(vectors)
-        if np.isfinite(rows).all():
+        if rows is None:
+            detail = "the device's memory does not hold one sentence of it; embed it on another machine"
+            yield EmbeddedDocument(np.empty((0, width), np.float32), document, "too_large", detail)
+        elif np.isfinite(rows).all():
             yield EmbeddedDocument(rows, document)
         else:
             yield EmbeddedDocument(rows[:0], document, "non_finite_vector", "the network's output is not finite")
@@ -126,6 +129,20 @@ def _refusal(document: TokenizedDocument | None, width: int, level: str) -> tupl
             "split the sentence, or use the tokenizer words, which cuts it"
         )
     return ()
+
+
+def _vectors_that_fit(
+    documents: list[TokenizedDocument], encoder: Encoder, options: ModelOptions, window_tokens: int
+) -> list[np.ndarray | None]:
+    """Rows (R, D) of each document; None for one that, alone, does not fit into the device's memory."""
+    try:
+        return list(_vectors(documents, encoder, options, window_tokens))
+    except OutOfMemory:
+        if len(documents) == 1:
+            return [None]
+    middle = len(documents) // 2
+    halves = (documents[:middle], documents[middle:])
+    return [rows for half in halves for rows in _vectors_that_fit(half, encoder, options, window_tokens)]
 
 
 def _vectors(

@@ -63,7 +63,7 @@ class Plan:
 def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
     """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either."""
     documents = read_documents(spark, options)
-    check_device(spark, options.device)
+    check_device(spark, options.device, options.precision)
     model = ship_model(spark, options.model, options.model_sha256)
     width = model.network.width(options.layer)
     n_rows, n_characters, n_doubtful = _survey(documents, options)

@@ -53,7 +53,7 @@ def embed_texts(
     partitions: int | None = None,
 ) -> EmbeddedTexts:
     """Embed a table of ``key`` and ``text`` (each once, none NULL) into ``folder``."""
-    check_device(spark, options.device)
+    check_device(spark, options.device, options.precision)
     n_texts, n_characters = texts.agg(F.count("*"), F.sum(F.length("text"))).collect()[0]
     stage = embedding_stage(spark)
     n_tasks = partitions or count_tasks(n_characters or 0, model.network, stage.cpus, stage.slots)

@@ -10,6 +10,10 @@ import numpy as np
 from elmo_udf.models.form import NetworkOptions
 
 
+class OutOfMemory(Exception):
+    """The device has no memory left for a single sentence, a token at a time."""
+
+
 class Encoder(Protocol):
     """Turns tokenized sentences into vectors of their tokens. :class:`elmo_udf.network.engine.Network` is one."""
 
@@ -26,5 +30,6 @@ class Encoder(Protocol):
         """Vectors of all tokens in the layers ``names``: each (N, width) float32 for N tokens in reading order.
 
         A sentence's vectors depend on the sentence alone (within 1e-5), whatever others are given with it.
+        Raises OutOfMemory where the device has too little memory even for the smallest piece of them.
         """
         ...

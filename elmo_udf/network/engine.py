@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,12 +11,16 @@ import numpy as np
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Model, NetworkOptions
 from elmo_udf.network.batches import Batch, batches
+from elmo_udf.network.budget import PROCESSOR, Budget, gpu_budget
+from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.network.forest import plant
 from elmo_udf.network.functions import Functions
-from elmo_udf.network.runtime import start_tensorflow
+from elmo_udf.network.runtime import free_gpu_bytes, start_tensorflow, visible_gpus
 from elmo_udf.network.weights import DIRECTIONS
 from elmo_udf.network.words import WordVectors
 from elmo_udf.text.characters import BEGIN_OF_SENTENCE_IDS, END_OF_SENTENCE_IDS
+
+log = logging.getLogger(__name__)
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -30,8 +35,8 @@ class Network:
         precision: str = "float32",
         device: str = "auto",
         threads: int | None = None,
-        max_sentences: int = 1024,
-        max_tokens: int = 8192,
+        max_sentences: int | None = None,
+        max_tokens: int | None = None,
         max_words: int = 65536,
         share: bool = True,
     ) -> None:
@@ -40,24 +45,25 @@ class Network:
         ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and sums are float32.
         ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``.
         ``threads``: TensorFlow's, within an operation; None leaves the choice to it.
-        ``max_sentences``: read side by side; more make larger products, and need memory for their states.
-        ``max_tokens``: read before results leave the device (one of each sentence at least). It bounds the memory
-        that a text takes besides its result: about 80 KiB a token at the published size.
+        ``max_sentences``, ``max_tokens``: the most that is on the device at one time, as in :class:`Budget`; None for
+        what is best on a CPU, and fits on a GPU.
         ``max_words``: whose vectors are kept from batch to batch.
         ``share``: whether sentences that begin (end) alike share the forward (backward) states of that part.
         Raises UserError for an unknown precision, and for device ``gpu`` where TensorFlow sees none.
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
-        start_tensorflow(threads, device)
+        tf = start_tensorflow(threads, device)
+        self._memory_ran_out = tf.errors.ResourceExhaustedError
         options = model.options
         self._options, self._share = options, share
-        self._max_sentences, self._max_tokens = max_sentences, max_tokens
         self._at_once = 1 if threads == 1 else len(DIRECTIONS)
         self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
         self._functions = Functions(model, precision)
         widest_filter = max(width for width, _ in options.filters)
         self._words = WordVectors(self._functions.word_vectors, options.projection_dim, widest_filter, max_words)
+        budget = gpu_budget(free_gpu_bytes(tf), options) if visible_gpus(tf) else PROCESSOR
+        self._budget = Budget(max_sentences or budget.sentences, max_tokens or budget.tokens)
         # A sentence starts from the state after its boundary, a constant of the model; what would be read last,
         # the other boundary, is never looked at.
         self._boundary = {
@@ -100,12 +106,21 @@ class Network:
 
         ``sentences``: of any number and length; ``names``: layers, of ``elmo`` and ``options.layer_names``.
         A sentence's vectors depend on the sentence alone (within 1e-5), whatever others are given with it.
-        Raises UserError for a layer that the model does not have.
+        Where the device's memory runs out, this and all later texts are read with half the budget, and so on.
+        Raises UserError for a layer that the model does not have, and OutOfMemory where nothing is left to halve.
         """
         n_tokens = sum(map(len, sentences))
         layers = {name: np.empty((n_tokens, self.width(name)), dtype=np.float32) for name in names}
-        for batch in batches(sentences, self._max_sentences):
-            self._fill(layers, batch)
+        try:
+            for batch in batches(sentences, self._budget.sentences):
+                self._fill(layers, batch)
+        except self._memory_ran_out as error:
+            half = self._budget.halved()
+            if half is None:
+                raise OutOfMemory(str(error).splitlines()[0]) from None
+            log.warning("memory of the device ran out with %s; going on with %s", self._budget, half)
+            self._budget = half
+            return self.layers(sentences, names)
         return layers
 
     def _fill(self, layers: dict[str, np.ndarray], batch: Batch) -> None:
@@ -132,7 +147,7 @@ class Network:
             self._boundary[direction][: self._functions.depth(names)],
         )
         backward = direction == "backward"
-        for levels in plant(batch.ids, batch.lengths, self._max_tokens, backward=backward, share=self._share):
+        for levels in plant(batch.ids, batch.lengths, self._budget.tokens, backward=backward, share=self._share):
             vocabulary, tokens = np.unique(levels.tokens, return_inverse=True)
             halves, before = read(words[vocabulary], tokens.astype(np.int32), levels.parents, levels.sizes, before)
             yield levels.nodes, levels.positions, halves

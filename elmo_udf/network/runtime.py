@@ -48,6 +48,16 @@ def visible_gpus(tf: ModuleType) -> int:
     return len(tf.config.get_visible_devices("GPU"))
 
 
+def free_gpu_bytes(tf: ModuleType) -> int:
+    """Memory that TensorFlow may still take on the GPU of this process (the smallest, where there are several)."""
+    from tensorflow.python.client.device_lib import list_local_devices  # its limits are nowhere else
+
+    growing = tf.compat.v1.ConfigProto(gpu_options=tf.compat.v1.GPUOptions(allow_growth=True))
+    gpus = [device for device in list_local_devices(growing) if device.device_type == "GPU"]
+    taken = [tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["current"] for gpu in gpus]
+    return min(gpu.memory_limit - n for gpu, n in zip(gpus, taken, strict=True))
+
+
 def import_tensorflow() -> ModuleType:
     """Import TensorFlow without Keras, which the network has no use for: half of the time, and 170 MB of memory.
 

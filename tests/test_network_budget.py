@@ -1,0 +1,35 @@
+"""How much the network reads at once. (What it does where memory runs out is in tests/faults/test_memory.py.)"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from elmo_udf.network.budget import LARGEST, PROCESSOR, Budget, gpu_budget, sentence_bytes, token_bytes
+from tests.make_models import TINY
+
+ORIGINAL = dataclasses.replace(TINY, cell_dim=4096, projection_dim=512)
+"""As published, as far as it matters here."""
+
+
+def test_a_budget_is_halved_until_it_is_one_token_of_one_sentence() -> None:
+    budget: Budget | None = Budget(5, 64)
+    seen = []
+    while budget is not None:
+        seen.append((budget.sentences, budget.tokens))
+        budget = budget.halved()
+    assert seen == [(5, 64), (2, 32), (1, 16), (1, 8), (1, 4), (1, 2), (1, 1)]
+
+
+@pytest.mark.parametrize("gib", [0, 0.001, 1, 4, 16, 40, 140])
+def test_a_gpu_reads_what_fits_into_three_quarters_of_its_memory(gib: float) -> None:
+    free = int(gib * 2**30)
+    budget = gpu_budget(free, ORIGINAL)
+    taken = budget.sentences * sentence_bytes(ORIGINAL) + budget.tokens * token_bytes(ORIGINAL)
+    assert taken <= 0.75 * free or Budget(1, 1) == budget
+    assert budget.sentences <= LARGEST.sentences and budget.tokens <= LARGEST.tokens
+    if gib == 140:
+        assert budget == LARGEST
+    if gib >= 4:
+        assert budget.sentences >= PROCESSOR.sentences
