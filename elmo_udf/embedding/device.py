@@ -16,7 +16,7 @@ from elmo_udf.embedding.loaded import executor, take_gpu
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.errors import UserError
 from elmo_udf.network.precision import SLOWER, bfloat16_gain
-from elmo_udf.network.runtime import NO_GPU_ADVICE, start_tensorflow, visible_gpus
+from elmo_udf.network.runtime import NO_GPU_ADVICE, operation_threads, start_tensorflow, visible_gpus
 from elmo_udf.spark.profile import Stage, embedding_stage, executor_gpus
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def see_devices(
 def _seen(device: str, precision: str) -> SeenDevice:
     context = TaskContext.get()
     addresses = take_gpu(context)
-    threads = context.cpus() if context else 1
+    threads = operation_threads(context.cpus() if context else 1)
     tf = start_tensorflow(threads, device)
     gain = bfloat16_gain(threads, device) if precision == "bfloat16" else None
     return SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf), gain)

@@ -15,7 +15,7 @@ from elmo_udf.network.budget import PROCESSOR, Budget, gpu_budget
 from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.network.forest import plant
 from elmo_udf.network.functions import Functions
-from elmo_udf.network.runtime import free_gpu_bytes, start_tensorflow, visible_gpus
+from elmo_udf.network.runtime import free_gpu_bytes, operation_threads, start_tensorflow, visible_gpus
 from elmo_udf.network.weights import DIRECTIONS
 from elmo_udf.network.words import WordVectors
 from elmo_udf.text.characters import BEGIN_OF_SENTENCE_IDS, END_OF_SENTENCE_IDS
@@ -44,7 +44,7 @@ class Network:
 
         ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and sums are float32.
         ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``.
-        ``threads``: TensorFlow's, within an operation; None leaves the choice to it.
+        ``threads``: cores to use; None leaves the choice to TensorFlow.
         ``max_sentences``, ``max_tokens``: the most that is on the device at one time, as in :class:`Budget`; None for
         what is best on a CPU, and fits on a GPU.
         ``max_words``: whose vectors are kept from batch to batch.
@@ -53,15 +53,16 @@ class Network:
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
-        tf = start_tensorflow(threads, device)
+        tf = start_tensorflow(operation_threads(threads), device)
         self._memory_ran_out = tf.errors.ResourceExhaustedError
         options = model.options
         self._options, self._share = options, share
-        self._at_once = 1 if threads == 1 else len(DIRECTIONS)
+        self._at_once = ThreadPoolExecutor(1 if threads == 1 else len(DIRECTIONS)).map
         self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
         self._functions = Functions(model, precision)
         widest_filter = max(width for width, _ in options.filters)
-        self._words = WordVectors(self._functions.word_vectors, options.projection_dim, widest_filter, max_words)
+        compute = self._functions.word_vectors
+        self._words = WordVectors(compute, options.projection_dim, widest_filter, max_words, self._at_once)
         budget = gpu_budget(free_gpu_bytes(tf), options) if visible_gpus(tf) else PROCESSOR
         self._budget = Budget(max_sentences or budget.sentences, max_tokens or budget.tokens)
         # A sentence starts from the state after its boundary, a constant of the model; what would be read last,
@@ -137,8 +138,7 @@ class Network:
                     layers[name][batch.positions[positions], half] = halves[name].numpy()[nodes]
 
         # The directions know nothing of each other: where one has too little work for all cores, the other has some.
-        with ThreadPoolExecutor(self._at_once) as pool:
-            list(pool.map(fill_half, range(len(DIRECTIONS) if names else 0)))
+        list(self._at_once(fill_half, range(len(DIRECTIONS) if names else 0)))
 
     def _read(self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch) -> Iterator[tuple]:
         """One direction over ``batch``, as much at a time as fits: nodes and positions (M,), {name: (N, P)}."""

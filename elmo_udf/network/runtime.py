@@ -43,6 +43,15 @@ def start_tensorflow(threads: int | None = None, device: str = "auto") -> Module
     return tf
 
 
+def operation_threads(cores: int | None) -> int | None:
+    """Threads an operation of a network that has so many cores (None: TensorFlow's choice, and None).
+
+    The two directions run at once (engine.py). On two cores each has one, and no operation waits for the other core:
+    a tenth faster than both on both. More cores have more to do than two threads.
+    """
+    return 1 if cores is not None and cores <= 2 else cores
+
+
 def visible_gpus(tf: ModuleType) -> int:
     """Number of GPUs that this process computes on."""
     return len(tf.config.get_visible_devices("GPU"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from elmo_udf.text.characters import N_POSITIONS, PADDING, character_ids
 
-MAX_POSITIONS = 16384
+MAX_POSITIONS = 8192
 """Character positions of one batch of tokens; the widest published filter takes 4 KiB for each."""
 
 
@@ -20,10 +20,18 @@ class WordVectors:
     """
 
     def __init__(
-        self, compute: Callable[[np.ndarray], np.ndarray], width: int, widest_filter: int, max_words: int
+        self,
+        compute: Callable[[np.ndarray], np.ndarray],
+        width: int,
+        widest_filter: int,
+        max_words: int,
+        at_once: Callable[..., Iterable[None]] = map,
     ) -> None:
-        """``compute``: character ids (V, S) int32 -> vectors (V, ``width``), for any S the filters fit in."""
-        self._compute, self._widest_filter = compute, widest_filter
+        """``compute``: character ids (V, S) int32 -> vectors (V, ``width``), for any S the filters fit in.
+
+        ``at_once``: map, or that of an executor, whose threads then compute batches side by side.
+        """
+        self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once
         self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written
         self._rows: dict[str, int] = {}
         self.n_computed = 0
@@ -47,8 +55,11 @@ class WordVectors:
         """Vectors of tokens given by their character ids: (V, 50) int32 -> (V, width) float32."""
         vectors = np.empty((len(ids), self._vectors.shape[1]), dtype=np.float32)
         n_positions = needed_positions(ids, self._widest_filter)
-        for rows in _batches(n_positions):
+
+        def fill(rows: np.ndarray) -> None:
             vectors[rows] = self._compute(ids[rows, : n_positions[rows[-1]]])
+
+        list(self._at_once(fill, _batches(n_positions)))
         return vectors
 
 
