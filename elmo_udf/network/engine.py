@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Network:
         self._memory_ran_out = tf.errors.ResourceExhaustedError
         options = model.options
         self._options, self._share = options, share
-        self._at_once = ThreadPoolExecutor(1 if threads == 1 else len(DIRECTIONS)).map
+        self._threads = ThreadPoolExecutor(1 if threads == 1 else len(DIRECTIONS))
         self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
         self._functions = Functions(model, precision)
         widest_filter = max(width for width, _ in options.filters)
@@ -138,7 +139,14 @@ class Network:
                     layers[name][batch.positions[positions], half] = halves[name].numpy()[nodes]
 
         # The directions know nothing of each other: where one has too little work for all cores, the other has some.
-        list(self._at_once(fill_half, range(len(DIRECTIONS) if names else 0)))
+        self._at_once(fill_half, range(len(DIRECTIONS) if names else 0))
+
+    def _at_once(self, function: Callable[[Any], None], items: Iterable[Any]) -> None:
+        """Call the function with each item, several at a time. What one raises is raised when all have ended."""
+        calls = [self._threads.submit(function, item) for item in items]
+        wait(calls)
+        for call in calls:
+            call.result()
 
     def _read(self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch) -> Iterator[tuple]:
         """One direction over ``batch``, as much at a time as fits: nodes and positions (M,), {name: (N, P)}."""

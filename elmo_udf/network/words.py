@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +26,13 @@ class WordVectors:
         width: int,
         widest_filter: int,
         max_words: int,
-        at_once: Callable[..., Iterable[None]] = map,
+        at_once: Callable[[Callable[[Any], None], Iterable[Any]], None] | None = None,
     ) -> None:
         """``compute``: character ids (V, S) int32 -> vectors (V, ``width``), for any S the filters fit in.
 
-        ``at_once``: map, or that of an executor, whose threads then compute batches side by side.
+        ``at_once``: calls a function with each of some items, maybe in several threads; None: one after the other.
         """
-        self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once
+        self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once or _one_by_one
         self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written
         self._rows: dict[str, int] = {}
         self.n_computed = 0
@@ -59,8 +60,13 @@ class WordVectors:
         def fill(rows: np.ndarray) -> None:
             vectors[rows] = self._compute(ids[rows, : n_positions[rows[-1]]])
 
-        list(self._at_once(fill, _batches(n_positions)))
+        self._at_once(fill, _batches(n_positions))
         return vectors
+
+
+def _one_by_one(function: Callable[[Any], None], items: Iterable[Any]) -> None:
+    for item in items:
+        function(item)
 
 
 def needed_positions(ids: np.ndarray, widest_filter: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from pyspark.sql import functions as F
 from elmo_udf.spark.archive import with_archive
 
 
-def main(table: str, peer: str, threshold: float, cores: int = 2) -> dict[str, Any]:
-    """Seconds to compare the rows of a table, the JVM's start not counted; and the pairs at the threshold, if asked."""
+def main(table: str, peer: str, threshold: float, cores: int = 2, archive: bool = False) -> dict[str, Any]:
+    """Seconds to compare the rows of a table, the JVM's start not counted; and the pairs at the threshold, if asked.
+
+    ``archive``: with this project's archive of Spark's classes, which Spark as it ships has not.
+    """
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.driver.memory", "8g")
     builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-    with with_archive():  # as for this project
+    with with_archive() if archive else nullcontext():
         spark = builder.getOrCreate()
     spark.range(1).count()
     read_files(table)
