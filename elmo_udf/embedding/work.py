@@ -15,7 +15,7 @@ _OPERATIONS_A_SECOND = 50e9
 
 _LONGEST_TASK_S = 300
 _SHORTEST_TASK_S = 10
-_TASKS_A_SLOT = 8
+_TASKS_A_SLOT = 4
 
 
 def operations_a_token(network: NetworkOptions) -> int:
