@@ -29,7 +29,8 @@ def test_tasks_are_about_five_minutes_of_a_large_corpus() -> None:
 
 
 def test_a_small_corpus_still_has_some_tasks_and_a_tiny_one_has_one() -> None:
-    assert count_tasks(2_000_000, ORIGINAL, cpus=2, slots=1) == 8
+    assert count_tasks(2_000_000, ORIGINAL, cpus=2, slots=1) == 4
+    assert count_tasks(2_000_000, ORIGINAL, cpus=1, slots=2) == 8
     assert count_tasks(100, ORIGINAL, cpus=2, slots=1) == 1
     assert count_tasks(0, ORIGINAL, cpus=2, slots=1) == 1
 
