@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -158,9 +159,9 @@ class FullEncoder(ReferenceEncoder):
 
 
 @pytest.mark.parametrize("level", ["document", "token"])
-def test_what_does_not_fit_into_the_devices_memory_is_refused_alone(level: str) -> None:
+def test_what_does_not_fit_into_the_devices_memory_is_refused_alone(level: Literal["document", "token"]) -> None:
     texts = ["One two.", "A huge thing.", None, *TEXTS, "Another, just as huge."]
-    options = ModelOptions(level=level)  # type: ignore[arg-type]
+    options = ModelOptions(level=level)
     found = list(embed_documents(texts, FullEncoder(), options))
     assert [document.reason for document in found] == [None, "too_large", "null_text", *[None] * 5, "too_large"]
     expected = [rows.vectors for rows in embed(["One two.", *TEXTS], level=level)]

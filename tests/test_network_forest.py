@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +16,11 @@ from elmo_udf.network.words import MAX_POSITIONS, WordVectors, needed_positions
 from elmo_udf.text.characters import character_ids
 
 SENTENCES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=30)
+
+
+def one_by_one(function: Callable[[Any], None], items: Iterable[Any]) -> None:
+    for item in items:
+        function(item)
 
 
 def parts(sentences: list[list[int]], max_nodes: int, backward: bool, share: bool) -> list[Levels]:
@@ -93,7 +101,7 @@ def test_a_word_is_computed_once_on_the_positions_it_needs() -> None:
         computed.append(ids.shape)
         return ids[:, :3].sum(axis=1, keepdims=True)
 
-    words = WordVectors(compute, width=1, widest_filter=3, max_words=4)
+    words = WordVectors(compute, width=1, widest_filter=3, max_words=4, at_once=one_by_one)
     first = words.of_tokens(["a", "b" * 10, "c"])
     assert computed == [(3, 15)] and first.shape == (3, 1)
     np.testing.assert_array_equal(words.of_tokens(["c", "a", "d"]), words.of_ids(character_ids(["c", "a", "d"])))
@@ -117,7 +125,7 @@ def test_batches_of_words_are_bounded() -> None:
         return np.zeros((len(ids), 1))
 
     n_words = 5000
-    WordVectors(compute, 1, 7, 0).of_ids(character_ids([str(i) * (i % 9) for i in range(n_words)]))
+    WordVectors(compute, 1, 7, 0, one_by_one).of_ids(character_ids([str(i) * (i % 9) for i in range(n_words)]))
     assert len(shapes) > 2 and sum(n for n, _ in shapes) == n_words
     assert max(n * width for n, width in shapes) <= MAX_POSITIONS
 

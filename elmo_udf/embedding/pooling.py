@@ -23,7 +23,7 @@ class Pool:
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
         lengths = np.diff(starts, append=len(groups))
         for group, start, length in zip(groups[starts], starts, lengths, strict=True):
-            part = rows[start : start + length]  # one at a time: reduceat over the rows takes thirty times as long
+            part = rows[start : start + length]  # one at a time: reduceat over all takes some twenty times as long
             if self._maximum:
                 np.maximum(self._values[group], part.max(axis=0), out=self._values[group])
             else:

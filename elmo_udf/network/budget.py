@@ -28,7 +28,7 @@ class Budget:
 
 
 PROCESSOR = Budget(sentences=1024, tokens=4096)
-"""Of a CPU: with more sentences products are no faster; with more tokens memory grows for nothing."""
+"""Of a CPU: with more sentences products are no faster; with more tokens memory grows for little."""
 
 LARGEST = Budget(sentences=8192, tokens=65_536)
 """Of a GPU: as many tokens as callers hand over at once (``embed_documents``), in sentences of eight tokens."""

@@ -26,13 +26,13 @@ class WordVectors:
         width: int,
         widest_filter: int,
         max_words: int,
-        at_once: Callable[[Callable[[Any], None], Iterable[Any]], None] | None = None,
+        at_once: Callable[[Callable[[Any], None], Iterable[Any]], object],
     ) -> None:
         """``compute``: character ids (V, S) int32 -> vectors (V, ``width``), for any S the filters fit in.
 
-        ``at_once``: calls a function with each of some items, maybe in several threads; None: one after the other.
+        ``at_once``: calls a function with each of some items, maybe in several threads.
         """
-        self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once or _one_by_one
+        self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once
         self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written
         self._rows: dict[str, int] = {}
         self.n_computed = 0
@@ -62,11 +62,6 @@ class WordVectors:
 
         self._at_once(fill, _batches(n_positions))
         return vectors
-
-
-def _one_by_one(function: Callable[[Any], None], items: Iterable[Any]) -> None:
-    for item in items:
-        function(item)
 
 
 def needed_positions(ids: np.ndarray, widest_filter: int) -> np.ndarray:

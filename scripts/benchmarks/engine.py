@@ -28,7 +28,7 @@ from engine_peers import PEERS, difference_to_allennlp, fastest, measure_peers
 from environments import machine
 from published import SIZES, Text, natural_text, operations_per_token, published_model, templated_text
 
-from elmo_udf.embedding.documents import WINDOW_TOKENS, embed_documents
+from elmo_udf.embedding import documents
 from elmo_udf.embedding.pooling import Pool
 from elmo_udf.network import batches as batching
 from elmo_udf.network import engine
@@ -87,48 +87,41 @@ def rate(
     for _ in range(repeats):
         network._words._rows.clear()
         started = time.perf_counter()
-        for piece in _pieces(text, window_tokens):
+        for piece in documents._chunks(text, window_tokens or sum(map(len, text))):
             network.layers(piece, ["elmo"])
         seconds.append(time.perf_counter() - started)
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"tokens_per_s": round(sum(map(len, text)) / min(seconds)), "peak_gib": round(peak_gib, 2)}
 
 
-def _pieces(text: Text, window_tokens: int) -> list[Text]:
-    if not window_tokens:
-        return [text]
-    windows = np.cumsum([len(sentence) for sentence in text]) // window_tokens
-    ends = np.searchsorted(windows, np.arange(windows[-1] + 1), side="right")
-    return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-
-
 def documents_rate(size: str, text: Text, times: int) -> dict[str, float]:
     """Tokens/s where every sentence is ``times`` documents in a row: a job brings equal texts together."""
     network = engine.Network(published_model(size), threads=THREADS)
     network.layers([["warm", "up"]], ["elmo"])
-    documents = [" ".join(sentence) for sentence in text for _ in range(times)]
+    texts = [" ".join(sentence) for sentence in text for _ in range(times)]
     started = time.perf_counter()
-    n_tokens = sum(one.tokenized.n_tokens for one in embed_documents(documents, network, ModelOptions()))
+    n_tokens = sum(one.tokenized.n_tokens for one in documents.embed_documents(texts, network, ModelOptions()))
     return {"tokens_per_s": round(n_tokens / (time.perf_counter() - started))}
 
 
 def document_vectors(size: str, text: Text, precision: str) -> np.ndarray:
     """Mean of the tokens of each sentence: (n_sentences, D)."""
     rows = engine.Network(published_model(size), precision=precision, threads=THREADS).layers(text, ["elmo"])["elmo"]
-    lengths = np.array([len(sentence) for sentence in text])
-    return np.add.reduceat(rows, np.cumsum(lengths) - lengths) / lengths[:, np.newaxis]
+    return _means(rows, text)
 
 
 def pooling_seconds(size: str, text: Text) -> float:
     """To take the mean of each sentence's tokens outside of the graph: what pooling inside of it could gain at most."""
-    lengths = [len(sentence) for sentence in text]
-    rows = np.ones((sum(lengths), 2 * SIZES[size].projection_dim), np.float32)
-    groups = np.repeat(np.arange(len(text)), lengths)
+    rows = np.ones((sum(map(len, text)), 2 * SIZES[size].projection_dim), np.float32)
     started = time.perf_counter()
-    pool = Pool(len(text), rows.shape[1], "mean")
-    pool.add(rows, groups)
-    pool.result()
+    _means(rows, text)
     return time.perf_counter() - started
+
+
+def _means(rows: np.ndarray, text: Text) -> np.ndarray:
+    pool = Pool(len(text), rows.shape[1], "mean")
+    pool.add(rows, np.repeat(np.arange(len(text)), [len(sentence) for sentence in text]))
+    return pool.result()
 
 
 def _nothing(network: engine.Network) -> None:
@@ -206,7 +199,7 @@ def measure(size: str, n_sentences: int, n_templated: int, repeats: int) -> dict
     bars["repeated_gain"] = repeated["tokens_per_s"] / own["tokens_per_s"]
     longer = note(
         "float32 ten times the sentences",
-        alone(rate, size, natural_text(10 * n_sentences), 1, "float32", "", WINDOW_TOKENS),
+        alone(rate, size, natural_text(10 * n_sentences), 1, "float32", "", documents.WINDOW_TOKENS),
     )
     bars["growth_10x"] = 10 * own["tokens_per_s"] / longer["tokens_per_s"]
     for off in filter(None, OFF):
