@@ -17,6 +17,7 @@ from elmo_udf.evaluation.pooled import pooled_texts
 from elmo_udf.evaluation.scores import best_threshold, check_scores, pearson, spearman
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.models.options import NetworkOptions
+from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.scatter import class_histograms, score_scatter
 from elmo_udf.text.tokenizer import Tokenizer
@@ -71,6 +72,24 @@ def test_normalized_layers_have_unit_length() -> None:
     assert found.values is not None
     for layer in LAYERS:
         assert np.linalg.norm(layout.view(layer, "max").of(found.values[None])) == pytest.approx(1, abs=1e-6)
+
+
+class FullEncoder(SlowEncoder):
+    """A device that has no memory for a boat."""
+
+    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
+        if any("boat" in sentence for sentence in sentences):
+            raise OutOfMemory
+        return super().layers(sentences, names)
+
+
+def test_a_text_that_does_not_fit_into_the_devices_memory_is_refused_alone() -> None:
+    layout = Layout(LAYERS, WIDTHS, ("mean",))
+    found = list(pooled_texts(TEXTS, FullEncoder(), layout, Tokenizer()))
+    assert [text.reason for text in found] == [None, "blank_text", None, "too_large", None]
+    expected = list(pooled_texts(TEXTS, SlowEncoder(), layout, Tokenizer()))
+    for i in (0, 2, 4):
+        np.testing.assert_allclose(found[i].values, expected[i].values, atol=1e-6)  # type: ignore[arg-type]
 
 
 def test_a_mix_of_means_is_the_mean_of_mixed_tokens() -> None:

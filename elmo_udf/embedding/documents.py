@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from elmo_udf.embedding.pooling import Pool, unit_length
-from elmo_udf.network.encoder import Encoder, OutOfMemory
+from elmo_udf.embedding.windows import NOT_EVEN_ONE, WINDOW_TOKENS, chunks, that_fit
+from elmo_udf.network.encoder import Encoder
 from elmo_udf.options import ModelOptions
 from elmo_udf.text.characters import is_truncated
-from elmo_udf.text.tokenizer import Sentence, TokenizedDocument, Tokenizer
-
-WINDOW_TOKENS = 65_536
-"""Tokens that are embedded together: enough for the network to find sentences of similar length."""
+from elmo_udf.text.tokenizer import TokenizedDocument, Tokenizer
 
 MAX_DOCUMENT_BYTES = 2**30
 """Most bytes of vectors a document may have; Spark's rows and Arrow's batches end at 2 GiB."""
@@ -96,7 +94,7 @@ def _embed_window(
     width = encoder.width(options.layer)
     refused = [_refusal(document, width, options.level) for document in window]
     kept = [document for document, refusal in zip(window, refused, strict=True) if document and not refusal]
-    vectors = iter(_vectors_that_fit(kept, encoder, options, window_tokens))
+    vectors = iter(that_fit(kept, lambda some: _vectors(some, encoder, options, window_tokens)))
     for document, refusal in zip(window, refused, strict=True):
         if refusal or document is None:
             nothing = np.empty((0, width), np.float32)
@@ -105,8 +103,7 @@ def _embed_window(
             continue
         rows = next(vectors)
         if rows is None:
-            detail = "the device's memory does not hold one sentence of it; embed it on another machine"
-            yield EmbeddedDocument(np.empty((0, width), np.float32), document, "too_large", detail)
+            yield EmbeddedDocument(np.empty((0, width), np.float32), document, "too_large", NOT_EVEN_ONE)
         elif np.isfinite(rows).all():
             yield EmbeddedDocument(rows, document)
         else:
@@ -131,20 +128,6 @@ def _refusal(document: TokenizedDocument | None, width: int, level: str) -> tupl
     return ()
 
 
-def _vectors_that_fit(
-    documents: list[TokenizedDocument], encoder: Encoder, options: ModelOptions, window_tokens: int
-) -> list[np.ndarray | None]:
-    """Rows (R, D) of each document; None for one that, alone, does not fit into the device's memory."""
-    try:
-        return list(_vectors(documents, encoder, options, window_tokens))
-    except OutOfMemory:
-        if len(documents) == 1:
-            return [None]
-    middle = len(documents) // 2
-    halves = (documents[:middle], documents[middle:])
-    return [rows for half in halves for rows in _vectors_that_fit(half, encoder, options, window_tokens)]
-
-
 def _vectors(
     documents: list[TokenizedDocument], encoder: Encoder, options: ModelOptions, window_tokens: int
 ) -> Iterator[np.ndarray]:
@@ -156,7 +139,7 @@ def _vectors(
     documents_of_sentences = np.repeat(np.arange(len(documents)), [len(d.sentences) for d in documents])
     if options.level == "token":
         rows_of_documents = np.array([document.n_tokens for document in documents])
-        pieces = [encoder.layers(chunk, [options.layer])[options.layer] for chunk in _chunks(sentences, window_tokens)]
+        pieces = [encoder.layers(chunk, [options.layer])[options.layer] for chunk in chunks(sentences, window_tokens)]
         rows = np.concatenate(pieces)
     else:
         if options.level == "document":
@@ -165,7 +148,7 @@ def _vectors(
             groups, rows_of_documents = np.arange(len(sentences)), np.bincount(documents_of_sentences)
         pool = Pool(int(groups[-1]) + 1, encoder.width(options.layer), options.pooling)
         token_groups, done = np.repeat(groups, lengths), 0
-        for chunk in _chunks(sentences, window_tokens):
+        for chunk in chunks(sentences, window_tokens):
             token_rows = encoder.layers(chunk, [options.layer])[options.layer]  # (N, D)
             pool.add(token_rows, token_groups[done : done + len(token_rows)])
             done += len(token_rows)
@@ -173,17 +156,3 @@ def _vectors(
     if options.normalize:
         rows = unit_length(rows)
     yield from np.split(rows, np.cumsum(rows_of_documents)[:-1])
-
-
-def _chunks(sentences: list[Sentence], window_tokens: int) -> Iterator[list[Sentence]]:
-    """Runs of sentences of about ``window_tokens`` tokens, so that one huge document stays within memory."""
-    chunk: list[Sentence] = []
-    n_tokens = 0
-    for sentence in sentences:
-        chunk.append(sentence)
-        n_tokens += len(sentence)
-        if n_tokens >= window_tokens:
-            yield chunk
-            chunk, n_tokens = [], 0
-    if chunk:
-        yield chunk

@@ -9,9 +9,10 @@ import numpy as np
 
 from elmo_udf.embedding.documents import MAX_DOCUMENT_BYTES
 from elmo_udf.embedding.pooling import Pool, unit_length
+from elmo_udf.embedding.windows import NOT_EVEN_ONE, chunks, that_fit
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.network.encoder import Encoder
-from elmo_udf.text.tokenizer import Sentence, TokenizedDocument, Tokenizer
+from elmo_udf.text.tokenizer import TokenizedDocument, Tokenizer
 
 WINDOW_BYTES = 2**28
 """About how much the tokens' vectors may hold that are in memory at a time (one sentence at least)."""
@@ -54,13 +55,15 @@ def _pool_window(
 ) -> Iterator[PooledText]:
     refusals = [_refusal(text, sum(layout.widths)) for text in window]
     kept = [text for text, refusal in zip(window, refusals, strict=True) if refusal is None]
-    rows = iter(_rows(kept, encoder, layout, normalize, most) if kept else ())
+    rows = iter(that_fit(kept, lambda some: _rows(some, encoder, layout, normalize, most)) if kept else ())
     for text, refusal in zip(window, refusals, strict=True):
         if refusal is not None:
             yield refusal
             continue
         values = next(rows)
-        if np.isfinite(values).all():
+        if values is None:
+            yield PooledText(None, text.n_tokens, 0, "too_large", NOT_EVEN_ONE)
+        elif np.isfinite(values).all():
             yield PooledText(values, text.n_tokens, text.n_cuts)
         else:
             yield PooledText(None, text.n_tokens, 0, "non_finite_vector", "the network's output is not finite")
@@ -83,25 +86,13 @@ def _rows(texts: list[TokenizedDocument], encoder: Encoder, layout: Layout, norm
         for pooling in layout.poolings
         for layer, width in zip(layout.layers, layout.widths, strict=True)
     }  # in the order of the layout
-    sentences = [(i, sentence) for i, text in enumerate(texts) for sentence in text.sentences]
-    for chunk in _chunks(sentences, most):
-        groups = np.repeat([i for i, _ in chunk], [len(sentence) for _, sentence in chunk])  # (N,)
-        layers = encoder.layers([sentence for _, sentence in chunk], layout.layers)
+    groups = np.repeat(np.arange(len(texts)), [text.n_tokens for text in texts])  # (N,)
+    done = 0
+    for chunk in chunks([sentence for text in texts for sentence in text.sentences], most):
+        layers = encoder.layers(chunk, layout.layers)
+        here = groups[done : done + sum(map(len, chunk))]
         for (_, layer), pool in pools.items():
-            pool.add(layers[layer], groups)
+            pool.add(layers[layer], here)
+        done += len(here)
     results = [pool.result() for pool in pools.values()]
     return np.concatenate([unit_length(rows) if normalize else rows for rows in results], axis=1)
-
-
-def _chunks(sentences: list[tuple[int, Sentence]], most: int) -> Iterator[list[tuple[int, Sentence]]]:
-    """Runs of sentences of about ``most`` tokens."""
-    chunk: list[tuple[int, Sentence]] = []
-    n_tokens = 0
-    for item in sentences:
-        chunk.append(item)
-        n_tokens += len(item[1])
-        if n_tokens >= most:
-            yield chunk
-            chunk, n_tokens = [], 0
-    if chunk:
-        yield chunk

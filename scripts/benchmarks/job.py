@@ -2,11 +2,11 @@
 
     python scripts/benchmarks/job.py [--quick]
 
-The network of the published size, with weights from a seed, reads natural sentences: in one process without Spark, in a
-job on ``local[2]``, and in one on ``local-cluster[2,1,4096]``, whose two executors are processes of one core. Each job
-runs twice, on few sentences and on all. What the second takes longer is spent on the sentences that it has more: so the
-rate leaves out the start of the session, the plan and the model's load, which are listed, and counts all else, the
-write too. A run takes a quarter of an hour; leave the machine alone while it lasts.
+The network of the published size, with weights from a seed, reads natural sentences in windows of the same length: in
+one process without Spark, in a job on ``local[2]``, and in one on ``local-cluster[2,1,4096]``, whose two executors are
+processes of one core. Each job runs twice, on few sentences and on all. What the second takes longer is spent on the
+sentences that it has more: so the rate leaves out the start of the session, the plan and the model's load, which are
+listed, and counts all else, the write too. A run takes a quarter of an hour; leave the machine alone while it lasts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from engine import alone, rate
 from environments import machine
 from published import Text, natural_text, published_model
 
+from elmo_udf.embedding.windows import WINDOW_TOKENS
 from elmo_udf.models.writing import write_allennlp
 
 RESULTS = Path(__file__).parent / "results" / "job.json"
@@ -62,7 +63,10 @@ def measure(folder: Path, size: str, n_few: int, text: Text) -> dict[str, Any]:
         inputs[name] = folder / f"{name}.jsonl"
         rows = (json.dumps({"id": i, "text": " ".join(words)}) for i, words in enumerate(sentences))
         inputs[name].write_text("\n".join(rows) + "\n", "utf-8")
-    own = {part: alone(rate, size, sentences, 1) for part, sentences in (("few", text[:n_few]), ("all", text))}
+    own = {
+        part: alone(rate, size, sentences, 1, "float32", "", WINDOW_TOKENS)
+        for part, sentences in (("few", text[:n_few]), ("all", text))
+    }
     n_tokens = {"few": sum(map(len, text[:n_few])), "all": sum(map(len, text))}
     own_s = {part: n_tokens[part] / own[part]["tokens_per_s"] for part in own}
     more_per_s = (n_tokens["all"] - n_tokens["few"]) / (own_s["all"] - own_s["few"])  # as for the jobs
