@@ -158,7 +158,7 @@ OFF: dict[str, tuple[dict[str, object], Callable[[engine.Network], None]]] = {
     "": ({}, _nothing),
     "shared beginnings and ends": ({"share": False}, _nothing),
     "words kept between batches": ({"max_words": 0}, _nothing),
-    "words once a batch": ({"max_words": 0, "share": False}, _every_token),
+    "words once a batch, nor any sharing": ({"max_words": 0, "share": False}, _every_token),
     "only the positions a word needs": ({}, _all_positions),
     "sentences sorted by length": ({}, _own_order),
     "1024 sentences side by side, not 128": ({"max_sentences": 128}, _nothing),
