@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
+from elmo_udf.network.batches import Batch
 from elmo_udf.network.budget import LARGEST, PROCESSOR, Budget, gpu_budget, sentence_bytes, token_bytes
-from tests.make_models import TINY
+from elmo_udf.network.encoder import OutOfMemory
+from elmo_udf.network.engine import Network
+from elmo_udf.network.runtime import import_tensorflow
+from tests.make_models import TINY, random_model
 
 ORIGINAL = dataclasses.replace(TINY, cell_dim=4096, projection_dim=512)
 """As published, as far as it matters here."""
@@ -33,3 +38,24 @@ def test_a_gpu_reads_what_fits_into_three_quarters_of_its_memory(gib: float) -> 
         assert budget == LARGEST
     if gib >= 4:
         assert budget.sentences >= PROCESSOR.sentences
+
+
+class FullNetwork(Network):
+    """A device that has memory for three sentences at a time, and none for one with the token ``huge``."""
+
+    def _fill(self, layers: dict[str, np.ndarray], batch: Batch, max_tokens: int) -> None:
+        if len(batch.lengths) > 3 or "huge" in batch.vocabulary:
+            raise import_tensorflow().errors.ResourceExhaustedError(None, None, "no memory")
+        super()._fill(layers, batch, max_tokens)
+
+
+def test_what_fits_is_kept_and_a_text_that_never_fits_changes_nothing() -> None:
+    model, text = random_model(4), [[f"w{i}", "and", f"v{i}"] for i in range(9)]
+    network = FullNetwork(model, max_sentences=8, max_tokens=64)
+    with pytest.raises(OutOfMemory, match="2 tokens don't fit"):
+        network.layers([["huge", "one"]], ["elmo"])
+    assert network._budget == Budget(8, 64)
+    expected = Network(model).layers(text, ["elmo"])["elmo"]
+    for _ in range(2):
+        np.testing.assert_allclose(network.layers(text, ["elmo"])["elmo"], expected, atol=1e-5)
+        assert network._budget == Budget(2, 16)

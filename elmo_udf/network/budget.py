@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from elmo_udf.models.form import NetworkOptions
 from elmo_udf.network.weights import GATES
 
-_FLOAT = 4  # bytes; states and sums are float32 whatever the precision of the products
+_FLOAT = 4  # bytes; states are float32 whatever the precision of the products
 _DIRECTIONS = 2  # at once
 
 

@@ -43,7 +43,7 @@ class Network:
     ) -> None:
         """Copy the weights to the device, and compute what never changes.
 
-        ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and sums are float32.
+        ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and a product's sums are float32.
         ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``.
         ``threads``: cores to use; None leaves the choice to TensorFlow.
         ``max_sentences``, ``max_tokens``: the most that is on the device at one time, as in :class:`Budget`; None for
@@ -107,26 +107,33 @@ class Network:
         """Vectors of all tokens: {name: (N, width) float32}, rows in reading order, sentence after sentence.
 
         ``sentences``: of any number and length; ``names``: layers, of ``elmo`` and ``options.layer_names``.
-        A sentence's vectors depend on the sentence alone (within 1e-5), whatever others are given with it.
-        Where the device's memory runs out, this and all later texts are read with half the budget, and so on.
+        A sentence's vectors depend on the sentence alone (in float32 within 1e-5), whatever others are given with it.
+        Where the device's memory runs out, they are read with half the budget, and so on; what fits is kept for later.
         Raises UserError for a layer that the model does not have, and OutOfMemory where nothing is left to halve.
         """
         n_tokens = sum(map(len, sentences))
         layers = {name: np.empty((n_tokens, self.width(name)), dtype=np.float32) for name in names}
-        try:
-            for batch in batches(sentences, self._budget.sentences):
-                self._fill(layers, batch)
-        except self._memory_ran_out as error:
-            half = self._budget.halved()
-            if half is None:
-                raise OutOfMemory(str(error).splitlines()[0]) from None
-            log.warning("memory of the device ran out with %s; going on with %s", self._budget, half)
-            self._budget = half
-            return self.layers(sentences, names)
+        budget = self._budget
+        while not self._fits(layers, sentences, budget):
+            half = budget.halved()
+            if half is None:  # these sentences are at fault: others are read as before
+                raise OutOfMemory(f"{n_tokens} tokens don't fit into the device's memory one by one")
+            log.warning("memory of the device ran out with %s; going on with %s", budget, half)
+            budget = half
+        self._budget = budget
         return layers
 
-    def _fill(self, layers: dict[str, np.ndarray], batch: Batch) -> None:
-        """Compute the rows of ``layers`` that belong to the tokens of ``batch``."""
+    def _fits(self, layers: dict[str, np.ndarray], sentences: Sequence[Sequence[str]], budget: Budget) -> bool:
+        """Compute all rows of ``layers``, or find that so much does not fit into the device's memory at one time."""
+        try:
+            for batch in batches(sentences, budget.sentences):
+                self._fill(layers, batch, budget.tokens)
+        except self._memory_ran_out:
+            return False
+        return True
+
+    def _fill(self, layers: dict[str, np.ndarray], batch: Batch, max_tokens: int) -> None:
+        """Compute the rows of ``layers`` that belong to the tokens of ``batch``, so many at a time."""
         words = self._words.of_tokens(batch.vocabulary)  # (V, P)
         if "word_emb" in layers:
             layers["word_emb"][batch.positions] = words[batch.ids]
@@ -134,7 +141,7 @@ class Network:
 
         def fill_half(i: int) -> None:
             half = slice(i * self._options.projection_dim, (i + 1) * self._options.projection_dim)
-            for nodes, positions, halves in self._read(DIRECTIONS[i], names, words, batch):
+            for nodes, positions, halves in self._read(DIRECTIONS[i], names, words, batch, max_tokens):
                 for name in names:
                     layers[name][batch.positions[positions], half] = halves[name].numpy()[nodes]
 
@@ -148,14 +155,14 @@ class Network:
         for call in calls:
             call.result()
 
-    def _read(self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch) -> Iterator[tuple]:
-        """One direction over ``batch``, as much at a time as fits: nodes and positions (M,), {name: (N, P)}."""
-        read, before = (
-            self._functions.reader(direction, names),
-            self._boundary[direction][: self._functions.depth(names)],
-        )
+    def _read(
+        self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch, max_tokens: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
+        """One direction over ``batch``, so many tokens at a time: nodes and positions (M,), {name: (N, P)}."""
+        read = self._functions.reader(direction, names)
+        before = self._boundary[direction][: self._functions.depth(names)]
         backward = direction == "backward"
-        for levels in plant(batch.ids, batch.lengths, self._budget.tokens, backward=backward, share=self._share):
+        for levels in plant(batch.ids, batch.lengths, max_tokens, backward=backward, share=self._share):
             vocabulary, tokens = np.unique(levels.tokens, return_inverse=True)
             halves, before = read(words[vocabulary], tokens.astype(np.int32), levels.parents, levels.sizes, before)
             yield levels.nodes, levels.positions, halves
