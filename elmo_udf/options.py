@@ -9,6 +9,8 @@ from typing import Any, Literal
 from elmo_udf.errors import UserError
 from elmo_udf.text.languages import check_language
 
+MAX_BLOCK_ROWS = 8192
+"""Most rows of a block: a task holds the products of two blocks, 256 MiB of these."""
 MAX_K = 1000
 """Most neighbors a row may be asked for: lists of so many are kept for every row of a task."""
 
@@ -193,6 +195,8 @@ class SimilarityOptions(CorrectionOptions, JobOptions):
         for name in ("block_rows", "max_pairs"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name} is {value}, expected at least 1")
+        if self.block_rows is not None and self.block_rows > MAX_BLOCK_ROWS:
+            raise UserError(f"block_rows is {self.block_rows}, expected at most {MAX_BLOCK_ROWS:,}")
         self._check_kind()
         if self.correction is not None and (self.correction_name != "none" or self.update is not None):
             other = "--update" if self.update is not None else self.correction_name

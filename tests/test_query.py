@@ -20,6 +20,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.similarity import search
 from elmo_udf.similarity.best import Best
+from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.fit import read_correction
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.query import query
@@ -257,6 +258,16 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
         assert [row["id"] for row in answers] == [i for i, _ in expected[1]]
         np.testing.assert_allclose([row["cosine"] for row in answers], [c for _, c in expected[1]], atol=1e-4)
     assert one["correction"] == "center" and expected[1] != expected_answers(tables, 2)[1]
+    all_of_it = Correction("remove-16", np.zeros(16), np.eye(16), np.ones(16), 4)  # leaves nothing of any vector
+    Path(result, "_correction.npz").write_bytes(all_of_it.to_bytes())
+    Path(result, "._correction.npz.crc").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"text 'A bank.' has no direction"):
+        query(spark, QueryOptions(**asked, text="A bank."))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"has no line with a vector, found \{.*'no_direction': 3\}"):
+        query(spark, QueryOptions(**asked, texts=questions))  # type: ignore[arg-type]
+    said: list[dict[str, Any]] = []
+    query(spark, QueryOptions(**asked, interactive=True), ["A bank."], said.append)  # type: ignore[arg-type]
+    assert said[0]["error"].startswith("no_direction")
     made = json.loads(Path(result, "_elmo.json").read_text("utf-8"))
     made["vectors"]["layer"] = "word_emb"
     Path(result, "_elmo.json").write_text(json.dumps(made), "utf-8")
@@ -268,7 +279,7 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
 
 
 @pytest.mark.parametrize("batch", [1, 7, 300])
-def test_the_best_of_batches_with_all_that_tie(batch: int) -> None:
+def test_the_best_of_batches_ties_by_id(batch: int) -> None:
     random = np.random.default_rng(0)
     steps = random.integers(0, 40, (5, 300))
     best = Best(5, 6)
@@ -280,11 +291,19 @@ def test_the_best_of_batches_with_all_that_tie(batch: int) -> None:
     found = best.result()
     assert found is not None
     for number, row in enumerate(steps):
-        least = np.sort(row)[-6]
         kept = found.filter(pa.array(found["query"].to_numpy() == number))
-        assert sorted(kept["id"].to_pylist()) == np.flatnonzero(row >= least).tolist()
+        assert kept["id"].to_pylist() == np.lexsort((np.arange(300), -row))[:6].tolist()
         assert row[kept["id"].to_numpy()].tolist() == kept["steps"].to_pylist()
     assert Best(5, 6).result() is None
+
+
+def test_equal_rows_without_end_take_no_memory() -> None:
+    best, n = Best(100, 3), 2000
+    for start in range(200_000, 0, -n):  # each batch goes before those that were kept
+        best.offer(np.full((100, n), 7), pa.record_batch({"id": pa.array(np.arange(start - n, start))}))
+        assert sum(map(len, best._pieces)) <= 1200 + (1 << 16) + 100 * n
+    found = best.result()
+    assert found is not None and found["id"].to_pylist() == [0, 1, 2] * 100
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from elmo_udf.similarity.arithmetic import arithmetic
 from elmo_udf.similarity.blocks import Block, Folder, Stripe, ranks_of
 from elmo_udf.similarity.cosine import Rows, exact_block
 from elmo_udf.similarity.cost import FLOPS_PER_S, MEMORY_MIB, Cluster, Shape, stripe_bytes
-from elmo_udf.similarity.plan import check_matrix_size, make_plan, matrix_tasks, stripes_of, super_tiles
+from elmo_udf.similarity.plan import check_matrix_size, explain_matrix, make_plan, matrix_tasks, stripes_of, super_tiles
 from elmo_udf.similarity.vectors import default_block_rows, pack_batches
 from tests.refusals import refused
 
@@ -177,6 +177,10 @@ def test_a_small_problem_is_one_task_and_a_large_one_keeps_all_slots_busy() -> N
         assert len(super_tiles(plan.n_left, plan.n_right)) == 1  # one process is done before a cluster has begun
         assert matrix_tasks(Shape(5000, None, 1024, 4, 0), cluster) == 1
     assert matrix_tasks(Shape(20_000, None, 1024, 4, 0), Cluster(slots=64, task_cpus=1)) == 128
+    two = Cluster(slots=2, task_cpus=1)
+    assert matrix_tasks(Shape(4_000_000, 100, 1024, 4, 0), two) >= 4_000_000 * 4096 / (MEMORY_MIB * 2**20)
+    reads = explain_matrix(Shape(20_000, None, 1024, 4, 0), two)["mib_read_from_blocks"]
+    assert reads == round((1 + 4 * 6) * 20_000 * 4096 / 2**20, 3), "5,000 rows a task, 838 of them at a time"
     large = make_plan(Shape(1_000_000, None, 1024, 4, 10), Cluster(slots=64, task_cpus=1))
     ideal = 1024 * 1e12 / FLOPS_PER_S / 64
     assert ideal < large.seconds < 1.6 * ideal

@@ -28,7 +28,7 @@ def checked_documents(documents: DataFrame, options: EmbedOptions) -> DataFrame:
     rows that share an id one is left.
     """
     kept = kept_names(options)
-    checked = _first_of_each_id(_with_reasons(documents), kept)
+    checked = _first_of_each_id(with_reasons(documents), kept)
     text = F.when(F.col("_reason").isNull(), F.col(TEXT)).alias(TEXT)
     return checked.select("id", text, *_CARRIED[1:], *kept)
 
@@ -82,8 +82,11 @@ def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) ->
     return rows.select("id", *positions, embedding, *counts, "content_hash", "model", "embedded_at", *kept, *more)
 
 
-def _with_reasons(documents: DataFrame) -> DataFrame:
-    """``content_hash``, and what is wrong with a row as far as Spark can tell, in ``_reason`` and ``_detail``."""
+def with_reasons(documents: DataFrame, needs_id: bool = True) -> DataFrame:
+    """``content_hash``, and what is wrong with a row as far as Spark can tell, in ``_reason`` and ``_detail``.
+
+    ``needs_id``: whether a row without an id, or with one that can't be read, is wrong too.
+    """
     text = F.col(TEXT)
     if isinstance(documents.schema[TEXT].dataType, T.ArrayType):
         text = F.to_json(TEXT)
@@ -92,10 +95,10 @@ def _with_reasons(documents: DataFrame) -> DataFrame:
         blank = text.rlike(_BLANK)
     checks = [
         (F.col(MALFORMED).isNotNull(), "malformed_record", F.make_valid_utf8(F.substring(F.col(MALFORMED), 1, 200))),
-        (F.col("id").isNull(), "null_id", F.lit("the id is NULL")),
+        *([(F.col("id").isNull(), "null_id", F.lit("the id is NULL"))] if needs_id else []),
         *[
             (~_is_utf8(F.col(name), documents.schema[name].dataType), "not_utf8", F.lit(f"the {what} is not UTF-8"))
-            for name, what in [("id", "id"), (TEXT, "text")]
+            for name, what in [*([("id", "id")] if needs_id else []), (TEXT, "text")]
         ],
         (F.col(TEXT).isNull(), "null_text", F.lit("the text is NULL")),
         (blank, "blank_text", F.format_string("the text is %d characters of white space", F.length(text))),

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from elmo_udf.similarity.cosine import STEPS
 
 
 @dataclass
 class Best:
-    """For each query the k rows with the greatest cosines so far, and all that tie with the last of them.
+    """For each query the k rows with the greatest cosines so far; of equal ones the first by their columns.
 
     bound: (n_queries,) int64; a cosine, in steps, below it can't be among the k best.
     """
@@ -47,11 +48,11 @@ class Best:
         if not self._pieces:
             return
         (whole,) = pa.Table.from_batches(self._pieces).combine_chunks().to_batches() or [self._pieces[0]]
+        columns = [(name, "ascending") for name in whole.schema.names[1:-1]]
+        keys = [("query", "ascending"), ("steps", "descending"), *columns]
+        whole = whole.take(pc.sort_indices(whole, sort_keys=keys))
         query, steps = whole["query"].to_numpy(), whole["steps"].to_numpy()
-        order = np.lexsort((-steps, query))
-        starts = np.searchsorted(query[order], np.arange(self.n_queries))
-        ends = np.searchsorted(query[order], np.arange(self.n_queries), side="right")
+        starts, ends = (np.searchsorted(query, np.arange(self.n_queries), side=side) for side in ("left", "right"))
         full = ends - starts >= self.k
-        last = order[starts[full] + self.k - 1]
-        self.bound[full] = np.maximum(self.bound[full], steps[last])
-        self._pieces = [whole.filter(pa.array(steps >= self.bound[query]))]
+        self.bound[full] = np.maximum(self.bound[full], steps[starts[full] + self.k - 1])
+        self._pieces = [whole.filter(pa.array(np.arange(len(whole)) < starts[query] + self.k))]

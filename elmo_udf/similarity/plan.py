@@ -17,6 +17,8 @@ from elmo_udf.similarity.cost import Cluster, Shape, seconds_until_done, stripe_
 MAX_MATRIX_CELLS = 400_000_000
 """20,000 x 20,000: 1.6 GB."""
 MAX_MATRIX_COLUMNS = 100_000
+MATRIX_CELLS = 1 << 24
+"""Of a matrix, in a task at a time; for each such part of its rows it reads the right table once."""
 
 _ONE_TASK_S = 4.0  # work that is not worth dividing
 _MAX_TASKS = 50_000
@@ -76,24 +78,30 @@ def explain_matrix(shape: Shape, cluster: Cluster) -> dict[str, object]:
     n_tasks = matrix_tasks(shape, cluster)
     n_rows = shape.n_left + (shape.n_right or 0)
     n_cells = shape.n_left * n_columns
+    rows_of_task = ceil(shape.n_left / n_tasks)
+    n_reads = n_tasks * ceil(rows_of_task / max(1, MATRIX_CELLS // n_columns))  # of the right table
     return {
         "rows": shape.n_left,
         "columns": n_columns,
         "width": shape.width,
-        "super_tile": f"{ceil(shape.n_left / n_tasks):,} x {n_columns:,} rows",
+        "super_tile": f"{rows_of_task:,} x {n_columns:,} rows",
         "tasks": n_tasks,
         "gflop": round(2 * shape.width * n_cells / 1e9, 3),
         "mib_written_to_blocks": round(n_rows * shape.row_bytes / 2**20, 3),
-        "mib_read_from_blocks": round((shape.n_left + n_tasks * n_columns) * shape.row_bytes / 2**20, 3),
+        "mib_read_from_blocks": round((shape.n_left + n_reads * n_columns) * shape.row_bytes / 2**20, 3),
         "mib_shuffled": round((n_rows * shape.shuffled_bytes + 4 * n_cells) / 2**20, 3),
     }
 
 
 def matrix_tasks(shape: Shape, cluster: Cluster) -> int:
-    """Tasks of a matrix: one where dividing it is not worth while. Its products are in float64: twice the work."""
+    """Tasks of a matrix: one where dividing it is not worth while, and so many that their left rows fit into memory.
+
+    Its products are in float64: twice the work.
+    """
     n_cells = float(shape.n_left * (shape.n_left if shape.n_right is None else shape.n_right))
     seconds = task_seconds(shape, cluster, 2 * n_cells, shape.n_left + (shape.n_right or 0))
-    return 1 if seconds <= _ONE_TASK_S else min(shape.n_left, 2 * cluster.slots)
+    least = ceil(shape.n_left * shape.row_bytes / (cluster.memory_mib * 2**20))
+    return max(least, 1 if seconds <= _ONE_TASK_S else min(shape.n_left, 2 * cluster.slots))
 
 
 def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) -> Plan:

@@ -78,6 +78,11 @@ def _answer(spark: SparkSession, options: QueryOptions, text: str, corpus: Corpu
     vector = _vector(spark, options, text, corpus.made)
     if corpus.correction is not None:
         vector = corpus.correction.apply(vector[None])[0]
+    if not vector.any():
+        raise UserError(
+            f"text {text!r} has no direction: its vector, or what the correction leaves of it, is zero; "
+            "expected another text, or no --correction"
+        )
     found = nearest(
         corpus.table, vector, options.k, options.word if options.distinct_words else None, corpus.correction
     )

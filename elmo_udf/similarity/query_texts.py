@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_TEXTS = 100_000
 _JSON = (".jsonl", ".json", ".ndjson")
+_NO_DIRECTION = "no_direction"
 
 
 def check_output(spark: SparkSession, options: QueryOptions) -> None:
@@ -51,17 +52,17 @@ def answer_texts(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> 
 
     Lines that have no vector are counted with their reason. Raises UserError for more than MAX_TEXTS lines.
     """
-    texts, reasons = _embedded(spark, options, corpus)
+    texts, vectors, reasons = _embedded(spark, options, corpus)
     counts = {"texts": len(texts) + sum(reasons.values()), "texts_answered": len(texts)}
     report: dict[str, Any] = counts | {"texts_rejected_by_reason": reasons}
     if len(texts) == 0:
-        raise UserError(f"texts {options.texts!r} has no line with a token, expected at least one; give another file")
-    vectors = texts["embedding"].combine_chunks().flatten().to_numpy().reshape(len(texts), -1)
-    if corpus.correction is not None:
-        vectors = corpus.correction.apply(vectors)
+        raise UserError(
+            f"texts {options.texts!r} has no line with a vector, found {reasons}; expected at least one; "
+            "give another file"
+        )
     found = nearest_to_each(corpus.table, vectors, options.k, corpus.correction)
     number = pa.array(np.arange(len(texts)), pa.int32())
-    asked = spark.createDataFrame(texts.drop_columns("embedding").append_column("query", number))
+    asked = spark.createDataFrame(texts.append_column("query", number))
     rows = found.join(F.broadcast(asked), "query").orderBy("query", "rank")
     rows = rows.select("query_id", "text", *(name for name in found.columns if name != "query"))
     if options.output is None:
@@ -97,6 +98,9 @@ def answer_lines(
             say({"text": line, "error": f"{document.reason}: {document.detail}"})
             continue
         vector = document.vectors if corpus.correction is None else corpus.correction.apply(document.vectors)
+        if not vector.any():
+            say({"text": line, "error": f"{_NO_DIRECTION}: its vector, or what the correction leaves of it, is zero"})
+            continue
         found = nearest(corpus.table, vector[0], options.k, correction=corpus.correction).collect()
         answers = [{"rank": rank, **row.asDict()} for rank, row in enumerate(found, 1)]
         say({"text": line, "answers": answers, "seconds": round(time.perf_counter() - started, 3)})
@@ -104,8 +108,10 @@ def answer_lines(
     return {"texts": n_lines, "texts_answered": n_answered}
 
 
-def _embedded(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> tuple[pa.Table, dict[str, int]]:
-    """``query_id``, ``text``, ``embedding`` of the lines that have a vector, in order; and why others have none."""
+def _embedded(
+    spark: SparkSession, options: QueryOptions, corpus: Corpus
+) -> tuple[pa.Table, np.ndarray, dict[str, int]]:
+    """``query_id`` and ``text`` of the lines that have a vector; these vectors (n, D), corrected; why others have none."""
     assert options.texts is not None
     documents = read_documents(spark, EmbedOptions(input=options.texts, output="", input_format="text"))
     n = documents.limit(MAX_TEXTS + 1).count()
@@ -122,7 +128,14 @@ def _embedded(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> tup
     rejected = embedded.filter(pc.invert(has_vector))["text"].to_pylist()
     blank = sum(not text.strip() for text in rejected)
     reasons = {"blank_text": blank, "no_vector": len(rejected) - blank}
-    return embedded.filter(has_vector), {reason: count for reason, count in reasons.items() if count}
+    texts = embedded.filter(has_vector)
+    vectors = texts["embedding"].combine_chunks().flatten().to_numpy().reshape(len(texts), corpus.made.width)
+    if corpus.correction is not None:
+        vectors = corpus.correction.apply(vectors)
+    directed = vectors.any(axis=1)
+    reasons[_NO_DIRECTION] = int(np.count_nonzero(~directed))
+    texts = texts.drop_columns("embedding").filter(pa.array(directed))
+    return texts, vectors[directed], {reason: count for reason, count in reasons.items() if count}
 
 
 def _write(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> int:

@@ -13,12 +13,12 @@ from elmo_udf.similarity.above import Pairs, pairs_above
 from elmo_udf.similarity.blocks import Stripe, ranks_of
 from elmo_udf.similarity.cosine import STEPS, Rows, exact_block
 from elmo_udf.similarity.nearest import EMPTY, Shortlists, split_keys
+from elmo_udf.similarity.plan import MATRIX_CELLS
 from elmo_udf.similarity.prune import Pruning, pairs_pruned
 from elmo_udf.similarity.tiles import tiles
 
 _BATCH_ROWS = 1 << 16
 _BATCH_CELLS = 1 << 22
-_MATRIX_CELLS = 1 << 24
 _EXACT_CELLS = 1 << 20
 
 
@@ -78,7 +78,7 @@ def matrix_work(left: Stripe, right: Stripe) -> Iterator[pa.RecordBatch]:
     """
     ids, rows = left.read_rows()
     columns = ranks_of(right.read_ids())
-    for part in _parts(len(rows), _MATRIX_CELLS // len(columns)):
+    for part in _parts(len(rows), MATRIX_CELLS // len(columns)):
         cosines, start = np.empty((part.stop - part.start, len(columns)), np.float32), 0
         for block in right.blocks:
             _, others = replace(right, blocks=(block,)).read_rows()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.rows import with_reasons
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs import TEXT, read_documents
@@ -19,6 +22,8 @@ from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.sentences import COLUMN, files_of
 from elmo_udf.training.vocabulary import SPECIAL, Vocabulary
 
+log = logging.getLogger(__name__)
+
 SENTENCES_A_FILE = 500_000
 """Memory of a training process holds one file."""
 _STEPS = 1_000_000
@@ -26,8 +31,11 @@ _STEPS = 1_000_000
 
 
 def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
-    """The documents of the input, a column TEXT. Raises UserError where they can't be read."""
-    return read_documents(
+    """The rows of the input: TEXT, and ``_reason`` why one can't be trained on, or NULL.
+
+    Raises UserError where they can't be read.
+    """
+    documents = read_documents(
         spark,
         EmbedOptions(
             input=options.input,
@@ -36,25 +44,29 @@ def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
             id_column=options.id_column,
             text_column=options.text_column,
         ),
-    ).select(TEXT)
+    )
+    return with_reasons(documents, needs_id=False).select(TEXT, "_reason")
 
 
 def prepare(
     documents: DataFrame, options: TrainOptions, work: Work, vocabulary: Vocabulary | None
-) -> tuple[Vocabulary, dict[str, int]]:
+) -> tuple[Vocabulary, dict[str, Any]]:
     """Write the sentences of ``documents`` and the words to predict (unless they are given); the counts of both.
 
     A sentence is held out by a hash of its tokens, so its repetitions are held out with it. Raises UserError where
     there are too few sentences to train on.
     """
     spark, tokenized = documents.sparkSession, work.root / "tokenized"
+    rows_by_reason = {row["_reason"]: row["count"] for row in documents.groupBy("_reason").count().collect()}
+    skipped = {reason: n for reason, n in sorted(rows_by_reason.items(), key=str) if reason}
+    if skipped:
+        log.warning("rows that can't be trained on: %s", ", ".join(f"{n:,} {reason}" for reason, n in skipped.items()))
     # As URIs: a path without a scheme is Spark's default file system's, which may be another one.
     _sentences(documents, options).write.mode("overwrite").parquet(tokenized.as_uri())
     sentences = spark.read.parquet(tokenized.as_uri())
     n_sentences = sentences.count()
-    share = min(options.held_out, options.max_held_out / max(n_sentences, 1))
     key = F.xxhash64(F.array_join(COLUMN, " "), F.lit(options.seed))
-    is_held_out = F.pmod(key, F.lit(_STEPS)) < math.ceil(share * _STEPS)
+    is_held_out = key.isin(_held_out(sentences, key, n_sentences, options))
     n_files = options.workers * math.ceil(max(n_sentences, 1) / SENTENCES_A_FILE / options.workers)  # as many for each
     for path, chosen, n in ((work.train, ~is_held_out, n_files), (work.held_out, is_held_out, 1)):
         rows = sentences.where(chosen).repartition(n, key).sortWithinPartitions(key, COLUMN)
@@ -74,10 +86,23 @@ def prepare(
     words = train.select(F.explode(COLUMN).alias("word")).groupBy("word").count()
     vocabulary = vocabulary or _vocabulary(words, options)
     vocabulary.write(work.vocabulary)
-    counts = {"n_train_sentences": n_train, "n_held_out_sentences": n_held_out, "n_words": len(vocabulary)}
+    counts: dict[str, Any] = {"rows_in": sum(rows_by_reason.values()), "rows_skipped_by_reason": skipped}
+    counts |= {"n_train_sentences": n_train, "n_held_out_sentences": n_held_out, "n_words": len(vocabulary)}
     counts["n_train_tokens"] = words.agg(F.sum("count")).first()[0]  # type: ignore[index]
     shutil.rmtree(tokenized)
     return vocabulary, counts
+
+
+def _held_out(sentences: DataFrame, key: Column, n_sentences: int, options: TrainOptions) -> list[int]:
+    """Keys of the sentences to hold out, with their repetitions at most ``options.max_held_out``."""
+    share = min(options.held_out, options.max_held_out / max(n_sentences, 1))
+    drawn = sentences.where(F.pmod(key, F.lit(_STEPS)) < math.ceil(share * _STEPS))
+    chosen, left = [], options.max_held_out
+    for row in drawn.groupBy(key.alias("key")).count().orderBy("key").collect():
+        if row["count"] <= left:
+            chosen.append(row["key"])
+            left -= row["count"]
+    return chosen
 
 
 def _sentences(documents: DataFrame, options: TrainOptions) -> DataFrame:
@@ -89,7 +114,7 @@ def _sentences(documents: DataFrame, options: TrainOptions) -> DataFrame:
             sentences = [s for text in batch.column(0).to_pylist() for s in tokenizer(text).sentences]
             yield pa.RecordBatch.from_arrays([pa.array(sentences, pa.list_(pa.string()))], [COLUMN])
 
-    return documents.where(F.col(TEXT).isNotNull()).mapInArrow(tokenize, f"{COLUMN} array<string>")
+    return documents.where("_reason IS NULL").select(TEXT).mapInArrow(tokenize, f"{COLUMN} array<string>")
 
 
 def _vocabulary(words: DataFrame, options: TrainOptions) -> Vocabulary:

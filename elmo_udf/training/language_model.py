@@ -139,7 +139,8 @@ class LanguageModel:
 
         # A step at a time: the logits of all words for all steps at once would not fit.
         return [
-            tf.map_fn(step, (output, targets[i]), fn_output_signature=tf.float32) for i, output in enumerate(outputs)
+            tf.map_fn(step, (output, targets[i]), fn_output_signature=tf.float32, parallel_iterations=1)
+            for i, output in enumerate(outputs)
         ]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
+from py4j.protocol import Py4JJavaError
 from pyspark import BarrierTaskContext
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.loaded import take_gpu
@@ -44,8 +48,21 @@ def train_in_tasks(spark: SparkSession, work: Work, options: TrainOptions) -> Pr
         cluster = Together(_addresses(context), context.partitionId())
         yield Training(work, options, cluster).run()
 
-    done: list[Progress] = ranks.barrier().mapPartitions(run).collect()
+    with user_errors_of_tasks():
+        done: list[Progress] = ranks.barrier().mapPartitions(run).collect()
     return done[0]
+
+
+@contextmanager
+def user_errors_of_tasks() -> Iterator[None]:
+    """Raise a task's UserError as one: Spark hands on what a task raised as text."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        said = re.search(rf"{UserError.__module__}\.{UserError.__name__}: (.+)", str(error))
+        if said is None:
+            raise
+        raise UserError(said[1]) from None
 
 
 def _addresses(context: BarrierTaskContext) -> list[str]:
