@@ -111,7 +111,7 @@ def answer_lines(
 def _embedded(
     spark: SparkSession, options: QueryOptions, corpus: Corpus
 ) -> tuple[pa.Table, np.ndarray, dict[str, int]]:
-    """``query_id`` and ``text`` of the lines that have a vector; these vectors (n, D), corrected; why others have none."""
+    """``query_id`` and ``text`` of lines with a vector; these vectors (n, D), corrected; why other lines have none."""
     assert options.texts is not None
     documents = read_documents(spark, EmbedOptions(input=options.texts, output="", input_format="text"))
     n = documents.limit(MAX_TEXTS + 1).count()
