@@ -15,6 +15,7 @@ layers = tf.keras.Sequential([tf.keras.layers.Dense(2)])
 layers.compile(tf.keras.optimizers.Adam(), "mse")
 assert layers.optimizer.name == "adam" and "keras.src.optimizers" in sys.modules
 assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+assert tf.config.threading.get_inter_op_parallelism_threads() == 1, "one core was given"
 print("stderr is back", file=sys.stderr)
 """
 

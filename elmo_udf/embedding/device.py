@@ -94,8 +94,9 @@ def see_devices(
 def _seen(device: str, precision: str) -> SeenDevice:
     context = TaskContext.get()
     addresses = take_gpu(context)
-    threads = operation_threads(context.cpus() if context else 1)
-    tf = start_tensorflow(threads, device)
+    cores = context.cpus() if context else 1
+    threads = operation_threads(cores)
+    tf = start_tensorflow(threads, device, at_once=cores)
     gain = bfloat16_gain(threads, device) if precision == "bfloat16" else None
     return SeenDevice(executor(), os.getpid(), addresses, visible_gpus(tf), gain)
 

@@ -54,7 +54,7 @@ class Network:
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
-        tf = start_tensorflow(operation_threads(threads), device)
+        tf = start_tensorflow(operation_threads(threads), device, at_once=threads)
         self._memory_ran_out = tf.errors.ResourceExhaustedError
         options = model.options
         self._options, self._share = options, share

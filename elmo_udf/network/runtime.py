@@ -18,9 +18,10 @@ NO_GPU_ADVICE = "install tensorflow[and-cuda] and NVIDIA's driver there, or go o
 """What to do where TensorFlow sees no GPU and one is wanted."""
 
 
-def start_tensorflow(threads: int | None = None, device: str = "auto") -> ModuleType:
+def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: int | None = None) -> ModuleType:
     """Import TensorFlow with ``threads`` threads an operation (None: its own choice) and memory growth on GPUs.
 
+    ``at_once``: how many operations may run at once (None: as many as the machine has cores).
     ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``. TensorFlow takes these settings only
     before its first operation. Later calls find it running: they change nothing, and log a warning where they asked
     for something else. Raises UserError for ``gpu`` where TensorFlow sees none.
@@ -34,6 +35,8 @@ def start_tensorflow(threads: int | None = None, device: str = "auto") -> Module
         _set(tf.config.set_visible_devices, [], "GPU")
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         _set(tf.config.threading.set_intra_op_parallelism_threads, threads)
+    if at_once is not None and tf.config.threading.get_inter_op_parallelism_threads() != at_once:
+        _set(tf.config.threading.set_inter_op_parallelism_threads, at_once)
     if device == "gpu" and not visible_gpus(tf):
         shown = os.environ.get("CUDA_VISIBLE_DEVICES")
         raise UserError(
