@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the small network on few sentences; nothing is written")
     quick = parser.parse_args().quick
-    size, n_few, n_all = ("small", 200, 1000) if quick else ("original", 1500, 14_000)
+    size, n_few, n_all = ("small", 200, 1000) if quick else ("original", 1500, 24_000)
     with tempfile.TemporaryDirectory(prefix="elmo-job-") as folder:
         figures = measure(Path(folder), size, n_few, natural_text(n_all))
     bars = {f"{name}_of_engine": figures[name]["tokens_per_s"] / figures["engine"]["tokens_per_s"] for name in MASTERS}
