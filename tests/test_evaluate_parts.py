@@ -89,7 +89,9 @@ def test_a_text_that_does_not_fit_into_the_devices_memory_is_refused_alone() -> 
     assert [text.reason for text in found] == [None, "blank_text", None, "too_large", None]
     expected = list(pooled_texts(TEXTS, SlowEncoder(), layout, Tokenizer()))
     for i in (0, 2, 4):
-        np.testing.assert_allclose(found[i].values, expected[i].values, atol=1e-6)  # type: ignore[arg-type]
+        left, right = found[i].values, expected[i].values
+        assert left is not None and right is not None
+        np.testing.assert_allclose(left, right, atol=1e-6)
 
 
 def test_a_mix_of_means_is_the_mean_of_mixed_tokens() -> None:

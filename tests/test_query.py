@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
@@ -19,7 +18,6 @@ from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.similarity import search
-from elmo_udf.similarity.best import Best
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.fit import read_correction
 from elmo_udf.similarity.job import compare_tables
@@ -249,10 +247,10 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
         spark, SimilarityOptions(kind="topk", embeddings=tables["document"], output=result, k=2, center=True)
     )
     correction = read_correction(spark, result)
-    asked = {"embeddings": tables["document"], "correction": result}
+    asked: dict[str, Any] = {"embeddings": tables["document"], "correction": result}
     expected = expected_answers(tables, 2, correction.apply)
-    many = query(spark, QueryOptions(**asked, texts=questions, k=2))  # type: ignore[arg-type]
-    one = query(spark, QueryOptions(**asked, text=QUESTIONS[0], k=2))  # type: ignore[arg-type]
+    many = query(spark, QueryOptions(**asked, texts=questions, k=2))
+    one = query(spark, QueryOptions(**asked, text=QUESTIONS[0], k=2))
     found = [row for row in many["answers"] if row["query_id"].endswith(":1")]
     for answers in (found, one["answers"]):
         assert [row["id"] for row in answers] == [i for i, _ in expected[1]]
@@ -262,48 +260,20 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
     Path(result, "_correction.npz").write_bytes(all_of_it.to_bytes())
     Path(result, "._correction.npz.crc").unlink(missing_ok=True)
     with pytest.raises(UserError, match=r"text 'A bank.' has no direction"):
-        query(spark, QueryOptions(**asked, text="A bank."))  # type: ignore[arg-type]
+        query(spark, QueryOptions(**asked, text="A bank."))
     with pytest.raises(UserError, match=r"has no line with a vector, found \{.*'no_direction': 3\}"):
-        query(spark, QueryOptions(**asked, texts=questions))  # type: ignore[arg-type]
+        query(spark, QueryOptions(**asked, texts=questions))
     said: list[dict[str, Any]] = []
-    query(spark, QueryOptions(**asked, interactive=True), ["A bank."], said.append)  # type: ignore[arg-type]
-    assert said[0]["error"].startswith("no_direction")
+    query(spark, QueryOptions(**asked, interactive=True), ["A bank."], said.append)
+    assert said[0]["error"].startswith("no direction")
     made = json.loads(Path(result, "_elmo.json").read_text("utf-8"))
     made["vectors"]["layer"] = "word_emb"
     Path(result, "_elmo.json").write_text(json.dumps(made), "utf-8")
     Path(result, "._elmo.json.crc").unlink(missing_ok=True)
     with pytest.raises(UserError, match=r"is of vectors with layer 'word_emb', and table .* has 'elmo'"):
-        query(spark, QueryOptions(**asked, text="A bank."))  # type: ignore[arg-type]
+        query(spark, QueryOptions(**asked, text="A bank."))
     with pytest.raises(UserError, match=r"correction .* is not there"):
         query(spark, QueryOptions(embeddings=tables["document"], correction=questions, text="A bank."))
-
-
-@pytest.mark.parametrize("batch", [1, 7, 300])
-def test_the_best_of_batches_ties_by_id(batch: int) -> None:
-    random = np.random.default_rng(0)
-    steps = random.integers(0, 40, (5, 300))
-    best = Best(5, 6)
-    for start in range(0, 300, batch):
-        part = pa.record_batch({"id": pa.array(np.arange(start, min(300, start + batch)))})
-        best.offer(steps[:, start : start + batch], part)
-        if start % 3 == 0:
-            best._compact()
-    found = best.result()
-    assert found is not None
-    for number, row in enumerate(steps):
-        kept = found.filter(pa.array(found["query"].to_numpy() == number))
-        assert kept["id"].to_pylist() == np.lexsort((np.arange(300), -row))[:6].tolist()
-        assert row[kept["id"].to_numpy()].tolist() == kept["steps"].to_pylist()
-    assert Best(5, 6).result() is None
-
-
-def test_equal_rows_without_end_take_no_memory() -> None:
-    best, n = Best(100, 3), 2000
-    for start in range(200_000, 0, -n):  # each batch goes before those that were kept
-        best.offer(np.full((100, n), 7), pa.record_batch({"id": pa.array(np.arange(start - n, start))}))
-        assert sum(map(len, best._pieces)) <= 1200 + (1 << 16) + 100 * n
-    found = best.result()
-    assert found is not None and found["id"].to_pylist() == [0, 1, 2] * 100
 
 
 @pytest.mark.parametrize(

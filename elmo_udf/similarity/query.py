@@ -15,7 +15,7 @@ from elmo_udf.options import QueryOptions
 from elmo_udf.similarity.corrected import stored_correction
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.pack import check_width
-from elmo_udf.similarity.query_texts import answer_lines, answer_texts, check_output, write_rows
+from elmo_udf.similarity.query_texts import NO_DIRECTION, answer_lines, answer_texts, check_output, write_rows
 from elmo_udf.similarity.search import nearest
 from elmo_udf.similarity.sentences import sentences_at
 from elmo_udf.spark.shipping import ship_model
@@ -33,6 +33,10 @@ class Corpus:
     table: DataFrame
     made: TableMetadata
     correction: Correction | None
+
+    def corrected(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors (n, D) as the table's are compared, (n, D'): those of which nothing is left are zero."""
+        return vectors if self.correction is None else self.correction.apply(vectors)
 
 
 def query(
@@ -75,14 +79,9 @@ def query(
 
 def _answer(spark: SparkSession, options: QueryOptions, text: str, corpus: Corpus) -> dict[str, Any]:
     """The answers to one text, also in a file where one was asked for."""
-    vector = _vector(spark, options, text, corpus.made)
-    if corpus.correction is not None:
-        vector = corpus.correction.apply(vector[None])[0]
+    vector = corpus.corrected(_vector(spark, options, text, corpus.made)[None])[0]
     if not vector.any():
-        raise UserError(
-            f"text {text!r} has no direction: its vector, or what the correction leaves of it, is zero; "
-            "expected another text, or no --correction"
-        )
+        raise UserError(f"text {text!r} has {NO_DIRECTION}; expected another text, or no --correction")
     found = nearest(
         corpus.table, vector, options.k, options.word if options.distinct_words else None, corpus.correction
     )

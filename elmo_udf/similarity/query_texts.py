@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAX_TEXTS = 100_000
 _JSON = (".jsonl", ".json", ".ndjson")
-_NO_DIRECTION = "no_direction"
+NO_DIRECTION = "no direction: its vector, or what the correction leaves of it, is zero"
 
 
 def check_output(spark: SparkSession, options: QueryOptions) -> None:
@@ -97,9 +97,9 @@ def answer_lines(
         if document.reason is not None:
             say({"text": line, "error": f"{document.reason}: {document.detail}"})
             continue
-        vector = document.vectors if corpus.correction is None else corpus.correction.apply(document.vectors)
+        vector = corpus.corrected(document.vectors)
         if not vector.any():
-            say({"text": line, "error": f"{_NO_DIRECTION}: its vector, or what the correction leaves of it, is zero"})
+            say({"text": line, "error": NO_DIRECTION})
             continue
         found = nearest(corpus.table, vector[0], options.k, correction=corpus.correction).collect()
         answers = [{"rank": rank, **row.asDict()} for rank, row in enumerate(found, 1)]
@@ -130,10 +130,9 @@ def _embedded(
     reasons = {"blank_text": blank, "no_vector": len(rejected) - blank}
     texts = embedded.filter(has_vector)
     vectors = texts["embedding"].combine_chunks().flatten().to_numpy().reshape(len(texts), corpus.made.width)
-    if corpus.correction is not None:
-        vectors = corpus.correction.apply(vectors)
+    vectors = corpus.corrected(vectors)
     directed = vectors.any(axis=1)
-    reasons[_NO_DIRECTION] = int(np.count_nonzero(~directed))
+    reasons["no_direction"] = int(np.count_nonzero(~directed))
     texts = texts.drop_columns("embedding").filter(pa.array(directed))
     return texts, vectors[directed], {reason: count for reason, count in reasons.items() if count}
 

@@ -23,6 +23,7 @@ ROWS = (
     ),
     ("engine", "bf16_vs_best_peer", "The same in bfloat16", "{:.1f} times"),
     ("job", "local_of_engine", "The whole job on Spark, after its start", "{:.0%} of the engine's own rate"),
+    ("job", "cluster_of_engine", "The same on two executors of one core", "{:.0%}"),
     (
         "similarity",
         "topk_of_peak",
