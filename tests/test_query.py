@@ -1,9 +1,10 @@
-"""Nearest documents and words to a text, against numpy."""
+"""Nearest documents to a text, and to many, against numpy."""
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,44 +15,21 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf import cli
-from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from elmo_udf.options import QueryOptions, SimilarityOptions
 from elmo_udf.similarity import search
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.fit import read_correction
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.query import query
 from elmo_udf.similarity.search import nearest
-from elmo_udf.text.context import in_context
 from tests import numpy_elmo
-from tests.make_models import random_model
-from tests.model_files import write_folder
-
-MODEL = random_model(11)
-TEXTS = {
-    "a": "They sat on the bank of the river.",
-    "b": "The bank raised its rates.",
-    "c": "He banked on it.",
-    "d": "The bank raised its rates.",
-}
+from tests.query_tables import MODEL, cosines, embedded
 
 
 @pytest.fixture(scope="module")
 def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("query")
-    model = str(write_folder(MODEL, folder / "elmo"))
-    (folder / "d.csv").write_text("id,text\n" + "".join(f'{i},"{text}"\n' for i, text in TEXTS.items()))
-    paths = {"csv": str(folder / "d.csv"), "model": model}
-    for level in ("document", "token"):
-        paths[level] = str(folder / level)
-        embed_corpus(spark, EmbedOptions(input=paths["csv"], output=paths[level], model=model, level=level))
-    return paths
-
-
-def cosines(rows: list[dict[str, object]], vector: np.ndarray) -> np.ndarray:
-    matrix = np.array([row["embedding"] for row in rows], np.float64)
-    return np.round(matrix @ vector / np.linalg.norm(matrix, axis=1) / np.linalg.norm(vector), 6)
+    return embedded(spark, tmp_path_factory.mktemp("query"), "document", "token")
 
 
 def test_documents(spark: SparkSession, tables: dict[str, str]) -> None:
@@ -66,78 +44,6 @@ def test_documents(spark: SparkSession, tables: dict[str, str]) -> None:
     twins = [answer for answer in report["answers"] if answer["id"] in ("b", "d")]
     assert [t["id"] for t in twins] == ["b", "d"]
     assert len({t["cosine"] for t in twins}) == 1
-
-
-def test_words_in_their_sentences(spark: SparkSession, tables: dict[str, str]) -> None:
-    text = "The bank raised its rates."
-    report = query(spark, QueryOptions(embeddings=tables["token"], text=text, level="token", word="bank", k=4))
-    assert [(a["id"], a["token"], a["cosine"]) for a in report["answers"][:2]] == [
-        ("b", "bank", 1.0),
-        ("d", "bank", 1.0),
-    ]
-    rows = pq.read_table(tables["token"]).to_pylist()
-    vector = numpy_elmo.layers(MODEL, ["The", "bank", "raised", "its", "rates", "."])["elmo"][1]
-    best = np.sort(cosines(rows, vector))[::-1][:4]
-    np.testing.assert_allclose([a["cosine"] for a in report["answers"]], best, atol=2e-6)
-
-
-def test_answers_say_where_the_words_are(spark: SparkSession, tables: dict[str, str]) -> None:
-    text = "They sat on the bank. A bank raised its rates."
-    asked = {"embeddings": tables["token"], "text": text, "level": "token", "word": "bank", "k": 3}
-    reports = [query(spark, QueryOptions(**asked, occurrence=n)) for n in (1, 2)]  # type: ignore[arg-type]
-    found = [(report["word_in_its_sentence"], report["occurrences"]) for report in reports]
-    assert found == [("They sat on the [bank] .", 2), ("A [bank] raised its rates .", 2)]
-    rows = pq.read_table(tables["token"]).to_pylist()
-    for report, sentence in zip(reports, ["They sat on the bank .", "A bank raised its rates ."], strict=True):
-        vector = numpy_elmo.layers(MODEL, sentence.split())["elmo"][sentence.split().index("bank")]
-        best = np.sort(cosines(rows, vector))[::-1][:3]
-        np.testing.assert_allclose([a["cosine"] for a in report["answers"]], best, atol=2e-6)
-        for answer in report["answers"]:
-            tokens = [row["token"] for row in rows if row["id"] == answer["id"]]
-            tokens[answer["token_index"]] = f"[{answer['token']}]"
-            assert answer["sentence"] == " ".join(tokens)
-
-
-def test_other_words_each_once(spark: SparkSession, tables: dict[str, str]) -> None:
-    """As gensim's most_similar: never the word itself, and no word twice, whatever its case."""
-    text = "The bank raised its rates."
-    asked = {"embeddings": tables["token"], "text": text, "level": "token", "word": "bank", "distinct_words": True}
-    report = query(spark, QueryOptions(**asked, k=6))  # type: ignore[arg-type]
-    rows = pq.read_table(tables["token"]).to_pylist()
-    values = cosines(rows, numpy_elmo.layers(MODEL, ["The", "bank", "raised", "its", "rates", "."])["elmo"][1])
-    best: dict[str, tuple[float, str]] = {}
-    for row, value in sorted(zip(rows, values, strict=True), key=lambda pair: (-pair[1], pair[0]["id"])):
-        if row["token"].lower() != "bank":
-            best.setdefault(row["token"].lower(), (value, row["id"]))
-    expected = sorted((-value, name, word) for word, (value, name) in best.items())[:6]
-    assert [(a["token"].lower(), a["id"]) for a in report["answers"]] == [(word, name) for _, name, word in expected]
-    np.testing.assert_allclose([a["cosine"] for a in report["answers"]], [-value for value, *_ in expected], atol=2e-6)
-
-
-def test_other_words_of_many_batches(spark: SparkSession) -> None:
-    random = np.random.default_rng(8)
-    vectors = np.repeat(random.standard_normal((40, 4)), 3, axis=0).astype(np.float32)  # every word ties with itself
-    words = [f"{'wW'[i % 2]}{number % 13}" for i, number in enumerate(np.repeat(np.arange(40), 3))]
-    data = [(i, words[i], [float(x) for x in vectors[i]]) for i in random.permutation(120).tolist()]
-    table = spark.createDataFrame(data, "id int, token string, embedding array<float>").repartition(3)
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 7)
-    try:
-        found = [(row.id, row.token.lower()) for row in nearest(table, vectors[0], 5, "W0").collect()]
-    finally:
-        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
-    exact = cosines([{"embedding": v} for v in vectors], vectors[0].astype(np.float64))
-    seen: dict[str, int] = {}
-    for i in np.lexsort((np.arange(120), -exact)):
-        if words[i].lower() != "w0":
-            seen.setdefault(words[i].lower(), int(i))
-    assert found == [(i, word) for word, i in seen.items()][:5]
-
-
-def test_context_of_a_word() -> None:
-    sentence = ["a", "b", "c", "d", "e", "f", "g"]
-    assert in_context(sentence, 0, 2) == "[a] b c …"
-    assert in_context(sentence, 3, 2) == "… b c [d] e f …"
-    assert in_context(sentence, 6, 9) == "a b c d e f [g]"
 
 
 @pytest.mark.parametrize(("partitions", "batch_rows"), [(3, 7), (1, 1000)])  # the second is cut within a tie
@@ -209,6 +115,28 @@ def test_texts_of_a_file_are_answered_in_few_passes(
     ).to_pylist()
     with pytest.raises(UserError, match="exists already; give another path, or --mode overwrite"):
         query(spark, QueryOptions(**asked, output=str(tmp_path / "answers.jsonl")))  # type: ignore[arg-type]
+
+
+def test_one_text_is_answered_in_a_table_like_many(
+    spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"embeddings": tables["document"], "k": 3}
+    query(spark, QueryOptions(**asked, text=QUESTIONS[0], output=str(tmp_path / "one")))
+    query(spark, QueryOptions(**asked, texts=questions, output=str(tmp_path / "many")))
+    one, many = (pq.read_table(tmp_path / name) for name in ("one", "many"))
+    assert one.column_names == many.column_names and one.schema.types == many.schema.types
+    assert one.drop_columns("query_id").equals(many.slice(0, 3).drop_columns("query_id"))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ""])
+def test_questions_are_not_written_over(
+    spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path, suffix: str
+) -> None:
+    path = Path(shutil.copy(questions, tmp_path / f"questions{suffix}"))
+    asked = {"embeddings": tables["document"], "texts": str(path), "output": str(path), "mode": "overwrite"}
+    with pytest.raises(UserError, match="holds the texts"):
+        query(spark, QueryOptions(**asked))  # type: ignore[arg-type]
+    assert path.read_text("utf-8") == Path(questions).read_text("utf-8")
 
 
 def test_lines_are_answered_one_by_one_and_the_model_stays(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from elmo_udf.similarity import groups
 from elmo_udf.similarity.groups import MAX_EDGES_IN_A_TASK, components, grouped
 
 
@@ -57,6 +58,19 @@ def test_components_in_one_task_and_by_joins(spark: SparkSession, tmp_path: Path
     assert {row.id: row.component for row in rows} == searched(pairs)
     assert max(Counter(row.component for row in rows).values()) >= 30
     assert bool(list(tmp_path.iterdir())) == (max_edges < len(pairs))
+
+
+def test_ids_too_long_for_one_task_are_joined(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "MAX_ID_BYTES_IN_A_TASK", 12)
+    for n_bytes, by_joins in ((3, False), (4, True)):
+        a, b, c = ("x" * (n_bytes - 1) + end for end in "abc")
+        folder = tmp_path / str(n_bytes)
+        folder.mkdir()
+        found = components(edges_of(spark, [(a, b, 1), (b, c, 1)]), str(folder))
+        assert {tuple(row) for row in found.collect()} == {(a, a), (b, a), (c, a)}
+        assert bool(list(folder.iterdir())) == by_joins
 
 
 @pytest.mark.parametrize("max_edges", [MAX_EDGES_IN_A_TASK, 0])

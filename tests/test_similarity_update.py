@@ -75,6 +75,7 @@ def test_a_table_that_has_grown(spark: SparkSession, tables: dict[str, str], tmp
         "rows_out": len(updated),
     }
     # of the lists those that named what is gone or has changed are made again, not the others
+    assert report["tasks"] == 1  # all rows with those, and nothing else
     assert 10 <= report["rows_compared_again"] <= 30 and (report["rows_affected"] > 0) == (kind == "topk")
     assert report["correction"] == "center" and report["correction_of"] == str(tmp_path / "was")
     assert report["correction_fit_on"] == 60

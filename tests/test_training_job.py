@@ -17,11 +17,11 @@ import pytest
 from elmo_udf.cli import run_job
 from elmo_udf.errors import UserError
 from elmo_udf.models import load_model
-from elmo_udf.training.folder import Work
 from elmo_udf.training.job import train
 from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.report import progress_line, read_log
 from tests.refusals import refused
+from tests.training_work import prepared
 
 SUBJECTS, VERBS, OBJECTS = (
     ["cats", "dogs", "birds", "fish"],
@@ -102,6 +102,17 @@ def test_another_corpus_from_there(spark: Any, trained: tuple[Path, dict[str, An
     assert done["fingerprint"] != report["fingerprint"]
 
 
+def test_from_a_model_that_predicts_nothing_yet(spark: Any, text: str, tmp_path: Path) -> None:
+    """Its network is kept, what predicts the words of the corpus is new; here a file is a document."""
+    again = options(text, tmp_path, initial="builtin:mini", whole_files=True, epochs=4.0, learning_rate=0.003)
+    done = train(spark, again)
+    trained, mini = load_model(str(tmp_path / "model")), load_model("builtin:mini")
+    assert trained.options == mini.options and done["n_words"] == 3 + 11 + 1 and done["rows_in"] == 1
+    change = trained.arrays["forward_0_projection"] - mini.arrays["forward_0_projection"]
+    assert 0 < np.abs(change).max() < 0.3
+    assert done["best_perplexity"] < 8
+
+
 def test_dry_run_and_report(spark: Any, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--input", text, "--output", str(tmp_path / "m"), "--dry-run", "--report", str(tmp_path / "r.json")]
     assert run_job(train, TrainOptions, "doc", argv) == 0
@@ -115,10 +126,6 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     (tmp_path / "short.txt").write_text("one sentence .\n")
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    for name in ("options.json", "weights.hdf5"):
-        (bare / name).write_bytes((folder / "model" / name).read_bytes())
     for changed, words in [
         ({"output": str(folder / "model")}, "exists already"),
         ({"output": str(tmp_path / "full"), "mode": "overwrite"}, "'notes.txt', which is no part of a trained model"),
@@ -130,7 +137,7 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
         ({"work": str(tmp_path / "model")}, "are one, or in one another"),
         ({"work": str(tmp_path / "model" / "work")}, "are one, or in one another"),
         ({"output": str(tmp_path / "w2" / "model"), "work": f"file://{tmp_path}/w2"}, "are one, or in one another"),
-        ({"initial": str(bare)}, "has no softmax.npz"),
+        ({"initial": str(tmp_path / "full")}, "no options.json"),
     ]:
         with refused(words):
             train(spark, options(text, tmp_path, **changed))
@@ -164,17 +171,8 @@ def test_after_a_kill_it_goes_on_and_ends_where_it_would_have(
     spark: Any, root: Path, text: str, trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     """A process is killed after some checkpoints; the same command again ends like the run that nothing disturbed."""
-    from elmo_udf.training.corpus import documents_of, prepare
-    from elmo_udf.training.folder import save_arrays
-    from elmo_udf.training.initial import initial_arrays
-
     settings = options(text, tmp_path)
-    work = Work(tmp_path / "model-work")
-    work.claim(settings)
-    vocabulary, counts = prepare(documents_of(spark, settings), settings, work, None)
-    work.network.write_text(json.dumps(vars(settings.network())))
-    save_arrays(work.initial, initial_arrays(settings.network(), len(vocabulary), settings.seed))
-    work.corpus.write_text(json.dumps(counts))
+    work = prepared(spark, settings, tmp_path / "model-work")
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(work.root)], cwd=root)
     try:
         deadline = time.monotonic() + 200

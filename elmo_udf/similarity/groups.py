@@ -15,6 +15,8 @@ from elmo_udf.similarity.cosine import STEPS
 
 MAX_EDGES_IN_A_TASK = 4_000_000
 """Pairs that one Python worker holds: about 400 MB where ids are strings of 20 characters."""
+MAX_ID_BYTES_IN_A_TASK = 1 << 29
+"""Of all ids of these pairs together, where ids are long: Arrow holds 2 GiB in a column."""
 
 
 def grouped(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK) -> DataFrame:
@@ -42,10 +44,13 @@ def grouped(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK)
 def components(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK) -> DataFrame:
     """``id``, ``component``: of each row that is in a pair, the smallest id among those that pairs lead to.
 
-    Up to ``max_edges`` pairs by one task, more by joins that are repeated until nothing changes.
+    Up to ``max_edges`` pairs, of ids that are not too long, by one task, more by joins that are repeated until nothing
+    changes.
     """
     edges = pairs.select("id_a", "id_b")
-    if edges.limit(max_edges + 1).count() <= max_edges:
+    n_bytes = sum((F.octet_length(F.col(end).cast("string")) for end in edges.columns), F.lit(0))
+    size = edges.limit(max_edges + 1).agg(F.count("*").alias("edges"), F.sum(n_bytes).alias("bytes")).collect()[0]
+    if size.edges <= max_edges and (size.bytes or 0) <= MAX_ID_BYTES_IN_A_TASK:
         return components_in_a_task(edges)
     return components_by_joins(edges, folder)
 

@@ -171,15 +171,16 @@ class Comparison:
         with watched(done, lambda n_done, seconds: progress_line(n_done, sum(cells), seconds)):
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
-        return Kept(self.spark.read.schema(schema).parquet(path), self.folder.count_rows(name))
+        return Kept(self.spark.read.schema(schema).parquet(path), self.folder.count_rows(name), len(tasks))
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What tasks kept, as a table in no order, and its number of rows."""
+    """What tasks kept, as a table in no order, its number of rows, and that of the tasks."""
 
     table: DataFrame
     n_rows: int
+    n_tasks: int
 
 
 def ranked(nearest: DataFrame, k: int, is_few: bool = False) -> DataFrame:

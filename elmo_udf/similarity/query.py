@@ -15,7 +15,7 @@ from elmo_udf.options import QueryOptions
 from elmo_udf.similarity.corrected import stored_correction
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.pack import check_width
-from elmo_udf.similarity.query_texts import NO_DIRECTION, answer_lines, answer_texts, check_output, write_rows
+from elmo_udf.similarity.query_texts import NO_DIRECTION, answer_lines, answer_texts, check_output, write_answers
 from elmo_udf.similarity.search import nearest
 from elmo_udf.similarity.sentences import sentences_at
 from elmo_udf.spark.shipping import ship_model
@@ -89,7 +89,7 @@ def _answer(spark: SparkSession, options: QueryOptions, text: str, corpus: Corpu
     if options.level == "token":
         _add_sentences(corpus.table, answers)
     if options.output is not None:
-        write_rows(spark, options, [{"query_id": "text", "text": text, **answer} for answer in answers])
+        write_answers(spark, options, found, answers)
         return {"output": options.output, "rows_out": len(answers), "answers": answers}
     return {"answers": answers}
 

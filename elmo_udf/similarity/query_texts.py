@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from elmo_udf.embedding.documents import embed_documents
 from elmo_udf.embedding.loaded import encoder_in_worker
@@ -23,7 +24,7 @@ from elmo_udf.plots.paths import check_local
 from elmo_udf.similarity.search import nearest, nearest_to_each
 from elmo_udf.spark import commit
 from elmo_udf.spark.inputs import TEXT, read_documents
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_holds_no_input, check_outputs
 from elmo_udf.spark.shipping import ShippedModel
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ def check_output(spark: SparkSession, options: QueryOptions) -> None:
     """Refuse an output that can't be written, or that exists (UserError): before the work."""
     if options.output is None:
         return
+    inputs = {"table of --embeddings": options.embeddings} | ({"texts": options.texts} if options.texts else {})
     if not _is_json(options.output):
-        inputs = {"table of --embeddings": options.embeddings} | ({"texts": options.texts} if options.texts else {})
         check_outputs(spark, {"output": options.output}, inputs, options.mode)
         return
     check_local("output", options.output, Path(options.output).suffix.lower())
+    check_holds_no_input(spark, "output", options.output, inputs)
     if options.mode == "error" and Path(options.output).exists():
         raise UserError(f"output {options.output!r} exists already; give another path, or --mode overwrite")
 
@@ -70,9 +72,17 @@ def answer_texts(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> 
     return report | {"output": options.output, "rows_out": _write(spark, options, rows)}
 
 
-def write_rows(spark: SparkSession, options: QueryOptions, rows: list[dict[str, Any]]) -> None:
-    """The answers to one text into ``options.output``."""
-    _write(spark, options, spark.createDataFrame(pa.Table.from_pylist(rows)).coalesce(1))
+def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, answers: list[dict[str, Any]]) -> None:
+    """The answers to one text into ``options.output``, with the columns, and their types, of answers to many texts.
+
+    found: the rows as they were collected. answers: each with its rank, and where it is a word's with its sentence.
+    """
+    first = T.StructType().add("query_id", "string").add("text", "string").add("rank", "integer")
+    schema = T.StructType([*first, *found.schema])
+    if options.level == "token":
+        schema = schema.add("sentence", "string")
+    rows = [{"query_id": "text", "text": options.text, **answer} for answer in answers]
+    _write(spark, options, spark.createDataFrame(rows, schema).coalesce(1))
 
 
 def answer_lines(

@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from elmo_udf.similarity.cosine import STEPS
-from elmo_udf.similarity.join import Comparison, ranked, sorted_pairs
+from elmo_udf.similarity.join import Comparison, Kept, ranked, sorted_pairs
 from elmo_udf.similarity.pack import Packed, subset
 from elmo_udf.similarity.previous import Previous
 
@@ -41,8 +41,8 @@ def updated_top_k(comparison: Comparison, previous: Previous, k: int) -> tuple[D
     if _so_much(comparison, changes):
         return comparison.top_k(k), _counts(changes)
     kept = _without(_without(kept, "id", changes[0].stale), "neighbor_id", changes[-1].stale)
-    parts = [part.nearest(k + 1).table for part in _parts(comparison, changes)]  # one more: a row may find itself
-    return ranked(_union(kept, parts, "id", "neighbor_id", len(changes) == 1), k), _counts(changes)
+    found = [part.nearest(k + 1) for part in _parts(comparison, changes)]  # one more: a row may find itself
+    return ranked(_union(kept, found, "id", "neighbor_id", len(changes) == 1), k), _counts(changes, found)
 
 
 def updated_pairs(
@@ -54,8 +54,8 @@ def updated_pairs(
         return comparison.pairs(threshold, prune), _counts(changes)
     kept = previous.table.select("id_a", "id_b", _steps())
     kept = _without(_without(kept, "id_a", changes[0].stale), "id_b", changes[-1].stale)
-    parts = [part.found(threshold, prune).table for part in _parts(comparison, changes)]
-    return sorted_pairs(_union(kept, parts, "id_a", "id_b", len(changes) == 1)), _counts(changes)
+    found = [part.found(threshold, prune) for part in _parts(comparison, changes)]
+    return sorted_pairs(_union(kept, found, "id_a", "id_b", len(changes) == 1)), _counts(changes, found)
 
 
 def _changes(comparison: Comparison, previous: Previous, links: DataFrame | None) -> list[SideChange]:
@@ -110,11 +110,11 @@ def _parts(comparison: Comparison, changes: list[SideChange]) -> list[Comparison
     return [replace(comparison, sides=sides, packed=pair, same_table=one_table) for pair in kept]
 
 
-def _union(kept: DataFrame, parts: list[DataFrame], left: str, right: str, one_table: bool) -> DataFrame:
+def _union(kept: DataFrame, found: list[Kept], left: str, right: str, one_table: bool) -> DataFrame:
     """What was kept and what was found, each once; within one table no row beside itself."""
-    fresh = reduce(DataFrame.unionAll, parts) if parts else None
-    if fresh is None:
+    if not found:
         return kept
+    fresh = reduce(DataFrame.unionAll, (one.table for one in found))
     if one_table:
         fresh = fresh.where(F.col(left) != F.col(right))
     return kept.unionAll(fresh.select(kept.columns).distinct())
@@ -129,8 +129,12 @@ def _steps() -> Column:
     return F.round(F.col("cosine") * STEPS).cast("int").alias("steps")
 
 
-def _counts(changes: list[SideChange]) -> dict[str, int]:
-    """rows_new, rows_changed, rows_gone, of both sides together; rows whose neighbors had to be found anew."""
+def _counts(changes: list[SideChange], found: list[Kept] | None = None) -> dict[str, int]:
+    """rows_new, rows_changed, rows_gone, of both sides together; rows whose neighbors had to be found anew.
+
+    And ``tasks``, where fewer are done than for all rows.
+    """
     names = {"rows_new": "new", "rows_changed": "changed", "rows_gone": "gone", "rows_affected": "affected"}
     totals = {name: sum(change.counts.get(state, 0) for change in changes) for name, state in names.items()}
-    return totals | {"rows_compared_again": sum(len(change.again.rows) for change in changes)}
+    totals["rows_compared_again"] = sum(len(change.again.rows) for change in changes)
+    return totals if found is None else totals | {"tasks": sum(one.n_tasks for one in found)}

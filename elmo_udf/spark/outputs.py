@@ -28,17 +28,20 @@ def check_outputs(
     """
     for name, path in outputs.items():
         _check_name(spark, name, path)
-        for other, source in inputs.items():
-            if _holds(spark, path, _fixed_part(source)):
-                raise UserError(
-                    f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one"
-                )
+        check_holds_no_input(spark, name, path, inputs)
     for name, path in outputs.items():
         for other, second in outputs.items():
             if name != other:
                 _check_apart(spark, (name, path), (other, second))
     for name, path in outputs.items():
         _check_content(spark, name, path, mode, parts)
+
+
+def check_holds_no_input(spark: SparkSession, name: str, path: str, inputs: Mapping[str, str]) -> None:
+    """Refuse an output that is an input, or a folder above one (UserError)."""
+    for other, source in inputs.items():
+        if _holds(spark, path, _fixed_part(source)):
+            raise UserError(f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one")
 
 
 def _check_name(spark: SparkSession, name: str, path: str) -> None:

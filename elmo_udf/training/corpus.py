@@ -41,6 +41,7 @@ def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
             input=options.input,
             output=options.output,
             input_format=options.input_format,
+            whole_files=options.whole_files,
             id_column=options.id_column,
             text_column=options.text_column,
         ),

@@ -50,7 +50,7 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     if not work.corpus.exists():
         vocabulary, counts = prepare(documents, options, work, vocabulary)
         write_text(work.network, json.dumps(dataclasses.asdict(network)))
-        save_arrays(work.initial, arrays or initial_arrays(network, len(vocabulary), options.seed))
+        save_arrays(work.initial, initial_arrays(network, len(vocabulary), options.seed) | arrays)
         write_text(work.corpus, json.dumps(counts, indent=2) + "\n")  # last: what is there now is whole
     counts = json.loads(work.corpus.read_text("utf-8"))
     with log_as_it_grows(work.log, options, counts["n_train_tokens"] + counts["n_train_sentences"]):
@@ -90,12 +90,12 @@ def _check_apart(output: Path, work: Path) -> None:
         )
 
 
-def _start(options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any] | None]:
-    """Sizes, and where training goes on from another one, its words and its weights."""
+def _start(options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any]]:
+    """Sizes, and where training goes on from a model, its weights, and the words to predict where it has them."""
     if options.initial is None:
-        return options.network(), None, None
+        return options.network(), None, {}
     model, softmax, vocabulary = read_result(options.initial)
-    return model.options, Vocabulary.read(vocabulary), {**model.arrays, **softmax}
+    return model.options, vocabulary, {**model.arrays, **softmax}
 
 
 def _run(spark: SparkSession, work: Work, options: TrainOptions) -> Progress:

@@ -20,6 +20,7 @@ class TrainOptions(JobOptions):
     input_format: Literal["parquet", "csv", "json", "text"] | None = option(
         "format of the input; by default told from its file names", None
     )
+    whole_files: bool = option("with text input: a file is a document, not a line", False)
     id_column: str = option("column that identifies a document", "id")
     text_column: str = option("column with the text, or with its tokens", "text")
     tokenizer: Literal["words", "whitespace"] = option(
@@ -29,7 +30,9 @@ class TrainOptions(JobOptions):
     max_sentence_tokens: int = option("longer sentences are cut into pieces (tokenizer words)", 400)
     work: str | None = option("folder of sentences and checkpoints while training lasts (default: OUTPUT-work)", None)
     mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
-    initial: str | None = option("model folder that training made, to go on from with this corpus", None)
+    initial: str | None = option(
+        "model to go on from with this corpus; one that training made keeps the words that it predicts", None
+    )
 
     min_count: int = option("words that occur less often are not predicted (but read, as every token is)", 3)
     max_words: int = option("size of the predicted vocabulary", 40000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import uuid
 from itertools import islice
@@ -18,7 +19,10 @@ from elmo_udf.training.folder import Work, load_arrays, save_arrays
 from elmo_udf.training.language_model import SOFTMAX
 from elmo_udf.training.report import read_log
 from elmo_udf.training.sentences import files_of, sentences
+from elmo_udf.training.vocabulary import Vocabulary
 from elmo_udf.training.whitening import running_text, whitened
+
+log = logging.getLogger(__name__)
 
 WHITENING_SENTENCES = 20_000
 """Of running text: some hundred thousand tokens tell the covariance of some hundred dimensions."""
@@ -73,12 +77,13 @@ def write_result(work: Work, output: Path, whiten: bool) -> Model:
     return model
 
 
-def read_result(folder: str) -> tuple[Model, dict[str, np.ndarray], Path]:
-    """A model that training made, with what predicts words and the file of these. Raises UserError for any other."""
-    model, softmax, vocabulary = load_model(folder), Path(folder) / SOFTMAX_FILE, Path(folder) / VOCABULARY_FILE
+def read_result(handle: str) -> tuple[Model, dict[str, np.ndarray], Vocabulary | None]:
+    """A model, and where it is a folder that training made, with what predicts words and these words; else with none.
+
+    Raises UserError for what is no model.
+    """
+    model, softmax, vocabulary = load_model(handle), Path(handle) / SOFTMAX_FILE, Path(handle) / VOCABULARY_FILE
     if not softmax.is_file() or not vocabulary.is_file():
-        raise UserError(
-            f"model {folder!r} has no {SOFTMAX_FILE} and {VOCABULARY_FILE}, which say what words it predicts; expected "
-            "a folder that jobs/train.py made"
-        )
-    return model, load_arrays(softmax), vocabulary
+        log.info("model %r does not say what words it predicts: that is learned anew", handle)
+        return model, {}, None
+    return model, load_arrays(softmax), Vocabulary.read(vocabulary)

@@ -87,6 +87,7 @@ class Benchmark:
         self.real()
         return {
             "machine": machine(),
+            "blas": blas(),
             "versions": {
                 "elmo_udf": {name: version(name) for name in ("elmo-udf", "pyspark", "numpy", "pyarrow")},
                 "scikit_learn": SKLEARN.versions(["scikit-learn", "numpy"]),
@@ -257,6 +258,14 @@ def product_peak() -> float:
             return max(sum(pool.map(_product_rate, [0] * cores, chunksize=1)) for _ in range(5))
     finally:
         del os.environ["OPENBLAS_NUM_THREADS"], os.environ["OMP_NUM_THREADS"]
+
+
+def blas() -> list[str]:
+    """What multiplies numpy's matrices, and for which processor."""
+    from threadpoolctl import threadpool_info
+
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return [f"{library['internal_api']} {library['version']}, {library.get('architecture')}" for library in found]
 
 
 def _product_rate(_: int) -> float:

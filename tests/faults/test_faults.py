@@ -133,6 +133,12 @@ def test_python_worker_killed(root: Path, tmp_path: Path, corpus: Corpus, outcom
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS))
     stage = job.middle_of(N_TASKS)
     worker = job.wait_for("a Python worker", job.workers)[0]
+    kill(worker, signal.SIGSTOP)  # killed between two tasks it would be missed by none: its task becomes the last one
+
+    def all_but_one_are_done() -> bool:
+        return any(now["numCompleteTasks"] == N_TASKS - 1 for now in job.stages() if now["stageId"] == stage["stageId"])
+
+    job.wait_for("the last task", all_but_one_are_done, poll_s=0.2)
     kill(worker)
     job.wait_for("a failed task", lambda: any(task["status"] == "FAILED" for task in job.tasks(stage)), poll_s=0.2)
     assert job.finish() == 0, job.text()[-3000:]
