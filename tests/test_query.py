@@ -15,8 +15,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf import cli
+from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
-from elmo_udf.options import QueryOptions, SimilarityOptions
+from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.similarity import search
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.fit import read_correction
@@ -128,13 +129,16 @@ def test_one_text_is_answered_in_a_table_like_many(
     assert one.drop_columns("query_id").equals(many.slice(0, 3).drop_columns("query_id"))
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ""])
+@pytest.mark.parametrize(
+    ("texts", "output"), [("a.jsonl", "a.jsonl"), ("*.jsonl", "a.jsonl"), (".", "new.jsonl"), ("a.jsonl", ".")]
+)
 def test_questions_are_not_written_over(
-    spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path, suffix: str
+    spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path, texts: str, output: str
 ) -> None:
-    path = Path(shutil.copy(questions, tmp_path / f"questions{suffix}"))
-    asked = {"embeddings": tables["document"], "texts": str(path), "output": str(path), "mode": "overwrite"}
-    with pytest.raises(UserError, match="holds the texts"):
+    path = Path(shutil.copy(questions, tmp_path / "a.jsonl"))
+    asked = {"embeddings": tables["document"], "mode": "overwrite"}
+    asked |= {"texts": f"{tmp_path}/{texts}", "output": f"{tmp_path}/{output}"}
+    with pytest.raises(UserError, match=r"the texts .* expected a path apart"):
         query(spark, QueryOptions(**asked))  # type: ignore[arg-type]
     assert path.read_text("utf-8") == Path(questions).read_text("utf-8")
 
@@ -167,6 +171,17 @@ def test_lines_are_answered_one_by_one_and_the_model_stays(
     printed = capsys.readouterr().out
     assert "rank  id  cosine  \n1     c   1.000000" in printed and printed.count("rank  id") == 2
     assert printed.index("The bank.") < printed.index("texts_answered")  # the summary comes at the end
+
+
+def test_a_line_of_two_sentences_is_one_question(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
+    """Also where the rows of the table are sentences."""
+    path = str(tmp_path / "sentences")
+    embed_corpus(spark, EmbedOptions(input=tables["csv"], output=path, model=tables["model"], level="sentence"))
+    text = "He banked on it. The moon."
+    said: list[dict[str, Any]] = []
+    query(spark, QueryOptions(embeddings=path, interactive=True, k=3), [text], said.append)
+    assert said[0]["answers"] == query(spark, QueryOptions(embeddings=path, text=text, k=3))["answers"]
+    assert said[0]["answers"][0]["cosine"] < 0.999999
 
 
 def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_pruning_can_be_switched_off(
     spark: Any, twice: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(join, "choose_pruning", lambda *given: asked.append(given))
+    monkeypatch.setattr(join, "choose_pruning", lambda *given: asked.append(given))  # None: of no use
     flags = ["pairs", "--embeddings", twice[0], "--threshold", 0.99, "--center", "--output"]
     assert run(spark, *flags, tmp_path / "pruned") == 0 and len(asked) == 1
     assert run(spark, *flags, tmp_path / "full", "--no-prune") == 0 and len(asked) == 1
@@ -132,6 +132,9 @@ def test_whitened(spark: Any, twice: tuple[str, str], tmp_path: Path) -> None:
     assert run(spark, *flags, tmp_path / "stored", "--correction", tmp_path / "fit") == 0
     found = pq.read_table(tmp_path / "fit")
     assert found.equals(pq.read_table(tmp_path / "stored"))
+    planned = ["--correction", tmp_path / "fit", "--dry-run", "--report", tmp_path / "planned.json"]
+    assert run(spark, *flags, tmp_path / "no", *planned) == 0
+    assert json.loads((tmp_path / "planned.json").read_text("utf-8"))["width"] == 3
     ids, vectors = near_duplicates()
     white = PCA(n_components=3, whiten=True).fit_transform(vectors.astype(np.float64))
     unit = white / np.linalg.norm(white, axis=1, keepdims=True)

@@ -177,6 +177,7 @@ def test_a_matrix_that_is_too_large_to_look_at(
         (["--plot", tmp_path / "a.png"], "5 x 5 can't be drawn, expected 2 to 4 rows and columns"),
         (["--plot", tmp_path / "a.pdf"], "does not end with .png"),
         (["--csv", tmp_path / "a.tsv"], "does not end with .csv"),
+        (["--csv", tmp_path / "out" / "a.csv"], "holds the csv"),
     ):
         assert run(spark, *flags, *more) == 2
         said = capsys.readouterr().err

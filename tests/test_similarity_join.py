@@ -83,12 +83,12 @@ def shuffled_ids(n: int, id_type: T.DataType) -> list[Any]:
     return [number - 50 + (2**40 if id_type == LONG else 0) for number in numbers]
 
 
-@pytest.mark.parametrize(("id_type", "double", "few_rows"), [(STRING, False, 10**6), (LONG, True, 0)])
+@pytest.mark.parametrize(("id_type", "double", "few_bytes"), [(STRING, False, 10**8), (LONG, True, 0)])
 def test_top_k_and_pairs_within_a_table(
-    spark: SparkSession, tmp_path: Path, monkeypatch: Any, id_type: T.DataType, double: bool, few_rows: int
+    spark: SparkSession, tmp_path: Path, monkeypatch: Any, id_type: T.DataType, double: bool, few_bytes: int
 ) -> None:
     for module in (join, verdicts):
-        monkeypatch.setattr(module, "FEW_ROWS", few_rows)  # with 0 nothing is left to one task
+        monkeypatch.setattr(module, "FEW_BYTES", few_bytes)  # with 0 nothing is left to one task
     ids, vectors = shuffled_ids(110, id_type), some_vectors(110, seed=1)
     documents = table(spark, ids, vectors, id_type, double).repartition(3)
     comparison = compare(documents, staging=str(tmp_path / "blocks"), **SMALL)

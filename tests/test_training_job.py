@@ -137,7 +137,7 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
         ({"work": str(tmp_path / "model")}, "are one, or in one another"),
         ({"work": str(tmp_path / "model" / "work")}, "are one, or in one another"),
         ({"output": str(tmp_path / "w2" / "model"), "work": f"file://{tmp_path}/w2"}, "are one, or in one another"),
-        ({"initial": str(tmp_path / "full")}, "no options.json"),
+        ({"initial": str(tmp_path / "full")}, "expected a saved_model.pb, or an options.json"),
     ]:
         with refused(words):
             train(spark, options(text, tmp_path, **changed))

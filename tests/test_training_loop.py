@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from elmo_udf.models import load_model
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.folder import Work, load_arrays
 from elmo_udf.training.language_model import SOFTMAX, LanguageModel
@@ -75,12 +74,11 @@ def test_divergence_is_one_line(work: Work) -> None:
         {"optimizer": "adagrad", "learning_rate": 0.2, "warmup": 0.0, "max_gradient_norm": 10.0},
         {"precision": "bfloat16"},
         {"dropout": 0.1, "carry_state": True, "schedule": "cosine"},
-        {"clip": 5.0, "activation": "tanh"},
     ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_other_ways_to_learn_the_grammar(work: Work, changed: dict[str, Any]) -> None:
-    """Two of four words of a sentence can't be known: four verbs, three objects, and what begins it."""
+    """One of the four words can be known, the full stop; else there are four subjects, four verbs, three objects."""
     progress = training(work, **changed).run()
     measured = [row["perplexity_forward"] for row in read_log(work.log) if "perplexity_forward" in row]
     assert progress.best < 5 and measured[-1] < measured[0]
@@ -104,17 +102,23 @@ def test_dropout_is_for_training_alone(work: Work) -> None:
     settings = [options("", work.root, dropout=dropout) for dropout in (0.0, 0.5)]
     trainers = [Trainer(LanguageModel(one.network(), arrays, one.precision), one, Alone()) for one in settings]
     np.testing.assert_array_equal(*(trainer.perplexity(windows(work)) for trainer in trainers))
-    losses = np.array([trainer.step(next(windows(work)), 0.0, False)[0] for trainer in (*trainers, trainers[1])])
-    assert len(np.unique(losses[:, 0])) == 3, "different inputs are dropped in every step"
+    model, window = trainers[1].model, next(windows(work))
+    for dropout, n_different in ((0.0, 1), (0.5, 2)):
+        words, before = model.words(window.characters), model.zero_states(8)
+        reads = [
+            model.read(words, window.tokens, window.starts, before, dropout=dropout, carry=True)[0][0][-1].numpy()
+            for _ in range(2)
+        ]
+        assert len({read.tobytes() for read in reads}) == n_different, "in every step other inputs are dropped"
 
 
 def test_what_is_left_predicts_as_well_as_was_measured(work: Work, tmp_path: Path) -> None:
     """The folder's model, whose word vectors were whitened, with its softmax: the perplexity of the best checkpoint."""
     progress = training(work, epochs=10.0).run()
-    write_result(work, tmp_path / "model", whiten=True)
+    written = write_result(work, tmp_path / "model", whiten=True)
     model, softmax, vocabulary = read_result(str(tmp_path / "model"))
     assert not np.allclose(model.arrays["projection_kernel"], load_arrays(work.best)["projection_kernel"], atol=1e-3)
-    assert model.fingerprint() == load_model(str(tmp_path / "model")).fingerprint()
+    assert model.fingerprint() == written.fingerprint()
     assert vocabulary is not None
     assert vocabulary.ids(["milk", "unheard"]) == Vocabulary.read(work.vocabulary).ids(["milk", "x"])
     settings = options("", work.root)

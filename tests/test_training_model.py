@@ -10,7 +10,7 @@ from elmo_udf.network.engine import Network
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.initial import initial_arrays
 from elmo_udf.training.language_model import SOFTMAX, LanguageModel
-from elmo_udf.training.optimizer import Adagrad, Adam, Schedule
+from elmo_udf.training.optimizer import Adagrad, Adam, Schedule, summed_rows
 from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.sampled_softmax import sampled_softmax_losses
 from elmo_udf.training.trainer import Trainer
@@ -194,7 +194,7 @@ def test_rows_of_a_gradient_change_only_their_rows() -> None:
         tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), tf.constant([2, 0, 2]), tf.constant([4, 2])
     )
     for _ in range(2):
-        by_rows.apply([rows], tf.constant(0.1))
+        by_rows.apply([summed_rows(rows)], tf.constant(0.1))
         dense.apply([tf.convert_to_tensor(rows)], tf.constant(0.1))
     np.testing.assert_allclose(table.numpy(), whole.numpy(), atol=1e-6)
     assert (table.numpy()[[1, 3]] == 1).all()

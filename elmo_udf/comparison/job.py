@@ -26,7 +26,7 @@ from elmo_udf.plots.side_by_side import Panel, side_by_side
 from elmo_udf.similarity.correction import Moments, fit_correction
 from elmo_udf.spark import commit
 from elmo_udf.spark.inputs import guess_format, read_documents
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_outputs, given
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any
 
     Raises UserError, before any text is embedded, for what can't be read or written and for too few or many texts.
     """
-    check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
+    check_outputs(spark, {"output": options.output}, given(options, "input", "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
     kind = options.input_format or guess_format(spark, options.input)

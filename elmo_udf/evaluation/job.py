@@ -20,7 +20,7 @@ from elmo_udf.evaluation.views import Layout
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.paths import check_png
 from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_outputs, given
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.study.vectors import width_of_vectors
 
@@ -33,8 +33,8 @@ def evaluate(spark: SparkSession, options: EvaluateOptions) -> dict[str, Any]:
 
     Raises UserError for input, models and options that don't fit, before any text is embedded.
     """
-    inputs = {"input": options.input} | ({"train": options.train} if options.train else {})
-    check_outputs(spark, {"output": options.output}, inputs, options.mode)
+    inputs = given(options, "input", "train")
+    check_outputs(spark, {"output": options.output}, inputs | given(options, "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
     if options.vectors:

@@ -20,7 +20,7 @@ from elmo_udf.similarity.correction import Correction, check_correction, fit_cor
 from elmo_udf.similarity.cosine import STEPS
 from elmo_udf.similarity.fit import write_correction
 from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_outputs, given
 from elmo_udf.spark.shipping import ship_model
 from elmo_udf.spark.tables import TableMetadata, rejects_schema
 
@@ -34,7 +34,7 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
     for input, model and options that don't fit, before any text is embedded.
     """
     outputs = {"output": options.output, "rejects": options.rejects_path}
-    check_outputs(spark, outputs, {"input": options.input}, options.mode)
+    check_outputs(spark, outputs, given(options, "input", "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
     model = ship_model(spark, options.model, options.model_sha256)

@@ -15,8 +15,9 @@ CELL_S = 0.5e-9
 """To look at one score."""
 MEMORY_MIB = 640
 """Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
-FEW_ROWS = 2_500_000
-"""Of a few numbers each: one process sorts or counts so many sooner than several, for which Spark shuffles them."""
+FEW_BYTES = 96 << 20
+"""Of ids and a few numbers, as Arrow has them: one process puts so many in order sooner than several, for which Spark
+shuffles them."""
 _BYTES_PER_S = 300e6  # of one task, reading blocks
 _KEPT_S = 5e-6  # to write and merge a partial result
 _TASK_S = 0.2  # to start a task
@@ -39,7 +40,7 @@ class Cluster:
 class Shape:
     """Sizes of the problem. ``n_right`` is None within one table; ``kept`` is k, or 0 for pairs.
 
-    shuffled_bytes: of two ids and a number, as Spark compresses them: 23 for ids that are strings, 11 for numbers.
+    id_bytes: of an id in memory: 8 for numbers, 20 for strings of 16 digits.
     """
 
     n_left: int
@@ -47,12 +48,22 @@ class Shape:
     width: int
     value_bytes: int
     kept: int
-    shuffled_bytes: int = 23
+    id_bytes: int = 20
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row in a block."""
         return self.width * self.value_bytes
+
+    @property
+    def partial_bytes(self) -> int:
+        """Bytes of a partial result in memory: two ids and a number."""
+        return 2 * self.id_bytes + 4
+
+    @property
+    def shuffled_bytes(self) -> int:
+        """The same as Spark compresses and shuffles it: 11 were measured for numbers, 23 for strings of 16 digits."""
+        return self.partial_bytes // 2 + 1
 
     @property
     def n_cells(self) -> float:

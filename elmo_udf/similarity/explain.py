@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.compare import cluster_of
+from elmo_udf.similarity.fit import read_correction
 from elmo_udf.similarity.plan import explain_matrix, make_plan
 from elmo_udf.similarity.previous import Previous
 from elmo_udf.similarity.tables import Side, shape_of, width_of
@@ -24,7 +25,7 @@ def explain(
     """
     n_rows = [side.table.count() for side in sides]
     width = width_of(sides[0])
-    shape = shape_of(sides, n_rows, options.whiten or width, kept(options))
+    shape = shape_of(sides, n_rows, _width_compared(spark, options, previous, width), kept(options))
     block_rows = options.block_rows or default_block_rows(shape.width)
     cluster = cluster_of(spark)
     report: dict[str, Any] = {"slots": cluster.slots, "cpus_of_a_task": cluster.task_cpus}
@@ -39,6 +40,15 @@ def explain(
     if options.kind == "matrix":
         return explain_matrix(shape, cluster) | report
     return make_plan(shape, cluster).explain() | report
+
+
+def _width_compared(spark: SparkSession, options: SimilarityOptions, previous: Previous | None, width: int) -> int:
+    """Width of the vectors, corrected."""
+    if options.correction is not None:
+        return read_correction(spark, options.correction).width
+    if previous is not None and previous.correction is not None:
+        return previous.correction.width
+    return options.whiten or width
 
 
 def _gflop_of_new(n_rows: list[int], new: list[int], width: int) -> float:

@@ -49,7 +49,8 @@ def components(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TA
     """
     edges = pairs.select("id_a", "id_b")
     n_bytes = sum((F.octet_length(F.col(end).cast("string")) for end in edges.columns), F.lit(0))
-    size = edges.limit(max_edges + 1).agg(F.count("*").alias("edges"), F.sum(n_bytes).alias("bytes")).collect()[0]
+    lengths = edges.select(n_bytes.alias("n")).limit(max_edges + 1)
+    size = lengths.agg(F.count("*").alias("edges"), F.sum("n").alias("bytes")).collect()[0]
     if size.edges <= max_edges and (size.bytes or 0) <= MAX_ID_BYTES_IN_A_TASK:
         return components_in_a_task(edges)
     return components_by_joins(edges, folder)

@@ -21,7 +21,7 @@ from elmo_udf.similarity.previous import Previous, read_previous, write_rows
 from elmo_udf.similarity.sample import check_size, sample_cosines
 from elmo_udf.similarity.tables import Side, sides_of
 from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_outputs, given, same_place
 from elmo_udf.spark.tables import TableMetadata, metadata_of, read_table
 
 
@@ -78,8 +78,9 @@ def _checked(spark: SparkSession, options: SimilarityOptions) -> _Inputs:
     """The tables, after everything that can be refused was refused (UserError)."""
     tables = {"table of --embeddings": options.embeddings}
     tables |= {"table of --against": options.against} if options.against else {}
-    if options.update and options.update.rstrip("/") != options.output.rstrip("/"):  # it may be replaced by its update
+    if options.update and not same_place(spark, options.update, options.output):  # it may be replaced by its update
         tables["result of --update"] = options.update
+    tables |= given(options, "csv", "plot")
     check_outputs(spark, {"output": options.output}, tables, options.mode)
     check_paths(options)
     left = read_table(spark, options.embeddings)

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Folder, Stripe, new_name
-from elmo_udf.similarity.cosine import STEPS
-from elmo_udf.similarity.cost import FEW_ROWS
+from elmo_udf.similarity.cost import FEW_BYTES
 from elmo_udf.similarity.pack import Packed
 from elmo_udf.similarity.plan import (
     Cluster,
@@ -33,6 +31,7 @@ from elmo_udf.similarity.plan import (
     super_tiles,
 )
 from elmo_udf.similarity.prune import Pruning, choose_pruning
+from elmo_udf.similarity.ranking import ranked, sorted_pairs
 from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
@@ -69,7 +68,7 @@ class Comparison:
         neighbor_id. Sorted by id and rank.
         """
         kept = self.nearest(k)
-        return ranked(kept.table, k, kept.n_rows <= FEW_ROWS)
+        return ranked(kept.table, k, kept.n_bytes <= FEW_BYTES)
 
     def nearest(self, k: int) -> Kept:
         """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more."""
@@ -91,7 +90,7 @@ class Comparison:
         prune: bound cosines by a few components first, where a sample says that it pays; the pairs are the same.
         """
         kept = self.found(threshold, prune)
-        return sorted_pairs(kept.table, kept.n_rows <= FEW_ROWS)
+        return sorted_pairs(kept.table, kept.n_bytes <= FEW_BYTES)
 
     def found(self, threshold: float, prune: bool = True) -> Kept:
         """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold."""
@@ -159,46 +158,32 @@ class Comparison:
         path = f"{self.folder.uri}/{name}"
         cells = [len(left) * len(right) if right else len(left) ** 2 // 2 for left, right in tasks]
         log.info("comparing %s rows: %d tasks", " with ".join(f"{len(one.rows):,}" for one in self.packed), len(tasks))
-        done = self.spark.sparkContext.accumulator(0)
+        done, n_bytes = (self.spark.sparkContext.accumulator(0) for _ in range(2))
 
         def perform(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             with task_threads():
                 for batch in batches:
                     for number in batch.column(0).to_pylist():
-                        yield from work(*tasks[number])
+                        for kept in work(*tasks[number]):
+                            n_bytes.add(kept.nbytes)
+                            yield kept
                         done.add(cells[number])
 
         with watched(done, lambda n_done, seconds: progress_line(n_done, sum(cells), seconds)):
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
-        return Kept(self.spark.read.schema(schema).parquet(path), self.folder.count_rows(name), len(tasks))
+        table = self.spark.read.schema(schema).parquet(path)
+        return Kept(table, self.folder.count_rows(name), n_bytes.value, len(tasks))
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What tasks kept, as a table in no order, its number of rows, and that of the tasks."""
+    """What tasks kept, as a table in no order; its number of rows; their bytes as Arrow has them; how many tasks."""
 
     table: DataFrame
     n_rows: int
+    n_bytes: int
     n_tasks: int
-
-
-def ranked(nearest: DataFrame, k: int, is_few: bool = False) -> DataFrame:
-    """``id``, ``rank``, ``neighbor_id``, ``cosine``: of ``id``, ``neighbor_id``, ``steps`` the k best of every id."""
-    best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
-    together = nearest.coalesce(1) if is_few else nearest.repartitionByRange("id")
-    placed = together.withColumn("rank", F.row_number().over(best_first))
-    return placed.where(F.col("rank") <= k).select("id", "rank", "neighbor_id", _cosine())
-
-
-def sorted_pairs(found: DataFrame, is_few: bool = False) -> DataFrame:
-    """``id_a``, ``id_b``, ``cosine``, the greatest cosine first: of ``id_a``, ``id_b``, ``steps``."""
-    together = found.coalesce(1) if is_few else found
-    return together.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
-
-
-def _cosine() -> Any:
-    return (F.col("steps") / STEPS).alias("cosine")
 
 
 def progress_line(done: int, total: int, seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from elmo_udf.plots.paths import check_local
 from elmo_udf.similarity.search import nearest, nearest_to_each
 from elmo_udf.spark import commit
 from elmo_udf.spark.inputs import TEXT, read_documents
-from elmo_udf.spark.outputs import check_holds_no_input, check_outputs
+from elmo_udf.spark.outputs import check_outputs, given
 from elmo_udf.spark.shipping import ShippedModel
 
 if TYPE_CHECKING:
@@ -39,12 +40,17 @@ def check_output(spark: SparkSession, options: QueryOptions) -> None:
     """Refuse an output that can't be written, or that exists (UserError): before the work."""
     if options.output is None:
         return
-    inputs = {"table of --embeddings": options.embeddings} | ({"texts": options.texts} if options.texts else {})
+    inputs = {"table of --embeddings": options.embeddings}
+    inputs |= given(options, "texts", "correction")
     if not _is_json(options.output):
         check_outputs(spark, {"output": options.output}, inputs, options.mode)
         return
     check_local("output", options.output, Path(options.output).suffix.lower())
-    check_holds_no_input(spark, "output", options.output, inputs)
+    for name, path in inputs.items():
+        if _is_part_of(Path(options.output), path):
+            raise UserError(
+                f"output {options.output!r} is, or lies in, the {name} {path!r}; expected a path apart; change one"
+            )
     if options.mode == "error" and Path(options.output).exists():
         raise UserError(f"output {options.output!r} exists already; give another path, or --mode overwrite")
 
@@ -77,7 +83,7 @@ def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, 
 
     found: the rows as they were collected. answers: each with its rank, and where it is a word's with its sentence.
     """
-    first = T.StructType().add("query_id", "string").add("text", "string").add("rank", "integer")
+    first = T.StructType().add("query_id", "string", False).add("text", "string").add("rank", "integer", False)
     schema = T.StructType([*first, *found.schema])
     if options.level == "token":
         schema = schema.add("sentence", "string")
@@ -96,7 +102,7 @@ def answer_lines(
 
     A line that can't be answered is said to be so, and the next one is read.
     """
-    made = ModelOptions(**corpus.made.options())
+    made = ModelOptions(**corpus.made.options() | {"level": "document"})
     encoder, _ = encoder_in_worker(shipped.file_name, made.precision)
     n_lines = n_answered = 0
     for line in (line.strip() for line in lines):
@@ -179,6 +185,13 @@ def _by_text(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         answer = asked | {"answers": [row]}
     if answer is not None:
         yield answer
+
+
+def _is_part_of(file: Path, source: str) -> bool:
+    """Whether a file of this machine is one that ``source``, a path or glob, names, or lies in a folder of these."""
+    pattern = Path(re.sub("^file:/+", "/", source)).absolute()
+    found = [path.resolve() for path in Path("/").glob(str(pattern).lstrip("/"))]
+    return any(place in found for place in (file.resolve(), *file.resolve().parents))
 
 
 def _is_json(path: str) -> bool:

@@ -70,7 +70,7 @@ def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int
     value_bytes = max(8 if isinstance(side.value_type, T.DoubleType) else 4 for side in sides)
     n_right = n_rows[1] if len(n_rows) > 1 else None
     numbers = all(isinstance(side.id_type, (T.IntegralType, T.FractionalType)) for side in sides)
-    return Shape(n_rows[0], n_right, width, value_bytes, min(kept, n_rows[-1]), 11 if numbers else 23)
+    return Shape(n_rows[0], n_right, width, value_bytes, min(kept, n_rows[-1]), 8 if numbers else 20)
 
 
 def _side(table: DataFrame, id_column: str, embedding_column: str, name: str) -> Side:

@@ -14,9 +14,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from elmo_udf.similarity.cosine import STEPS
-from elmo_udf.similarity.join import Comparison, Kept, ranked, sorted_pairs
+from elmo_udf.similarity.join import Comparison, Kept
 from elmo_udf.similarity.pack import Packed, subset
 from elmo_udf.similarity.previous import Previous
+from elmo_udf.similarity.ranking import ranked, sorted_pairs
 
 log = logging.getLogger(__name__)
 

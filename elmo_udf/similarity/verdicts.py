@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Folder, new_name
-from elmo_udf.similarity.cost import FEW_ROWS
+from elmo_udf.similarity.cost import FEW_BYTES
 from elmo_udf.similarity.vectors import PROBLEMS
 
 COUNTS = "file string, block string, problem string, width int, n long"
@@ -70,7 +70,7 @@ def check_verdicts(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, t
     widths = {row.width for row in counts}
     if len(widths) != 1 or any(row.problem for row in counts):
         _refuse_problems(table, verdicts)
-    if not (sum(row.n for row in counts) <= FEW_ROWS and _all_different(folder, {row.file for row in counts})):
+    if not (8 * sum(row.n for row in counts) <= FEW_BYTES and _all_different(folder, {row.file for row in counts})):
         _refuse_duplicates(table, verdicts)
     return int(widths.pop())
 
@@ -81,11 +81,18 @@ def blocks_of(counts: Sequence[Row]) -> tuple[Block, ...]:
 
 
 def _all_different(folder: Folder, files: Iterable[str]) -> bool:
-    """Whether the ids in these files certainly are; floats are not looked at, with their zeros of two signs."""
+    """Whether the ids in these files certainly are; not of more than FEW_BYTES, nor of floats, with two zeros."""
     file_system, root = folder.open()
     paths = [f"{root}/{file}" for file in files]
+    if sum(_id_bytes(pq.read_metadata(path, filesystem=file_system)) for path in paths) > FEW_BYTES:
+        return False
     ids = pq.read_table(paths, columns=["id"], filesystem=file_system, partitioning=None)["id"]
     return not pa.types.is_floating(ids.type) and pc.count_distinct(ids, mode="all").as_py() == len(ids)
+
+
+def _id_bytes(metadata: pq.FileMetaData) -> int:
+    """Bytes of the first column, uncompressed."""
+    return sum(metadata.row_group(i).column(0).total_uncompressed_size for i in range(metadata.num_row_groups))
 
 
 def refuse_empty(name: str) -> NoReturn:

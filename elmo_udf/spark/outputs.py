@@ -28,7 +28,11 @@ def check_outputs(
     """
     for name, path in outputs.items():
         _check_name(spark, name, path)
-        check_holds_no_input(spark, name, path, inputs)
+        for other, source in inputs.items():
+            if _holds(spark, path, _fixed_part(source)):
+                raise UserError(
+                    f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one"
+                )
     for name, path in outputs.items():
         for other, second in outputs.items():
             if name != other:
@@ -37,11 +41,9 @@ def check_outputs(
         _check_content(spark, name, path, mode, parts)
 
 
-def check_holds_no_input(spark: SparkSession, name: str, path: str, inputs: Mapping[str, str]) -> None:
-    """Refuse an output that is an input, or a folder above one (UserError)."""
-    for other, source in inputs.items():
-        if _holds(spark, path, _fixed_part(source)):
-            raise UserError(f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one")
+def given(options: object, *names: str) -> dict[str, str]:
+    """The options of these names that were given: paths by name."""
+    return {name: path for name in names if (path := getattr(options, name)) is not None}
 
 
 def _check_name(spark: SparkSession, name: str, path: str) -> None:
@@ -86,6 +88,11 @@ def _fixed_part(source: str) -> str:
     """The folder of a pattern, up to its first part with a glob character; other paths as they are."""
     match = _GLOB.search(source)
     return source if match is None else source[: match.start()].rpartition("/")[0] or "."
+
+
+def same_place(spark: SparkSession, one: str, other: str) -> bool:
+    """Whether two paths, however they are written, are one."""
+    return _holds(spark, one, other) and _holds(spark, other, one)
 
 
 def _holds(spark: SparkSession, outer: str, inner: str) -> bool:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from elmo_udf.plots.paths import check_png
 from elmo_udf.spark import commit, files
 from elmo_udf.spark.fetch import fetcher
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_outputs, given
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.shipping import ship_model
 from elmo_udf.spark.tables import TableMetadata, read_embeddings
@@ -88,7 +88,7 @@ def sentiment_study(spark: SparkSession, options: StudyOptions) -> dict[str, Any
 def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
     outputs = {"output": options.output, "tokens": options.tokens_path}
     check_outputs(spark, outputs, {"input": options.input}, "overwrite")
-    check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
+    check_outputs(spark, {"output": options.output}, given(options, "input", "plot", "paired_plot"), options.mode)
     for path in (options.plot, options.paired_plot):
         if path is not None:
             check_png(path)

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from elmo_udf.embedding.work import operations_a_token
 from elmo_udf.errors import UserError
 from elmo_udf.models.options import NetworkOptions
+from elmo_udf.spark.fetch import fetcher
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.corpus import documents_of, prepare
 from elmo_udf.training.folder import Work, save_arrays, write_text
@@ -37,7 +38,7 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     check_output(output, options.mode)
     check_workers(spark, options)
     documents = documents_of(spark, options)
-    network, vocabulary, arrays = _start(options)
+    network, vocabulary, arrays = _start(spark, options)
     planned = {
         "output": str(output),
         "work": str(work.root),
@@ -90,11 +91,11 @@ def _check_apart(output: Path, work: Path) -> None:
         )
 
 
-def _start(options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any]]:
+def _start(spark: SparkSession, options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any]]:
     """Sizes, and where training goes on from a model, its weights, and the words to predict where it has them."""
     if options.initial is None:
         return options.network(), None, {}
-    model, softmax, vocabulary = read_result(options.initial)
+    model, softmax, vocabulary = read_result(options.initial, fetcher(spark))
     return model.options, vocabulary, {**model.arrays, **softmax}
 
 

@@ -30,6 +30,17 @@ class Schedule:
         return self.peak * (0.1 + 0.9 * (1 + math.cos(math.pi * course)) / 2)
 
 
+def summed_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """The gradient with each of its rows once; a dense one as it is. (The length of a gradient is that of its sums.)"""
+    import tensorflow as tf
+
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, which = tf.unique(gradient.indices)
+    sums = tf.math.unsorted_segment_sum(gradient.values, which, tf.size(rows))
+    return tf.IndexedSlices(sums, rows, gradient.dense_shape)
+
+
 class Optimizer:
     """What both optimizers share: slots beside the variables, and rows of them where the gradient has rows only."""
 
@@ -44,15 +55,14 @@ class Optimizer:
         self.n_steps = tf.Variable(0, dtype=tf.int64)
 
     def apply(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices], rate: tf.Tensor) -> None:
-        """One step. Of a gradient with rows only these rows of variable and slots are read and written."""
+        """One step. Of a gradient with rows, each once, only these rows of variable and slots are read and written."""
         import tensorflow as tf
 
         n = tf.cast(self.n_steps.assign_add(1), tf.float32)
         for variable, slots, gradient in zip(self.variables, self.state, gradients, strict=True):
             if isinstance(gradient, tf.IndexedSlices):
-                rows, which = tf.unique(gradient.indices)
-                sums = tf.math.unsorted_segment_sum(gradient.values, which, tf.size(rows))
-                change, new = self._step(sums, [tf.gather(slot, rows) for slot in slots], rate, n)
+                rows = gradient.indices
+                change, new = self._step(gradient.values, [tf.gather(slot, rows) for slot in slots], rate, n)
                 variable.scatter_sub(tf.IndexedSlices(change, rows))
                 for slot, value in zip(slots, new, strict=True):
                     slot.scatter_update(tf.IndexedSlices(value, rows))

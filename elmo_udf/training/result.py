@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from elmo_udf.errors import UserError
-from elmo_udf.models import load_model
+from elmo_udf.models import builtin, load_model
 from elmo_udf.models.form import Mix, Model
+from elmo_udf.models.handles import Fetch, resolve
 from elmo_udf.models.writing import write_allennlp
 from elmo_udf.plots.training import training_curve
 from elmo_udf.training.folder import Work, load_arrays, save_arrays
@@ -58,7 +59,7 @@ def write_result(work: Work, output: Path, whiten: bool) -> Model:
     options = work.network_options()
     network = {name: array for name, array in arrays.items() if name not in SOFTMAX}
     model = Model(options, network, Mix.equal(options.n_layers), str(output))
-    if whiten:
+    if whiten and model.options.project_characters:  # else there is no matrix that could do it
         text = list(islice(sentences(files_of(work.train)), WHITENING_SENTENCES))
         model = whitened(model, running_text(text, model))
     staged = output.with_name(f"_elmo-{uuid.uuid4().hex[:12]}")
@@ -77,13 +78,16 @@ def write_result(work: Work, output: Path, whiten: bool) -> Model:
     return model
 
 
-def read_result(handle: str) -> tuple[Model, dict[str, np.ndarray], Vocabulary | None]:
+def read_result(handle: str, fetch: Fetch | None = None) -> tuple[Model, dict[str, np.ndarray], Vocabulary | None]:
     """A model, and where it is a folder that training made, with what predicts words and these words; else with none.
 
-    Raises UserError for what is no model.
+    ``fetch`` brings URIs, as for ``load_model``. Raises UserError for what is no model.
     """
-    model, softmax, vocabulary = load_model(handle), Path(handle) / SOFTMAX_FILE, Path(handle) / VOCABULARY_FILE
+    if handle in builtin.MODELS:
+        return load_model(handle), {}, None
+    folder = resolve(handle, fetch=fetch)
+    model, softmax, vocabulary = load_model(str(folder)), folder / SOFTMAX_FILE, folder / VOCABULARY_FILE
     if not softmax.is_file() or not vocabulary.is_file():
-        log.info("model %r does not say what words it predicts: that is learned anew", handle)
+        log.warning("model %r is no folder with %s: the words it predicts are learned anew", handle, SOFTMAX_FILE)
         return model, {}, None
     return model, load_arrays(softmax), Vocabulary.read(vocabulary)

@@ -10,7 +10,7 @@ import numpy as np
 from elmo_udf.network.words import needed_positions
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.language_model import LanguageModel
-from elmo_udf.training.optimizer import OPTIMIZERS
+from elmo_udf.training.optimizer import OPTIMIZERS, summed_rows
 from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.windows import Window
 
@@ -121,7 +121,7 @@ class Trainer:
             loss = options.n_steps * tf.add_n(losses) / len(losses) / n_workers
         gradients = tape.gradient(loss, self.optimizer.variables)
         told, mean_losses, *gradients = self._cluster.sum([told, tf.stack(losses) / n_workers, *gradients])
-        gradients, _ = tf.clip_by_global_norm(gradients, options.max_gradient_norm)
+        gradients, _ = tf.clip_by_global_norm([summed_rows(one) for one in gradients], options.max_gradient_norm)
         self.optimizer.apply(gradients, rate=told[0])
         for variable, value in zip(tf.nest.flatten(self.states), tf.nest.flatten(after), strict=True):
             variable.assign(value)

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from elmo_udf.errors import UserError
 from elmo_udf.plots.paths import check_png
 from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import check_outputs, given
 from elmo_udf.spark.tables import metadata_of, read_embeddings
 from elmo_udf.words.find import collect, find
 from elmo_udf.words.options import SensesOptions
@@ -21,7 +21,8 @@ def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, An
 
     Raises UserError for a table of another level, a word that is not in it often enough, and outputs that can't be.
     """
-    check_outputs(spark, {"output": options.output}, {"table of --embeddings": options.embeddings}, options.mode)
+    inputs = {"table of --embeddings": options.embeddings} | given(options, "plot")
+    check_outputs(spark, {"output": options.output}, inputs, options.mode)
     if options.plot:
         check_png(options.plot)
     table = read_embeddings(spark, options.embeddings)

@@ -41,7 +41,7 @@ QUICK = {"huge": 4000, "large": 3000, "middle": 2000, "small": 1500, "tiny": 500
 WORKERS = {"PYSPARK_PYTHON": sys.executable}
 LONG_S = 100.0
 """Seconds of a process that is not run twice."""
-MANY = 100
+MANY = 200
 """Nearest rows of each of the middle table: so many that they are shuffled."""
 CHECKED = 300
 """Rows of a large table whose results are compared with brute force."""
@@ -74,13 +74,13 @@ class Benchmark:
         for name in ("huge", "large", "middle", "small"):
             self.ours(f"topk_{name}", name, kind="topk", k=K)
         self.ours("many_middle", "middle", kind="topk", k=MANY)
-        self.check_nearest("topk_huge", "huge")
-        self.check_nearest("topk_small", "small")
+        for name in ("huge", "large", "middle", "small"):
+            self.check_nearest(f"topk_{name}", name)
         for name in ("huge", "small"):
             self.ours(f"pairs_{name}", name, kind="pairs", threshold=THRESHOLD, prune=False)
             self.ours(f"pruned_{name}", name, kind="pairs", threshold=THRESHOLD)
             self.check_same_pairs(f"pairs_{name}", f"pruned_{name}")
-        self.check_pairs("pruned_small", "small")
+            self.check_pairs(f"pruned_{name}", name)
         self.peers()
         for threshold in THRESHOLDS:
             self.both_ways(f"sweep_{threshold}", "middle", threshold)
@@ -183,6 +183,7 @@ class Benchmark:
             }
 
         huge, many = of["topk_huge"], of["many_middle"]
+        workers = [of[name]["worker_gib"] for name in ("topk_huge", "pairs_huge", "pruned_huge", "topk_middle")]
         bars = {
             "topk_of_peak": of["topk_huge"]["gflop_per_s"] / of["peak_gflop_per_s"],
             "pairs_of_peak": of["pairs_huge"]["gflop_per_s"] / of["peak_gflop_per_s"],
@@ -190,8 +191,9 @@ class Benchmark:
             "vs_sklearn": seconds["sklearn_large"] / seconds["topk_large"],
             **vs_spark(""),
             **vs_spark("_archive"),
-            "worker_gib": max(of[name]["worker_gib"] for name in ("topk_huge", "pairs_huge", "topk_middle")),
-            "spilled_bytes": max(of[name]["spark"]["spilled"] for name in ("topk_huge", "pairs_huge")),
+            "worker_gib": max(workers),
+            "worker_gib_100k_of_20k": huge["worker_gib"] / of["topk_middle"]["worker_gib"],
+            "spilled_bytes": max(figure["spark"]["spilled"] for figure in of.values() if _is_ours(figure)),
             "read_of_formula": huge["bytes_read"] / 2**20 / huge["plan"]["mib_read_from_blocks"],
             "shuffled_of_formula": many["spark"]["shuffled"] / 2**20 / many["plan"]["mib_shuffled"],
             "pruned_gain": seconds["pairs_huge"] / seconds["pruned_huge"],
@@ -199,28 +201,33 @@ class Benchmark:
         }
         return {name: round(value, 3) for name, value in bars.items()}
 
-    def nearest(self, figure: str) -> np.ndarray:
-        """Neighbors of a result, (n, k), by row and rank."""
+    def nearest(self, figure: str, column: str = "neighbor_id") -> np.ndarray:
+        """Neighbors of a result (or another column), (n, k), by row and rank."""
         table = pq.read_table(self.folder / figure).sort_by([("id", "ascending"), ("rank", "ascending")])
-        return table["neighbor_id"].to_numpy().reshape(-1, K)
+        return table[column].to_numpy().reshape(-1, K)
 
     def check_nearest(self, figure: str, table: str) -> None:
-        """Some rows' neighbors and cosines are those of float64 products with all others."""
+        """Some rows' neighbors and cosines are those of float64 products with all others, rounded."""
         unit = unit_rows(self.values[: self.sizes[table]])
         rows = np.random.default_rng(0).choice(len(unit), min(CHECKED, len(unit)), replace=False)
         cosines = np.round(unit[rows] @ unit.T, 6)
         cosines[np.arange(len(rows)), rows] = -2
         best = np.array([np.lexsort((np.arange(len(unit)), -row))[:K] for row in cosines])
-        wrong = int((self.nearest(figure)[rows] != best).any(axis=1).sum())
+        neighbors, found = (self.nearest(figure, column)[rows] for column in ("neighbor_id", "cosine"))
+        wrong = int((neighbors != best).any(axis=1).sum())
         assert wrong == 0, f"{figure}: {wrong} of {len(rows)} rows differ from brute force"
+        np.testing.assert_allclose(found, np.take_along_axis(cosines, best, axis=1), atol=1e-9)
 
     def check_pairs(self, figure: str, table: str) -> None:
-        """All pairs are those of float64 products."""
-        unit = unit_rows(self.values[: self.sizes[table]])
-        i, j = np.nonzero(np.triu(np.round(unit @ unit.T, 6) >= THRESHOLD, 1))
-        assert self._pairs(figure) == set(zip(i.tolist(), j.tolist(), strict=True)), (
-            f"{figure} differs from brute force"
-        )
+        """All pairs, or those of some rows of a large table, are those of float64 products."""
+        unit, found = unit_rows(self.values[: self.sizes[table]]), self._pairs(figure)
+        rows = np.random.default_rng(1).choice(len(unit), min(10 * CHECKED, len(unit)), replace=False)
+        near = np.round(unit[rows] @ unit.T, 6) >= THRESHOLD
+        chosen = set(rows.tolist())
+        i, j = rows[np.nonzero(near)[0]], np.nonzero(near)[1]
+        expected = {(min(pair), max(pair)) for pair in zip(i.tolist(), j.tolist(), strict=True) if pair[0] != pair[1]}
+        some = {pair for pair in found if chosen & set(pair)}
+        assert some == expected, f"{figure} differs from brute force"
 
     def check_same_pairs(self, one: str, other: str) -> None:
         """Two results are the same table."""
@@ -235,6 +242,10 @@ class Benchmark:
     def _note(self, figure: str, value: dict[str, Any]) -> None:
         self.figures[figure] = value
         print(f"{figure:20} {json.dumps(value)}", flush=True)
+
+
+def _is_ours(figure: Any) -> bool:
+    return isinstance(figure, dict) and "spark" in figure
 
 
 def _seconds(measured: Measured) -> float:
