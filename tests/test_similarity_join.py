@@ -176,6 +176,20 @@ def test_pruning_loses_no_pair(spark: SparkSession, tmp_path: Path, monkeypatch:
         assert len(pairs) > 100 and pairs == collected(comparison.pairs(0.98, prune=False))
 
 
+def test_a_thousand_nearest(spark: SparkSession, tmp_path: Path) -> None:
+    """As many as may be asked for, over several tasks, with many ties."""
+    n, k, vectors = 1100, 1000, some_vectors(1100, seed=9)
+    documents = table(spark, list(range(n)), vectors, INT)
+    comparison = compare(documents, staging=str(tmp_path), block_rows=256, stripe_rows=400)
+    assert_divided(comparison, k)
+    found = comparison.top_k(k).toArrow()
+    expected = cosines(vectors, vectors)
+    np.fill_diagonal(expected, -2)
+    best = np.array([np.lexsort((np.arange(n), -row))[:k] for row in expected])
+    assert np.array_equal(found["neighbor_id"].to_numpy().reshape(n, k), best)
+    assert np.array_equal(found["cosine"].to_numpy().reshape(n, k), np.take_along_axis(expected, best, axis=1))
+
+
 def test_one_row_and_fewer_rows_than_k(spark: SparkSession, tmp_path: Path) -> None:
     alone = compare(table(spark, ["a"], [[1, 2]], STRING), staging=str(tmp_path))
     assert collected(alone.top_k(3)) == [] and collected(alone.pairs(-1)) == []

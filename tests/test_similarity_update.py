@@ -83,12 +83,13 @@ def test_a_table_that_has_grown(spark: SparkSession, tables: dict[str, str], tmp
     assert not was.equals(updated)
 
 
-def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["topk", "pairs"])
+def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str) -> None:
     """Of which rows have come, gone and changed too."""
-    run(spark, "topk", tables["was"], tmp_path / "was", against=tables["other"])
+    run(spark, kind, tables["was"], tmp_path / "was", against=tables["other"])
     now = {"against": tables["other grown"]}
-    report = run(spark, "topk", tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **now)
-    run(spark, "topk", tables["grown"], tmp_path / "full", **now)
+    report = run(spark, kind, tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **now)
+    run(spark, kind, tables["grown"], tmp_path / "full", **now)
     assert pq.read_table(tmp_path / "updated").equals(pq.read_table(tmp_path / "full"))
     assert (report["rows_new"], report["rows_changed"], report["rows_gone"]) == (9 + 5, 2, 2)
 
@@ -103,7 +104,7 @@ def test_an_update_may_take_the_place_of_what_it_continues(
     planned = run(spark, "topk", tables["grown"], tmp_path / "no", update=str(out), dry_run=True)
     assert (planned["rows"], planned["rows_new"]) == (68, 9)
     assert planned["gflop_of_new_rows"] == round(2 * WIDTH * 68 * 9 / 1e9, 3)
-    report = run(spark, "topk", tables["was"], out, update=str(out), mode="overwrite")
+    report = run(spark, "topk", tables["was"], out, update=f"file:{out}/", mode="overwrite")
     assert report["rows_new"] == report["rows_compared_again"] == 0
     assert pq.read_table(out).equals(before)
     assert [path.name for path in tmp_path.iterdir()] == ["near"]
