@@ -57,8 +57,7 @@ def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, 
     first batch and keeps it. Raises UserError for bad options and bad models.
     """
     settings = model_options(model=model, **options)
-    if settings.device == "gpu" or settings.precision == "bfloat16":
-        check_device(_session(spark), settings.device, settings.precision)
+    check_device(_session(spark), settings.device, settings.precision)
     shipped = ship_model(_session(spark), settings.model, settings.model_sha256)
     shipped.network.width(settings.layer)  # refuses a layer that is not there
     return _pandas_udf(shipped, settings, _to_series(settings.level), _TYPES[settings.level])

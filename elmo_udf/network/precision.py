@@ -15,7 +15,7 @@ _ROWS, _INNER, _OUTER = 256, 1024, 4096  # of a product of the published network
 def bfloat16_gain(threads: int | None = None, device: str = "auto") -> float:
     """Speed of a matrix product in bfloat16 over that in float32, in this process; a tenth of a second.
 
-    Nearly 2 was measured on a processor with AVX512-BF16, and 0.4 where oneDNN was told not to use it.
+    1.7 to 2 was measured on a processor with AVX512-BF16, and 0.4 where oneDNN was told not to use it.
     """
     tf = start_tensorflow(threads, device)
     seconds = {}

@@ -236,7 +236,8 @@ def main() -> None:
             "elmo_udf": {name: version(name) for name in ("elmo-udf", "tensorflow", "numpy")},
             **{name: one.versions([name.replace("_", "-"), "tensorflow", "torch"]) for name, one in PEERS.items()},
         },
-        "not_measured": "GPUs: none at hand; memory budgets were tried on a CPU with the allocator of GPUs",
+        "not_measured": "GPUs (none at hand): tokens/s, the share of their peak, the batch that saturates one; nothing "
+        "was compiled for them. Memory budgets were tried on a CPU with the allocator of GPUs",
         **(measure("small", 200, 400, 1) if quick else measure("original", 3100, 20_000, 3)),
     }
     print(json.dumps(result["bars"], indent=2))

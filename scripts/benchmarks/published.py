@@ -48,7 +48,7 @@ def operations_per_token(options: NetworkOptions) -> float:
 def natural_text(n_sentences: int, seed: int = 7) -> Text:
     """Tokens of sentences from books where these are at hand, else from the documentation of the standard library.
 
-    Drawn at random, and cut as the jobs do by default: 22 tokens a sentence, and of 70 thousand one in seven distinct.
+    Drawn at random, and cut as the jobs do by default: 23 tokens a sentence, and of 70 thousand one in seven distinct.
     """
     if SENTENCES.exists():
         lines = gzip.decompress(SENTENCES.read_bytes()).decode().splitlines()
