@@ -1,4 +1,5 @@
-"""Writes the arithmetic of docs/similarity.md; with a corpus, also measures what the page shows, and its figure.
+"""Writes the arithmetic of docs/similarity.md, and what benchmarks/results/similarity.json says; with a corpus, also
+measures what the page shows, and its figure.
 
 python scripts/docs_similarity.py [CORPUS [WORK]]
 
@@ -22,12 +23,26 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "similarity.md"
 ARITHMETIC = "<!-- arithmetic: written by scripts/docs_similarity.py -->", "<!-- end of arithmetic -->"
 PICTURE = "How many pairs there are at each cosine: all, and those of the ten nearest of every document"
+RESULTS = ROOT / "scripts" / "benchmarks" / "results" / "similarity.json"
+GROWTH = "<!-- growth: written by scripts/docs_similarity.py -->", "<!-- end of growth -->"
+SHOWN = {
+    "topk_small": "topk, k = 10",
+    "topk_middle": "topk, k = 10",
+    "topk_large": "topk, k = 10",
+    "topk_huge": "topk, k = 10",
+    "many_middle": "topk, k = 200",
+    "pairs_huge": "pairs at 0.95, `--no-prune`",
+    "pruned_huge": "pairs at 0.95",
+}
+"""Figures of the results, and what was asked."""
 MEASURED = "<!-- measured: written by scripts/docs_similarity.py -->", "<!-- end of what was measured -->"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the arithmetic, and what is measured where there is a corpus."""
+    """Write the arithmetic and the results there are, and what is measured where there is a corpus."""
     text = between(PAGE.read_text("utf-8"), ARITHMETIC, arithmetic())
+    if RESULTS.exists():
+        text = between(text, GROWTH, growth(json.loads(RESULTS.read_text("utf-8"))))
     if arguments:
         with tempfile.TemporaryDirectory() as temporary:
             work = Path(arguments[1] if len(arguments) > 1 else temporary)
@@ -42,6 +57,21 @@ def between(page: str, marks: tuple[str, str], text: str) -> str:
     if not found.search(page):
         raise SystemExit(f"{PAGE} lacks the marks {marks[0]!r}")
     return found.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page)
+
+
+def growth(results: dict[str, Any]) -> str:
+    """How cost grows with the rows, as it was measured."""
+    lines = ["| rows | kind | time | of it packing | GFLOP/s | read from blocks | shuffled | memory of a worker |"]
+    lines.append("| --- " * 8 + "|")
+    for name, what in SHOWN.items():
+        one = results["figures"][name]
+        numbers = f"{one['seconds']:.1f} s | {one['packing_s']:.1f} s | {one['gflop_per_s']:.0f}"
+        moved = f"{one['bytes_read'] / 2**20:,.0f} MiB | {one['spark']['shuffled'] / 2**20:.1f} MiB"
+        lines.append(f"| {one['plan']['rows']:,} | {what} | {numbers} | {moved} | {one['worker_gib']:.2f} GiB |")
+    machine = results["machine"]
+    lines += ["", f"On {machine['cores']} cores of {machine['processor']}, with {' and '.join(results['blas'])}, whose"]
+    lines[-1] += f" products reach {results['figures']['peak_gflop_per_s']:.0f} GFLOP/s on both."
+    return "\n".join(lines)
 
 
 def measured(corpus: str, work: Path) -> str:

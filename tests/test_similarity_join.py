@@ -119,6 +119,10 @@ def test_two_tables_and_their_matrix(spark: SparkSession, tmp_path: Path) -> Non
     assert_divided(comparison)
     assert collected(comparison.top_k(4)) == slow_top_k(left_ids, right_ids, expected, 4, within=False)
     assert collected(comparison.pairs(0.7)) == slow_pairs(left_ids, right_ids, expected, 0.7, within=False)
+    whole = compare(one, other, staging=str(tmp_path / "whole"))
+    assert len(whole.tasks(4)) == 1 and whole.top_k(4).schema == comparison.top_k(4).schema
+    assert collected(whole.top_k(4)) == collected(comparison.top_k(4))
+    assert collected(whole.pairs(0.7)) == collected(comparison.pairs(0.7))
 
     matrix, column_ids = comparison.matrix()
     assert [field.dataType for field in matrix.schema] == [DATE, T.ArrayType(T.FloatType())]

@@ -2,7 +2,8 @@
 
 The vectors are packed once into blocks in a staging folder that driver and executors share. Tasks read them there,
 and reduce their super-tile before anything is written or shuffled. What they keep becomes a small table in the same
-folder, which the returned DataFrame reads: so the folder must stay until the result is written or collected.
+folder, which the returned DataFrame reads; what one task does in seconds it does when the DataFrame is used, and writes
+nothing. So the folder must stay until the result is written or collected.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from elmo_udf.similarity.prune import Pruning, choose_pruning
 from elmo_udf.similarity.ranking import ranked, sorted_pairs
 from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.threads import task_threads
-from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work
+from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work, ranked_work
 from elmo_udf.spark.progress import time_left, watched
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 _SAMPLE_ROWS = 4096
 
 Task = tuple[Stripe, Stripe | None]
+Work = Callable[[Stripe, Stripe | None], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,24 @@ class Comparison:
         Fewer where there are fewer; within one table never the row itself. Equal cosines are in the order of
         neighbor_id. Sorted by id and rank.
         """
+        k, tile_rows = self._at_most(k), self.tile_rows
+        tasks = self.tasks(k)
+        if len(tasks) == 1:
+            schema = self._schema("id").add("rank", T.IntegerType(), False)
+            schema = schema.add("neighbor_id", self.sides[-1].id_type).add("cosine", "double")
+            return self._alone(tasks[0], lambda left, right: ranked_work(left, right, k, tile_rows), schema)
         kept = self.nearest(k)
         return ranked(kept.table, k, kept.n_bytes <= FEW_BYTES)
 
-    def nearest(self, k: int) -> Kept:
-        """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more."""
+    def _at_most(self, k: int) -> int:
+        """k, or as many rows as there are to be neighbors. Raises UserError for a k below 1."""
         if k < 1:
             raise UserError(f"k is {k}, expected at least 1")
-        both, tile_rows = self._one_table, self.tile_rows
-        most = max(len(one.rows) for one in self.packed) if both else len(self.packed[-1].rows)
-        k = min(k, most)
+        return min(k, max(len(one.rows) for one in self.packed) if self._one_table else len(self.packed[-1].rows))
+
+    def nearest(self, k: int) -> Kept:
+        """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more."""
+        k, both, tile_rows = self._at_most(k), self._one_table, self.tile_rows
 
         def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
             return nearest_work(left, right, k, tile_rows, both)
@@ -89,11 +99,18 @@ class Comparison:
         Within one table id_a < id_b; of two tables id_a is from the left. Sorted by cosine, greatest first, and ids.
         prune: bound cosines by a few components first, where a sample says that it pays; the pairs are the same.
         """
+        tasks = self.tasks(0)
+        if len(tasks) == 1:
+            return sorted_pairs(self._alone(tasks[0], *self._pairs_work(threshold, prune)), is_few=True)
         kept = self.found(threshold, prune)
         return sorted_pairs(kept.table, kept.n_bytes <= FEW_BYTES)
 
     def found(self, threshold: float, prune: bool = True) -> Kept:
         """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold."""
+        return self._run(self.tasks(0), *self._pairs_work(threshold, prune))
+
+    def _pairs_work(self, threshold: float, prune: bool) -> tuple[Work, T.StructType]:
+        """What a task does for pairs, and the columns of what it keeps."""
         if not -1 <= threshold <= 1:
             raise UserError(f"threshold is {threshold}, expected a cosine between -1 and 1")
         ordered, tile_rows = self._one_table, self.tile_rows
@@ -102,7 +119,7 @@ class Comparison:
         def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
             return pairs_work(left, right, threshold, tile_rows, ordered, pruning)
 
-        return self._run(self.tasks(0), work, self._schema("id_a", "id_b").add("steps", "integer"))
+        return work, self._schema("id_a", "id_b").add("steps", "integer")
 
     def pruning(self, threshold: float) -> Pruning | None:
         """How the pairs at a threshold are bounded first; None where a full product is cheaper."""
@@ -152,7 +169,16 @@ class Comparison:
         schema = T.StructType().add(left, self.sides[0].id_type)
         return schema if right is None else schema.add(right, self.sides[-1].id_type)
 
-    def _run(self, tasks: Sequence[Task], work: Callable[..., Iterator[pa.RecordBatch]], schema: T.StructType) -> Kept:
+    def _alone(self, task: Task, work: Work, schema: T.StructType) -> DataFrame:
+        """The only task, done when the DataFrame is used, in one partition."""
+
+        def perform(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            with task_threads():
+                yield from work(*task)
+
+        return self.spark.range(0, 1, 1, 1).mapInArrow(perform, schema)
+
+    def _run(self, tasks: Sequence[Task], work: Work, schema: T.StructType) -> Kept:
         """Do every task once, and keep what comes out as a table: sorting it must not repeat the products."""
         name = f"partial-{new_name()}"
         path = f"{self.folder.uri}/{name}"

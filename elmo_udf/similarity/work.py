@@ -29,19 +29,52 @@ def nearest_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int, bot
     """
     left_ids, rows = left.read_rows()
     right_ids, others = (left_ids, rows) if right is None else right.read_rows()
-    of_left = Shortlists(len(rows), min(k, len(others)))
-    of_right = Shortlists(len(others), min(k, len(rows))) if both and right is not None else None
-    for tile in tiles(rows, None if right is None else others, tile_rows):
-        of_left.offer_rows(tile)
-        if of_right is not None:
-            of_right.offer_columns(tile)
-        elif right is None and not tile.diagonal:
-            of_left.offer_columns(tile)
+    of_left, of_right = _shortlists(rows, None if right is None else others, k, tile_rows, both)
     keys = of_left.exact(rows, others, ranks_of(right_ids), within=right is None)
     yield from _neighbors(left_ids, right_ids, keys)
     if of_right is not None:
         keys = of_right.exact(others, rows, ranks_of(left_ids), within=False)
         yield from _neighbors(right_ids, left_ids, keys)
+
+
+def ranked_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int) -> Iterator[pa.RecordBatch]:
+    """The result for all rows, where there are no other stripes: of every left row, by id, its k nearest, by rank.
+
+    Batches: id, rank, neighbor_id, cosine.
+    """
+    left_ids, rows = left.read_rows()
+    right_ids, others = (left_ids, rows) if right is None else right.read_rows()
+    lists, _ = _shortlists(rows, None if right is None else others, k, tile_rows, both=False)
+    ranks = ranks_of(right_ids)
+    keys, by_rank = lists.exact(rows, others, ranks, within=right is None), np.argsort(ranks)
+    by_id = np.argsort(ranks_of(left_ids))
+    for part in _parts(len(keys), _BATCH_ROWS // keys.shape[1]):
+        ordered = keys[by_id[part]]
+        i, place = np.nonzero(ordered != EMPTY)
+        steps, neighbors = split_keys(ordered[i, place])
+        yield pa.record_batch(
+            {
+                "id": left_ids.take(pa.array(by_id[part][i])),
+                "rank": pa.array(place + 1, pa.int32()),
+                "neighbor_id": right_ids.take(pa.array(by_rank[neighbors])),
+                "cosine": pa.array(steps / STEPS),
+            }
+        )
+
+
+def _shortlists(
+    rows: Rows, others: Rows | None, k: int, tile_rows: int, both: bool
+) -> tuple[Shortlists, Shortlists | None]:
+    """Of the rows, among the others (None: among themselves); with ``both`` also of the others, among the rows."""
+    of_rows = Shortlists(len(rows), min(k, len(rows if others is None else others)))
+    of_others = None if others is None or not both else Shortlists(len(others), min(k, len(rows)))
+    for tile in tiles(rows, others, tile_rows):
+        of_rows.offer_rows(tile)
+        if of_others is not None:
+            of_others.offer_columns(tile)
+        elif others is None and not tile.diagonal:
+            of_rows.offer_columns(tile)
+    return of_rows, of_others
 
 
 def pairs_work(
