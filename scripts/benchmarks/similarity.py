@@ -247,7 +247,7 @@ class Benchmark:
 
 
 def _is_bounded(name: str, figure: Any) -> bool:
-    """Whether it is one of ours, other than those of low thresholds: they find and sort up to a hundred million pairs."""
+    """Whether it is one of ours, but for those of low thresholds, which find and sort up to a hundred million pairs."""
     return isinstance(figure, dict) and "spark" in figure and not name.startswith("sweep")
 
 
