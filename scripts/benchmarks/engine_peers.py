@@ -22,14 +22,6 @@ PEERS = {"allennlp": ALLENNLP, "simple_elmo": SIMPLE_ELMO}
 SHIPPED_BATCH = {"allennlp": 64, "simple_elmo": 32}
 """Default batches: of AllenNLP's ElmoEmbedder, and of simple_elmo's load."""
 BATCHES = (32, 64, 128)
-KEEP_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**33),
-    "MALLOC_TRIM_THRESHOLD_": str(2**34),
-    "MALLOC_TOP_PAD_": str(2**28),
-}
-"""For glibc's malloc, which by default gives large arrays back to the system. Three quarters of simple_elmo's time went
-into getting them again: this makes it up to four times as fast, and AllenNLP faster by a sixth. The engine does not
-need it."""
 N_COMPARED = 48
 """Sentences whose layers are compared, read as one batch: AllenNLP starts the next from the states of the last."""
 
@@ -44,7 +36,7 @@ def measure_peers(folder: Path, size: str, text: Text) -> dict[str, dict[str, An
     for peer, environment in PEERS.items():
         for order, batch in [("own", SHIPPED_BATCH[peer]), *(("sorted", batch) for batch in BATCHES)]:
             arguments = {"folder": str(folder), "text": str(texts[order]), "batch": batch}
-            measured = run(environment.python(), f"processes/speed_{peer}.py", arguments, KEEP_MEMORY)
+            measured = run(environment.python(), f"processes/speed_{peer}.py", arguments)
             figure = {
                 "tokens_per_s": round(measured.result["n_tokens"] / measured.result["seconds"], 1),
                 "peak_gib": measured.peak_gib,
