@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 _SAMPLE_ROWS = 4096
 
 Task = tuple[Stripe, Stripe | None]
-Work = Callable[[Stripe, Stripe | None], Iterator[pa.RecordBatch]]
+Work = Callable[..., Iterator[pa.RecordBatch]]  # of a task
 
 
 @dataclass(frozen=True)
