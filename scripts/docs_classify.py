@@ -66,8 +66,8 @@ def static_table(tweets: str, vectors: StaticVectors, path: str) -> None:
     means = []
     for text in rows["tweet"]:
         tokens = [token for sentence in tokenizer(clean(text, STEPS)).sentences for token in sentence]
-        known = [row for row in vectors.rows_of(tokens) if row]
-        means.append(vectors.matrix[known].mean(axis=0) if known else np.zeros(vectors.width, np.float32))
+        mean = vectors.mean(tokens)
+        means.append(np.zeros(vectors.width, np.float32) if mean is None else mean)
     rows.drop(columns="tweet").assign(embedding=means).to_parquet(path)
 
 

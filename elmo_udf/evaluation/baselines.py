@@ -52,12 +52,8 @@ def static_texts(spark: SparkSession, texts: DataFrame, path: str, options: Mode
 
     def mean(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            means = []
-            for words in batch.column(1).to_pylist():
-                rows = shipped.value.rows_of(words)
-                rows = rows[rows > 0]
-                found = shipped.value.matrix[rows].mean(axis=0, dtype=np.float64) if len(rows) else None
-                means.append(None if found is None else found.astype(np.float32).tobytes())
+            found = [shipped.value.mean(words) for words in batch.column(1).to_pylist()]
+            means = [None if vector is None else vector.tobytes() for vector in found]
             reasons = [None if vector else "no_known_word" for vector in means]
             yield pa.record_batch(
                 [batch.column(0), pa.array(means, pa.binary()), pa.array(reasons, pa.string())],

@@ -42,6 +42,12 @@ class StaticVectors:
         """(n,) int32: the row of every token."""
         return np.fromiter(map(self.row, tokens), np.int32, len(tokens))
 
+    def mean(self, tokens: Collection[str]) -> np.ndarray | None:
+        """The mean vector of the known tokens, (width,) float32; None where none is known."""
+        rows = self.rows_of(tokens)
+        known = self.matrix[rows[rows > 0]]
+        return known.mean(axis=0, dtype=np.float64).astype(np.float32) if len(known) else None
+
 
 def read_vectors(path: str | Path, wanted: Collection[str] | None = None) -> StaticVectors:
     """Read a line a word, with (word2vec, fastText) or without (GloVe) a line "words width" before; .gz and .xz too.

@@ -36,7 +36,7 @@ ROWS = (
         "similarity",
         "vs_blockmatrix",
         "Ten nearest of each of 10,000",
-        "{:.0f} times as fast as Spark's BlockMatrix product",
+        "{:.1f} times as fast as Spark's BlockMatrix product",
     ),
     ("similarity", "vs_crossjoin", "Pairs of 10,000 above 0.95", "{:.0f} times as fast as a cross join in Spark"),
     ("similarity", "vs_lsh", "", "{:.0f} times as fast as Spark's LSH join, with no pair lost"),

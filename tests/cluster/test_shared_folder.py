@@ -23,7 +23,7 @@ def test_workers_that_do_not_see_the_folder_of_the_driver(root: Path, tmp_path: 
     python.write_text(PYTHON.format(hidden=hidden, python=sys.executable))
     python.chmod(0o755)
     if subprocess.run([python, "-c", "pass"], capture_output=True, check=False).returncode:
-        pytest.skip("a process may not mount a file system of its own here")
+        pytest.skip("needs a user that may mount file systems (root), to hide the driver's folder from the workers")
     pq.write_table(pa.table({"id": [1, 2], "embedding": [[1.0, 2.0], [2.0, 1.0]]}), table)
     environment = {
         **os.environ,
