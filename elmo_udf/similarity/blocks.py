@@ -6,20 +6,16 @@ written through pyarrow's file systems, so that vectors never pass through a shu
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import fs, ipc
 
-from elmo_udf.errors import UserError
 from elmo_udf.similarity.cosine import Rows
-
-_SCHEMES = {"s3a": "s3", "s3n": "s3"}  # Hadoop's names for what pyarrow calls otherwise
+from elmo_udf.spark.arrow_files import open_file_system
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Folder:
 
     def open(self) -> tuple[fs.FileSystem, str]:
         """pyarrow's file system and the path in it. Raises UserError where pyarrow has none for it."""
-        return _open(self.uri)
+        return open_file_system(self.uri)
 
     def write_block(self, ids: pa.Array, values: np.ndarray, name: str) -> None:
         """Write one block: ids (n,), values (n, width) float32 or float64."""
@@ -101,21 +97,6 @@ class Stripe:
         blocks = self.blocks[:: max(1, len(self.blocks) // n_blocks)][:n_blocks]
         _, rows = Stripe(self.folder, blocks).read_rows()
         return rows[np.random.default_rng(0).permutation(len(rows))[:n_rows]]
-
-
-@cache
-def _open(uri: str) -> tuple[fs.FileSystem, str]:
-    scheme, authority, path = re.fullmatch(r"(?:([\w+.-]+):)?(?://([^/]*))?(.*)", uri, re.DOTALL).groups()  # type: ignore[union-attr]
-    if scheme in (None, "file"):
-        return fs.LocalFileSystem(), path
-    try:
-        file_system, root = fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority or ''}/")
-    except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
-        raise UserError(
-            f"folder {uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, "
-            "gs:, abfss: or hdfs: (with libhdfs); write the output to such a place"
-        ) from None
-    return file_system, root.rstrip("/") + path
 
 
 def new_name() -> str:

@@ -37,6 +37,7 @@ from elmo_udf.similarity.tables import Side, shape_of
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.work import matrix_work, nearest_work, pairs_work, ranked_work
 from elmo_udf.spark.progress import time_left, watched
+from elmo_udf.spark.session import local_cores
 
 log = logging.getLogger(__name__)
 
@@ -171,9 +172,10 @@ class Comparison:
 
     def _alone(self, task: Task, work: Work, schema: T.StructType) -> DataFrame:
         """The only task, done when the DataFrame is used, in one partition."""
+        cores = local_cores(self.spark.sparkContext.master)
 
         def perform(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            with task_threads():
+            with task_threads(cores):
                 yield from work(*task)
 
         return self.spark.range(0, 1, 1, 1).mapInArrow(perform, schema)

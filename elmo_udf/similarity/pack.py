@@ -18,6 +18,7 @@ from elmo_udf.similarity.tables import Side
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.vectors import BlockWriter, pack_batches
 from elmo_udf.similarity.verdicts import COUNTS, blocks_of, check_verdicts, refuse_empty, write_verdicts
+from elmo_udf.spark.batches import map_batches
 from elmo_udf.spark.session import small_batches
 
 
@@ -46,7 +47,7 @@ def pack(
             yield from write_verdicts(pack_batches(batches, folder, block_rows, correction), folder)
 
     with small_batches(spark):  # a file counts only if its task succeeded: then the task's counts arrive, once
-        counts = side.table.mapInArrow(write, COUNTS).collect()
+        counts = map_batches(side.table, write, COUNTS, folder.uri).collect()
     schema = T.StructType().add("id", side.id_type).add("block", "string").add("width", "integer")
     schema = schema.add("problem", "string").add("digest", "long")
     files = sorted({row.file for row in counts})

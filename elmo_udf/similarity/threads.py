@@ -8,9 +8,13 @@ from typing import Any
 from pyspark import TaskContext
 
 
-def task_threads() -> AbstractContextManager[Any]:
-    """While the block runs, numpy's products use the cores of this task, and no more."""
+def task_threads(alone_on: int | None = None) -> AbstractContextManager[Any]:
+    """While the block runs, numpy's products use the cores of this task, and no more.
+
+    alone_on: the cores of a machine on which nothing else runs, all of which it takes.
+    """
     from threadpoolctl import threadpool_limits
 
     context = TaskContext.get()
-    return threadpool_limits(context.cpus() if context else 1, user_api="blas")
+    n_threads = alone_on or (context.cpus() if context else 1)
+    return threadpool_limits(n_threads, user_api="blas")

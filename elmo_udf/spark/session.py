@@ -12,9 +12,11 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
+from elmo_udf.spark import daemon
 from elmo_udf.spark.archive import with_archive
 
 _BARS = "spark.ui.showConsoleProgress"
+_DAEMON = "spark.python.daemon.module"
 _BATCH_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
 _PREFERRED = {
     _BARS: "false",  # jobs have a progress line of their own
@@ -27,8 +29,8 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     """A session for a job, and whether this call created it (then, and only then, the job stops it).
 
     Nothing that the user has set is touched: master, properties and Python are Spark's own business.
-    What is added where it is unset: workers use the driver's interpreter; with ``whole_machine`` a task takes all
-    cores in local mode, where Spark refuses profiles.
+    What is added where it is unset: workers use the driver's interpreter, and in local mode start by our daemon; with
+    ``whole_machine`` a task takes all cores in local mode, where Spark refuses profiles.
     """
     if SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None:
         return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
@@ -42,6 +44,9 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
     if whole_machine and cores and not conf.contains("spark.task.cpus"):
         builder = builder.config("spark.task.cpus", str(cores))
+    ours = by_python and cores and os.environ["PYSPARK_PYTHON"] == sys.executable and daemon.is_installed()
+    if ours and not conf.contains(_DAEMON):
+        builder = builder.config(_DAEMON, daemon.__name__)
     for setting, value in _PREFERRED.items():
         # Without spark-submit, pyspark poses as a shell, for which Spark itself asks for the bars of progress.
         by_launcher = by_python and setting == _BARS and _BARS not in os.environ.get("PYSPARK_SUBMIT_ARGS", "")

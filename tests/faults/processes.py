@@ -68,7 +68,7 @@ class Job:
 
     def workers(self) -> list[int]:
         """Python workers of the executors: what a daemon has forked."""
-        daemons = self.processes("pyspark.daemon")
+        daemons = self.processes("pyspark.worker")
         return [pid for pid in daemons if _parent(pid) in daemons]
 
     def stages(self) -> list[dict[str, Any]]:

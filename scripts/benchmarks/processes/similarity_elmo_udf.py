@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from similarity_spark import read_files
 
 from elmo_udf.similarity.compare import compare
+from elmo_udf.spark import daemon
 from elmo_udf.spark.archive import with_archive
 
 
@@ -23,13 +24,13 @@ def main(
     """Seconds from the table to the written result; memory of workers; what Spark and the workers read and wrote."""
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false")
-    with with_archive():  # as for jobs
-        spark = builder.getOrCreate()
+    with with_archive():  # as for jobs, like the daemon
+        spark = builder.config("spark.python.daemon.module", daemon.__name__).getOrCreate()
     spark.range(1).count()
     read_files(table)
-    workers = Workers()
+    rows, workers = spark.read.parquet(table), Workers()
     started = time.perf_counter()
-    comparison = compare(spark.read.parquet(table), staging=f"{output}-staging")
+    comparison = compare(rows, staging=f"{output}-staging")
     packed_s = time.perf_counter() - started
     read_before = workers.bytes_read()
     found = comparison.top_k(k) if kind == "topk" else comparison.pairs(threshold, prune)
@@ -85,7 +86,7 @@ class Workers:
             time.sleep(1)
 
     def _look(self) -> None:
-        for pid in _descendants(os.getpid(), "pyspark.daemon"):
+        for pid in _descendants(os.getpid(), "pyspark.worker"):
             with suppress(OSError):
                 self._peaks[pid] = _number(f"/proc/{pid}/status", "VmHWM")
                 self._read[pid] = _number(f"/proc/{pid}/io", "rchar")

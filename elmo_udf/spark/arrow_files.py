@@ -1,0 +1,50 @@
+"""Files of any Hadoop address through pyarrow's file systems, on driver and executors."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pyarrow as pa
+from pyarrow import fs
+
+from elmo_udf.errors import UserError
+
+_SCHEMES = {"s3a": "s3", "s3n": "s3"}  # Hadoop's names for what pyarrow calls otherwise
+
+
+def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    """pyarrow's file system and the path in it of a qualified URI, such as ``file:/data/x`` or ``s3a://bucket/x``.
+
+    Raises UserError where pyarrow has none for it.
+    """
+    scheme, authority, path = _parts(uri)
+    if scheme in ("", "file"):
+        return fs.LocalFileSystem(), path
+    file_system, root = _remote(scheme, authority)
+    return file_system, root.rstrip("/") + path
+
+
+def place_of(uri: str) -> tuple[str, str]:
+    """Scheme and authority of a URI: what it shares with all files of its file system."""
+    scheme, authority, _ = _parts(uri)
+    return scheme or "file", authority
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    found = re.fullmatch(r"(?:([\w+.-]+):)?(?://([^/]*))?(.*)", uri, re.DOTALL)
+    assert found is not None  # all of it is optional
+    return found[1] or "", found[2] or "", found[3]
+
+
+@cache
+def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
+    address = f"{scheme}://{authority}/"
+    try:
+        file_system, root = fs.FileSystem.from_uri(address.replace(scheme, _SCHEMES.get(scheme, scheme), 1))
+    except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
+        raise UserError(
+            f"{address!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, "
+            "gs:, abfss: or hdfs: (with libhdfs); write the output to such a place"
+        ) from None
+    return file_system, root
