@@ -20,6 +20,7 @@ from elmo_udf.similarity.sums import ExactSums, Grid
 from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.vectors import examine
 from elmo_udf.spark import files
+from elmo_udf.spark.batches import map_batches
 from elmo_udf.spark.fetch import fetcher
 
 CORRECTION = "_correction.npz"
@@ -75,7 +76,7 @@ def _moments_by_width(table: DataFrame) -> dict[int, Moments]:
         for width, total in sums.items():
             yield pa.RecordBatch.from_pylist([{"width": width, "sums": total.to_bytes()}])
 
-    rows = table.mapInArrow(partials, "width long, sums binary").rdd
+    rows = map_batches(table, partials, "width long, sums binary").rdd
     totals = rows.map(lambda row: {row.width: ExactSums.from_bytes(row.sums, row.width)})
     found: dict[int, ExactSums] = totals.treeAggregate({}, _merged, _merged)
     return {width: total.moments(grid(width)) for width, total in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from pyspark.sql import types as T
 from elmo_udf.similarity.best import Best
 from elmo_udf.similarity.correction import Correction
 from elmo_udf.similarity.cosine import STEPS, Rows, exact_block, exact_steps, scale_rows
+from elmo_udf.spark.batches import Batches, map_batches
 
 _ANSWER = ("id", "sentence_index", "token_index", "token")
 _WORD = "_word"
@@ -21,8 +22,6 @@ _WORD = "_word"
 _CELLS = 1 << 20
 QUERIES_IN_A_PASS = 1024
 """Their vectors, and their best rows, are held by every task."""
-
-Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def nearest(
@@ -50,7 +49,7 @@ def nearest_to_each(table: DataFrame, vectors: np.ndarray, k: int, correction: C
     schema = T.StructType().add("query", "integer")
     schema = T.StructType([*schema, *(table.schema[name] for name in names)]).add("steps", "integer")
     passes = [
-        rows.mapInArrow(_best_of_batches(vectors[start : start + QUERIES_IN_A_PASS], start, k, correction), schema)
+        map_batches(rows, _best_of_batches(vectors[start : start + QUERIES_IN_A_PASS], start, k, correction), schema)
         for start in range(0, len(vectors), QUERIES_IN_A_PASS)
     ]
     found = passes[0]

@@ -1,0 +1,62 @@
+"""The daemon of Python workers: what it leaves out of the path, and that jobs in a local session use it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark
+
+from elmo_udf.spark import daemon
+
+ZIP = str(Path(pyspark.__file__).parent / "python" / "lib" / "pyspark.zip")
+
+WHICH = """
+import sys
+from elmo_udf.spark.session import job_session
+
+def home(batches):
+    import pyspark
+    for batch in batches:
+        yield batch.rename_columns(["home"]).cast(pa.schema({"home": pa.string()})).set_column(
+            0, "home", pa.array([pyspark.__file__] * len(batch))
+        )
+
+import pyarrow as pa
+spark, created = job_session("which", whole_machine=False)
+assert created
+print(spark.conf.get("spark.python.daemon.module", "Spark's"), *spark.range(1).mapInArrow(home, "home string").first())
+"""
+
+
+def test_only_the_zip_of_an_installed_pyspark_is_left_out() -> None:
+    packages = str(Path(pyspark.__file__).parents[1])
+    path = ["/a", ZIP, "/opt/spark/python/lib/pyspark.zip", packages]
+    assert daemon.without_zip(path) == ["/a", "/opt/spark/python/lib/pyspark.zip", packages]
+    assert daemon.without_zip(["/a", ZIP]) == ["/a", ZIP]
+
+
+def which(**variables: str) -> list[str]:
+    """The daemon's module of a job's session, and where its workers have PySpark from."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYSPARK_PYTHON", "PYSPARK_SUBMIT_ARGS")}
+    submit = {"PYSPARK_SUBMIT_ARGS": "--master local[1] --conf spark.ui.enabled=false pyspark-shell"}
+    done = subprocess.run(
+        [sys.executable, "-c", WHICH], env=kept | submit | variables, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_workers_of_jobs_have_pyspark_from_where_it_is_installed() -> None:
+    assert daemon.is_installed()
+    module, home = which()
+    assert module == "elmo_udf.spark.daemon"
+    assert home == pyspark.__file__
+
+
+def test_a_module_that_the_user_names_is_left() -> None:
+    own = (
+        "--master local[1] --conf spark.ui.enabled=false --conf spark.python.daemon.module=pyspark.daemon pyspark-shell"
+    )
+    assert which(PYSPARK_SUBMIT_ARGS=own)[0] == "pyspark.daemon"
