@@ -21,7 +21,13 @@ def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     scheme, authority, path = _parts(uri)
     if scheme in ("", "file"):
         return fs.LocalFileSystem(), path
-    file_system, root = _remote(scheme, authority)
+    try:
+        file_system, root = _remote(scheme, authority)
+    except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
+        raise UserError(
+            f"{uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, gs:, abfss: or "
+            "hdfs: (with libhdfs); write the output to such a place"
+        ) from None
     return file_system, root.rstrip("/") + path
 
 
@@ -39,12 +45,5 @@ def _parts(uri: str) -> tuple[str, str, str]:
 
 @cache
 def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
-    address = f"{scheme}://{authority}/"
-    try:
-        file_system, root = fs.FileSystem.from_uri(address.replace(scheme, _SCHEMES.get(scheme, scheme), 1))
-    except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
-        raise UserError(
-            f"{address!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, "
-            "gs:, abfss: or hdfs: (with libhdfs); write the output to such a place"
-        ) from None
-    return file_system, root
+    """The file system that answers to a scheme and authority, and the path of its root."""
+    return fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority}/")
