@@ -4,9 +4,10 @@
 
 The engine against this machine's own matrix products: the operations of the published network, which reads a sentence's
 two boundaries too, over the time. Below the peak time is lost outside of products, above it work is shared.
-And against AllenNLP and simple_elmo (engine_peers.py), which take most of the time: an hour. Rates and peaks of the
-engine are the best of the run's beginning, middle and end, for other guests of a machine take some of it, for minutes.
-Leave the machine alone while it runs.
+And against AllenNLP and simple_elmo (engine_peers.py), which take most of the time: an hour. Every rate is the best of
+three readings, the peers' that of three sizes of a batch. The engine's own, and the peak of products, are read in the
+middle of the run, just before all that is held against them, and at its beginning and end, to see what other guests of
+the machine take. Leave the machine alone while it runs.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ from elmo_udf.embedding.documents import embed_documents
 from elmo_udf.embedding.pooling import Pool
 from elmo_udf.network import batches as batching
 from elmo_udf.network import engine
+from elmo_udf.network.budget import PROCESSOR
+from elmo_udf.network.forest import plant
 from elmo_udf.options import ModelOptions
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 THREADS = os.cpu_count() or 1
 SHORT = {"float32": "f32", "bfloat16": "bf16"}
-PARTS = ("first", "middle", "last")
 
 
 def alone(function: Callable[..., Any], *arguments: object) -> Any:
@@ -126,6 +128,22 @@ def _means(rows: np.ndarray, text: Text) -> np.ndarray:
     return pool.result()
 
 
+def products_left(size: str, text: Text) -> float:
+    """Operations a token that are left of the network's when all sharing is done: LSTMs of the nodes of both forests.
+
+    Over the machine's peak they are the most that an exact engine which shares like this one could reach, with words,
+    and all that is no product, for nothing.
+    """
+    options, n_nodes = SIZES[size], 0
+    for batch in batching.batches(text, PROCESSOR.sentences):
+        for backward in (False, True):
+            levels = plant(batch.ids, batch.lengths, PROCESSOR.tokens, backward=backward)
+            n_nodes += sum(len(one.tokens) for one in levels)
+    c, p = options.cell_dim, options.projection_dim
+    first = p * 4 * c + c * p  # what it reads of a token is computed once for each word
+    return 2.0 * n_nodes * (first + (options.n_layers - 1) * (first + p * 4 * c)) / sum(map(len, text))
+
+
 def _nothing(network: engine.Network) -> None:
     """All is switched by the constructor."""
 
@@ -184,18 +202,15 @@ def measure(size: str, n_sentences: int, n_templated: int, repeats: int) -> dict
             note(f"{precision} product peak, GFLOP/s, {part}", alone(product_peak, precision))
             note(f"{precision}, {part}", alone(rate, size, text, repeats, precision))
 
-    def best(name: str, key: str) -> float:
-        return max(figures[f"{name}, {part}"][key] for part in PARTS)
-
-    measure_own(PARTS[0])
+    measure_own("first")
     for precision in SHORT:
         note(f"{precision} small size", alone(rate, "small", text, repeats, precision))
     bars = dict[str, float]()
     exact, rounded = (alone(document_vectors, size, text, precision) for precision in ("float32", "bfloat16"))
     cosines = (exact * rounded).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)
     bars["bf16_min_cosine"] = float(cosines.min())
-    measure_own(PARTS[1])
-    own = figures[f"float32, {PARTS[1]}"]  # just before what is held against it
+    measure_own("middle")
+    own = figures["float32, middle"]  # just before what is held against it
     share = alone(pooling_seconds, size, text) * own["tokens_per_s"] / n_tokens
     note("pooling outside of the graph, share of float32's time", round(share, 4))
     templated = note("float32 templated text", alone(rate, size, templated_text(n_templated), 1))
@@ -214,11 +229,13 @@ def measure(size: str, n_sentences: int, n_templated: int, repeats: int) -> dict
         peers = measure_peers(Path(folder), size, text)
         bars["f32_max_abs_difference"] = difference_to_allennlp(Path(folder), text)
     figures["peers"] = peers
-    measure_own(PARTS[2])
-    bars["peak_gib"] = best("float32", "peak_gib")
+    measure_own("last")
+    left = note("operations a token that sharing leaves, MFLOP", round(products_left(size, text) / 1e6, 1))
+    bars["peak_gib"] = max(figures[f"float32, {part}"]["peak_gib"] for part in ("first", "middle", "last"))
     for precision, short in SHORT.items():
-        tokens_per_s = best(precision, "tokens_per_s")
-        peak = best(f"{precision} product peak, GFLOP/s", "lasting")
+        tokens_per_s = figures[f"{precision}, middle"]["tokens_per_s"]
+        peak = figures[f"{precision} product peak, GFLOP/s, middle"]["lasting"]
+        note(f"{precision} tokens/s if all that is left were products at peak", round(peak * 1e3 / left))
         bars[f"{short}_of_peak"] = tokens_per_s * published_flop / 1e9 / peak
         for bar, order in (("best", "sorted"), ("shipped", "own")):
             bars[f"{short}_vs_{bar}_peer"] = tokens_per_s / fastest(peers, order)
