@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.spark import batches as module
-from elmo_udf.spark import plain_parquet
-from elmo_udf.spark.batches import map_batches, read_piece
-from elmo_udf.spark.plain_parquet import plain_files
+from elmo_udf.spark import batches as dividing
+from elmo_udf.spark import plain_parquet as module
+from elmo_udf.spark.batches import divided, map_batches, read_groups
+from elmo_udf.spark.plain_parquet import plain_parquet
 
 SCHEMA = "kind string, rows string"
 FLOATS = pa.list_(pa.float32())
@@ -33,10 +32,10 @@ def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def same(table: DataFrame) -> None:
     """The table is read past the JVM, and no row or type differs."""
-    assert plain_files(table, None) is not None
+    assert plain_parquet(table, None) is not None
     ours, sparks = (sorted(map(tuple, one.collect())) for one in (map_batches(table, told, SCHEMA), _by_spark(table)))
     assert len(sparks) == table.count() > 0
-    assert [(kind.replace("item", "element"), rows) for kind, rows in ours] == sparks
+    assert ours == sparks
 
 
 def _by_spark(table: DataFrame) -> DataFrame:
@@ -78,14 +77,7 @@ def test_columns_beside_those_that_are_folders(spark: SparkSession, tmp_path: Pa
     write(vectors(["z"]), tmp_path / "day=2" / "a.parquet")
     table = spark.read.parquet(str(tmp_path))
     same(table.select("id", "embedding"))
-    assert plain_files(table.select("day", "embedding"), None) is None
-
-
-def test_columns_that_a_file_has_not_or_writes_in_another_case(spark: SparkSession, tmp_path: Path) -> None:
-    schema = spark.read.parquet(str(write(vectors([1, 2]), tmp_path / "a.parquet"))).schema
-    write(vectors([3]).drop_columns("embedding"), tmp_path / "b.parquet")
-    write(vectors([4, 5]).rename_columns(["Embedding", "more", "ID"]), tmp_path / "c.parquet")
-    same(spark.read.schema(schema).parquet(str(tmp_path)).select("id", "embedding"))
+    assert plain_parquet(table.select("day", "embedding"), None) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +87,7 @@ def test_columns_that_a_file_has_not_or_writes_in_another_case(spark: SparkSessi
         pa.array(["a", None]).dictionary_encode(),
         pa.array(["a", "b"], pa.string_view()),
         pa.array([1, 2], pa.int32()),
-        pa.array([1, 2**32 - 1], pa.uint32()),
+        pa.array([1, 2], pa.int16()).cast(pa.int32()),
         pa.array([-(2**63), 2**63 - 1]),
     ],
     ids=lambda ids: str(ids.type),
@@ -126,69 +118,100 @@ OTHERS: dict[str, Callable[[DataFrame], DataFrame]] = {
 def test_what_is_more_than_files_is_left_to_spark(spark: SparkSession, tmp_path: Path, make: Any) -> None:
     rows = vectors([1, 2, 3]).append_column("day", pa.array([None] * 3, pa.date32()))
     table = spark.read.parquet(str(write(rows, tmp_path / "a.parquet")))
-    assert plain_files(table.select("id", "embedding"), None) is not None
-    assert plain_files(make(table), None) is None
+    assert plain_parquet(table.select("id", "embedding"), None) is not None
+    assert plain_parquet(make(table), None) is None
 
 
 def test_settings_of_the_reader_are_left_to_spark(spark: SparkSession, tmp_path: Path) -> None:
     path = str(write(vectors([1, 2]), tmp_path / "a.parquet"))
-    assert plain_files(spark.read.option("mergeSchema", "true").parquet(path), None) is not None
-    assert plain_files(spark.read.option("ignoreMissingFiles", "true").parquet(path), None) is None
+    assert plain_parquet(spark.read.option("mergeSchema", "true").parquet(path), None) is not None
+    assert plain_parquet(spark.read.option("ignoreMissingFiles", "true").parquet(path), None) is None
     for name in ("files.ignoreCorruptFiles", "parquet.binaryAsString"):
         spark.conf.set(f"spark.sql.{name}", "true")
         try:
-            assert plain_files(spark.read.parquet(path), None) is None
+            assert plain_parquet(spark.read.parquet(path), None) is None
         finally:
             spark.conf.unset(f"spark.sql.{name}")
 
 
-def test_a_file_of_another_type_is_named(spark: SparkSession, tmp_path: Path) -> None:
-    schema = spark.read.parquet(str(write(vectors([1]), tmp_path / "a.parquet"))).schema
-    write(vectors([2], pa.list_(pa.float64())), tmp_path / "b.parquet")
-    table = spark.read.schema(schema).parquet(str(tmp_path)).select("id", "embedding")
-    if (plain := plain_files(table, None)) is None:  # the first file listed has the other type: Spark's own refusal
-        return
-    with pytest.raises(PythonException, match=r"b\.parquet': column 'embedding' is list<.*double>, and the table has"):
-        map_batches(table, told, SCHEMA).collect()
-    assert len(plain[0]) == 2
+def other(rows: pa.Table, name: str, kind: pa.DataType) -> pa.Table:
+    return rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(kind))
 
 
-def test_a_broken_file_is_left_to_spark(spark: SparkSession, tmp_path: Path) -> None:
-    schema = spark.read.parquet(str(write(vectors([1]), tmp_path / "a.parquet"))).schema
-    (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
-    assert plain_files(spark.read.schema(schema).parquet(str(tmp_path)), None) is None
+ODD: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "a column missing": lambda rows: rows.drop_columns("embedding"),
+    "a name in another case": lambda rows: rows.rename_columns(["embedding", "more", "ID"]),
+    "two names but for case": lambda rows: rows.append_column("ID", rows["id"]),
+    "text without a mark": lambda rows: other(rows, "id", pa.binary()),
+    "wider values": lambda rows: other(rows, "embedding", pa.list_(pa.float64())),
+}
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=ODD)
+def test_one_file_unlike_the_others_makes_it_spark_s(spark: SparkSession, tmp_path: Path, change: Any) -> None:
+    table = spark.read.parquet(str(write(vectors(["a"]), tmp_path / "a.parquet")))
+    write(change(vectors(["b"])), tmp_path / "b.parquet")
+    assert plain_parquet(table.select("id", "embedding"), None) is not None
+    both = spark.read.schema(table.schema).parquet(str(tmp_path))
+    assert plain_parquet(both.select("id", "embedding"), None) is None
+
+
+def test_names_that_are_no_one_column_are_left_to_spark(spark: SparkSession, tmp_path: Path) -> None:
+    rows = vectors([1]).append_column("a.b", pa.array([1]))
+    table = spark.read.parquet(str(write(rows, tmp_path / "a.parquet")))
+    assert plain_parquet(table.select("`a.b`"), None) is None
+    assert plain_parquet(table.select("id", F.col("more").alias("id")), None) is None
+
+
+def test_only_files_that_spark_would_scan(spark: SparkSession, tmp_path: Path) -> None:
+    """Empty and hidden ones, and one beside the folders of a partitioned table, are not; one that is named twice is."""
+    part = write(vectors([1, 2]), tmp_path / "t" / "day=1" / "a.parquet")
+    (tmp_path / "t" / "day=1" / "empty.parquet").touch()
+    (tmp_path / "t" / "_metadata").write_bytes(b"no footer")
+    write(vectors([3]), tmp_path / "t" / "day=2" / "_hidden.parquet")
+    same(spark.read.parquet(str(part), str(part)).select("id", "embedding"))
+    schema = spark.read.parquet(str(part)).schema.add("day", "integer")
+    table = spark.read.schema(schema).option("basePath", str(tmp_path / "t")).parquet(str(tmp_path / "t"))
+    same(table.select("id", "embedding"))
+    write(vectors([4]), tmp_path / "t" / "stray.parquet")
+    table = spark.read.schema(schema).option("basePath", str(tmp_path / "t")).parquet(str(tmp_path / "t"))
+    same(table.select("id", "embedding"))
 
 
 def test_on_a_cluster_only_beside_a_folder_that_tasks_were_seen_to_read(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = spark.read.parquet(str(write(vectors([1]), tmp_path / "a.parquet")))
-    monkeypatch.setattr(plain_parquet, "local_cores", lambda master: None)
-    assert plain_files(table, None) is None
-    assert plain_files(table, "s3a://bucket/staging") is None
-    assert plain_files(table, "file:/elsewhere") is not None
+    monkeypatch.setattr(module, "local_cores", lambda master: None)
+    assert plain_parquet(table, None) is None
+    assert plain_parquet(table, "s3a://bucket/staging") is None
+    assert plain_parquet(table, "file:/elsewhere") is not None
 
 
-def test_large_files_are_divided_by_row_groups(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(vectors(list(range(500))), tmp_path / "large.parquet", row_group_size=20)
-    write(vectors(list(range(500, 510))), tmp_path / "small.parquet")
-    write(vectors([]).cast(vectors([1]).schema), tmp_path / "empty.parquet")
+def test_row_groups_are_divided_evenly(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abcd":  # as Spark writes them: a row group a file
+        write(vectors([f"{name}{i}" for i in range(200)]), tmp_path / f"{name}.parquet")
+    write(vectors([f"e{i}" for i in range(500)]), tmp_path / "large.parquet", row_group_size=20)
+    write(vectors(["x"]).slice(1), tmp_path / "empty.parquet")
     table = spark.read.parquet(str(tmp_path)).select("id", "embedding")
-    plain = plain_files(table, None)
+    plain = plain_parquet(table, None)
     assert plain is not None
-    monkeypatch.setattr(module, "_PIECE_BYTES", 1000)
-    pieces = module._pieces(plain[0])
-    assert len(pieces) > 10
-    for n_slots in (1, 3, 100):
-        groups = module._divided(pieces, n_slots)
-        assert sorted(piece.uri for group in groups for piece in group) == sorted(piece.uri for piece in pieces)
-        assert len(groups) >= min(n_slots, len(pieces))
-        loads = [sum(piece.n_bytes for piece in group) for group in groups]
-        assert max(loads) - min(loads) <= max(piece.n_bytes for piece in pieces)
-        found = [
-            batch["id"].to_pylist() for group in groups for piece in group for batch in read_piece(piece, plain[1])
-        ]
-        assert sorted(i for ids in found for i in ids) == list(range(510))
+    columns, groups = plain
+    assert len(groups) >= 4 + 25
+    for n_slots, task_bytes in [(1, 1 << 30), (2, 1 << 30), (3, 1 << 30), (100, 1 << 30), (1, 4000)]:
+        monkeypatch.setattr(dividing, "_TASK_BYTES", task_bytes)
+        tasks = divided(groups, n_slots)
+        assert len(tasks) == n_slots or len(tasks) > n_slots == 1 or all(len(task) == 1 for task in tasks)
+        rows = [sum(group.n_rows for group in task) for task in tasks]
+        assert max(rows) - min(rows) <= 200
+        found = [batch["id"].to_pylist() for task in tasks for batch in read_groups(task, columns)]
+        assert sorted(i for ids in found for i in ids) == sorted(row.id for row in table.select("id").collect())
     same(table)
+
+
+def test_batches_of_wide_rows_are_of_fewer_rows(spark: SparkSession, tmp_path: Path) -> None:
+    values = pa.FixedSizeListArray.from_arrays(pa.array(np.random.default_rng(0).random(300_000 * 8)), 300_000)
+    path = write(pa.table({"id": list(range(8)), "embedding": values}), tmp_path / "a.parquet")
+    plain = plain_parquet(spark.read.parquet(str(path)), None)
+    assert plain is not None
+    assert [len(batch) for batch in read_groups(plain[1], plain[0])] == [1] * 8

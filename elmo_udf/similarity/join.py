@@ -171,7 +171,7 @@ class Comparison:
         return schema if right is None else schema.add(right, self.sides[-1].id_type)
 
     def _alone(self, task: Task, work: Work, schema: T.StructType) -> DataFrame:
-        """The only task, done when the DataFrame is used, in one partition."""
+        """The only task, done when the DataFrame is used, in one partition; of a local machine it takes all cores."""
         cores = local_cores(self.spark.sparkContext.master)
 
         def perform(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -26,7 +26,7 @@ def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
         raise UserError(
             f"{uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, gs:, abfss: or "
-            "hdfs: (with libhdfs); write the output to such a place"
+            "hdfs: (with libhdfs); use such a place"
         ) from None
     return file_system, root.rstrip("/") + path
 

@@ -10,19 +10,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.metadata import distributions
-from pathlib import Path
 from sysconfig import get_path
+
+from elmo_udf.version import __version__
+
+_ZIP = "/pyspark/python/lib/pyspark.zip"
 
 
 def is_installed() -> bool:
-    """Whether every start of this interpreter finds this package and PySpark; not so from a mere checkout."""
-    packages = get_path("purelib")
-    return all(any(distributions(name=name, path=[packages])) for name in ("elmo-udf", "pyspark"))
+    """Whether any start of this interpreter finds this version of the package, and PySpark; not so in a checkout."""
+    packages = [get_path("purelib")]
+    ours = any(found.version == __version__ for found in distributions(name="elmo-udf", path=packages))
+    return ours and any(distributions(name="pyspark", path=packages))
 
 
 def without_zip(path: Sequence[str]) -> list[str]:
     """A path of modules without the zip that lies in an installed PySpark which is on that path as well."""
-    return [entry for entry in path if not (entry.endswith("/pyspark.zip") and str(Path(entry).parents[3]) in path)]
+    return [entry for entry in path if not (entry.endswith(_ZIP) and entry.removesuffix(_ZIP) in path)]
 
 
 if __name__ == "__main__":
