@@ -38,7 +38,12 @@ ROWS = (
         "Ten nearest of each of 10,000",
         "{:.1f} times as fast as Spark's BlockMatrix product",
     ),
-    ("similarity", "vs_crossjoin", "Pairs of 10,000 above 0.95", "{:.0f} times as fast as a cross join in Spark (from 2,000 rows)"),
+    (
+        "similarity",
+        "vs_crossjoin",
+        "Pairs of 10,000 above 0.95",
+        "{:.0f} times as fast as Spark's cross join (from 2,000 rows)",
+    ),
     ("similarity", "vs_lsh", "", "{:.0f} times as fast as Spark's LSH join, with no pair lost"),
     ("similarity", "pruned_gain", "Pairs of 100,000 above 0.95", "pruning: {:.1f} times faster, the same pairs"),
     ("train", "vs_simple_elmo", "Training, tokens a second", "{:.2f} times simple_elmo's"),
