@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 from elmo_udf.similarity.above import pairs_above
 from elmo_udf.similarity.cosine import (
@@ -21,6 +23,7 @@ from elmo_udf.similarity.cosine import (
     unit_rows,
 )
 from elmo_udf.similarity.nearest import EMPTY, Shortlists, reached, split_keys
+from elmo_udf.similarity.threads import task_threads
 from elmo_udf.similarity.tiles import tiles
 
 FEW = settings(max_examples=60, deadline=None)
@@ -240,3 +243,10 @@ def test_memory_of_mass_duplicates_is_bounded() -> None:
     assert (steps == STEPS).all()
     assert ranks[0].tolist() == [0, 1, 2] and ranks[-1].tolist() == [1, 2, 3]
     assert peak_mib < 130
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_products_of_a_task_that_is_alone_take_all_cores(cores: int) -> None:
+    with task_threads(cores):
+        threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    assert threads and all(n == min(cores, os.cpu_count() or 1) for n in threads)

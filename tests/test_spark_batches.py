@@ -13,6 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.similarity.tables import sides_of
 from elmo_udf.spark import batches as dividing
 from elmo_udf.spark import plain_parquet as module
 from elmo_udf.spark.batches import divided, map_batches, read_groups
@@ -87,7 +88,6 @@ def test_columns_beside_those_that_are_folders(spark: SparkSession, tmp_path: Pa
         pa.array(["a", None]).dictionary_encode(),
         pa.array(["a", "b"], pa.string_view()),
         pa.array([1, 2], pa.int32()),
-        pa.array([1, 2], pa.int16()).cast(pa.int32()),
         pa.array([-(2**63), 2**63 - 1]),
     ],
     ids=lambda ids: str(ids.type),
@@ -98,6 +98,23 @@ def test_columns_beside_those_that_are_folders(spark: SparkSession, tmp_path: Pa
 def test_types_of_other_writers(spark: SparkSession, tmp_path: Path, ids: pa.Array, kind: pa.DataType) -> None:
     rows = pa.table({"id": ids, "embedding": pa.array([[1, 2, 3], [4, 5, 6.5]], kind)})
     same(spark.read.parquet(str(write(rows, tmp_path / "a.parquet"))))
+
+
+def test_narrower_types_than_the_table_has(spark: SparkSession, tmp_path: Path) -> None:
+    rows = pa.table({"id": pa.array([1, -2], pa.int32()), "embedding": pa.array([[1.5, None], None], FLOATS)})
+    path = str(write(rows, tmp_path / "a.parquet"))
+    same(spark.read.schema("id long, embedding array<double>").parquet(path))
+    write(rows.set_column(1, "embedding", rows["embedding"].cast(pa.list_(pa.float16()))), tmp_path / "a.parquet")
+    assert plain_parquet(spark.read.schema("id long, embedding array<float>").parquet(path), None) is None
+
+
+def test_tables_of_jobs_are_plain(spark: SparkSession, tmp_path: Path) -> None:
+    """What a comparison reads of a table, and what its correction is fit on: nothing more than files."""
+    table = spark.read.parquet(str(write(vectors(["a", "b"]), tmp_path / "a.parquet")))
+    (side,) = sides_of(table, None, "more", "embedding", ("table", ""))
+    assert side.table.columns == ["id", "embedding"]
+    assert plain_parquet(side.table, None) is not None
+    assert plain_parquet(side.table.select("id", "embedding"), None) is not None
 
 
 OTHERS: dict[str, Callable[[DataFrame], DataFrame]] = {

@@ -1,4 +1,4 @@
-"""Threads of matrix products inside a task: as many as Spark gives it cores."""
+"""Threads of matrix products inside a task: as many as Spark gives it cores, or all where it is alone."""
 
 from __future__ import annotations
 

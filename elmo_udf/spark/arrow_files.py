@@ -25,8 +25,8 @@ def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
         file_system, root = _remote(scheme, authority)
     except (pa.ArrowInvalid, OSError, NotImplementedError) as error:
         raise UserError(
-            f"{uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, gs:, abfss: or "
-            "hdfs: (with libhdfs); use such a place"
+            f"folder {uri!r} can't be opened by pyarrow ({str(error).splitlines()[0]}); expected file:, s3a:, gs:, "
+            "abfss: or hdfs: (with libhdfs); write the output to such a place"
         ) from None
     return file_system, root.rstrip("/") + path
 

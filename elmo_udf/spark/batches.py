@@ -59,6 +59,7 @@ def divided(groups: Sequence[RowGroup], n_slots: int) -> list[list[RowGroup]]:
 
 def read_groups(groups: Sequence[RowGroup], columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
     """Their rows, in batches of about _BATCH_BYTES; ``groups`` of a file come one after the other."""
+    names = [one.source for one in columns]
     for uri, of_file in groupby(groups, key=lambda group: group.uri):
         file_system, path = opened(uri)
         # Not buffered ahead, and in small pieces: else a whole row group would be in memory.
@@ -68,7 +69,6 @@ def read_groups(groups: Sequence[RowGroup], columns: Sequence[Column]) -> Iterat
         ):
             for group in of_file:
                 n_rows = min(_BATCH_ROWS, max(1, _BATCH_BYTES * group.n_rows // max(1, group.n_bytes)))
-                names = [one.source for one in columns]
                 for batch in file.iter_batches(n_rows, row_groups=[group.number], columns=names):
                     arrays = [pc.cast(batch[one.source], one.kind) for one in columns]
                     yield pa.record_batch(arrays, names=[one.name for one in columns])

@@ -15,6 +15,7 @@ from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
+from elmo_udf.errors import UserError
 from elmo_udf.spark.arrow_files import open_file_system, place_of
 from elmo_udf.spark.session import local_cores
 
@@ -80,7 +81,7 @@ def plain_parquet(table: DataFrame, shared: str | None) -> tuple[list[Column], l
     try:
         with ThreadPoolExecutor(32) as pool:  # elsewhere than on this machine every look takes its time
             found = list(pool.map(lambda uri: _row_groups(uri, columns), uris))
-    except (OSError, pa.ArrowException):  # Spark says it better
+    except (OSError, pa.ArrowException, UserError):  # Spark says it better
         return None
     if any(groups is None for groups in found):
         return None
@@ -111,7 +112,7 @@ def _relation(table: DataFrame) -> tuple[JavaObject | None, dict[str, str]]:
 
 def _is_plain(table: DataFrame, relation: JavaObject, columns: set[str]) -> bool:
     """Whether nothing but the files themselves, which are Parquet, says what these columns of them are."""
-    spark = table.sparkSession
+    spark, context = table.sparkSession, table.sparkSession.sparkContext
     in_files = set(relation.dataSchema().fieldNames()) - set(relation.partitionSchema().fieldNames())
     return (
         _name(relation.fileFormat()) == f"{_SOURCE}parquet.ParquetFileFormat"
@@ -120,7 +121,7 @@ def _is_plain(table: DataFrame, relation: JavaObject, columns: set[str]) -> bool
         and all(field.dataType in _KINDS for field in table.schema)
         and {key.lower() for key in _items(relation.options().keys().toSeq())} <= _OPTIONS
         and all(spark.conf.get(name, "false") == "false" for name in _SETTINGS)
-        and not spark.sparkContext._jsc.hadoopConfiguration().get(_ENCRYPTION)  # type: ignore[union-attr]
+        and not (spark.conf.get(_ENCRYPTION, None) or context._jsc.hadoopConfiguration().get(_ENCRYPTION))  # type: ignore[union-attr]
     )
 
 
@@ -128,7 +129,10 @@ def _files(spark: SparkSession, relation: JavaObject, places: set[tuple[str, str
     """The addresses of the files that Spark would scan, where they are not too many, and all in one of the places."""
     no_filter = spark.sparkContext._jvm.org.apache.spark.api.python.PythonUtils.toSeq([])  # type: ignore[union-attr]
     # Not all files that lie there: none that is empty, none beside the folders of a table that has some.
-    folders = list(_items(relation.location().listFiles(no_filter, no_filter)))
+    listed = relation.location().listFiles(no_filter, no_filter)
+    if listed.size() > _MOST_FILES:
+        return None
+    folders = list(_items(listed))
     if sum(folder.files().size() for folder in folders) > _MOST_FILES:
         return None
     uris = [file.fileStatus().getPath().toUri().toString() for folder in folders for file in _items(folder.files())]
@@ -140,10 +144,10 @@ def _row_groups(uri: str, columns: list[Column]) -> list[RowGroup] | None:
     file_system, path = opened(uri)
     with file_system.open_input_file(path) as source:
         footer = pq.read_metadata(source)
-    names = footer.schema.to_arrow_schema().names
+    schema = footer.schema.to_arrow_schema()
+    names = schema.names
     if len({name.lower() for name in names}) < len(names) or not {one.source for one in columns} <= set(names):
         return None
-    schema = footer.schema.to_arrow_schema()
     if not all(_fits(schema.field(one.source).type, one.kind) for one in columns):
         return None
     groups = (footer.row_group(number) for number in range(footer.num_row_groups))
@@ -158,7 +162,7 @@ def _fits(kind: pa.DataType, wanted: pa.DataType) -> bool:
     if _is_text(kind) and _is_text(wanted):
         return True
     return any(
-        is_(kind) and is_(wanted) and kind.bit_width <= wanted.bit_width
+        is_(kind) and is_(wanted) and kind.bit_width <= wanted.bit_width and not pa.types.is_float16(kind)
         for is_ in (pa.types.is_signed_integer, pa.types.is_floating)
     )
 

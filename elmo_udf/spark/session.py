@@ -44,8 +44,9 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     cores = local_cores(conf.get("spark.master", "local[*]") or "local[*]")
     if whole_machine and cores and not conf.contains("spark.task.cpus"):
         builder = builder.config("spark.task.cpus", str(cores))
-    ours = by_python and cores and os.environ["PYSPARK_PYTHON"] == sys.executable and daemon.is_installed()
-    if ours and not conf.contains(_DAEMON):
+    # Not by spark-submit, whose Python files workers find only after they have started.
+    own_daemon = by_python and cores and os.environ["PYSPARK_PYTHON"] == sys.executable and daemon.is_installed()
+    if own_daemon and not conf.contains(_DAEMON):
         builder = builder.config(_DAEMON, daemon.__name__)
     for setting, value in _PREFERRED.items():
         # Without spark-submit, pyspark poses as a shell, for which Spark itself asks for the bars of progress.
