@@ -67,9 +67,9 @@ class Job:
         return self.processes("java", "CoarseGrainedExecutorBackend")
 
     def workers(self) -> list[int]:
-        """Python workers of the executors: what a daemon has forked."""
-        daemons = self.processes("pyspark.worker")
-        return [pid for pid in daemons if _parent(pid) in daemons]
+        """Python workers of the executors: what a daemon, of whatever module, has forked."""
+        both = self.processes("pyspark.worker")
+        return [pid for pid in both if _parent(pid) in both]
 
     def stages(self) -> list[dict[str, Any]]:
         """Spark's stages, as its web page tells them; none while it does not answer."""
