@@ -1,7 +1,7 @@
 """Batches of a table for Python, past the JVM where the table is nothing but Parquet files.
 
 Spark decodes a vector into a row of its own, value by value, and copies it value by value again for Python, which is
-most of the time of a pass over vectors. Tasks that read the files themselves, by pyarrow, take a tenth of it. They do
+most of the time of a pass over vectors. Tasks that read the files themselves, by pyarrow, take a third of it. They do
 where the result is certainly the same (``plain_parquet``). Everything else goes Spark's way.
 """
 
