@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elmo_udf.network.batches import Batch
-from elmo_udf.network.budget import LARGEST, PROCESSOR, Budget, gpu_budget, sentence_bytes, token_bytes
+from elmo_udf.network.budget import LARGEST, Budget, gpu_budget, processor_budget, sentence_bytes, token_bytes
 from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.network.engine import Network
 from elmo_udf.network.runtime import import_tensorflow
@@ -37,7 +37,7 @@ def test_a_gpu_reads_what_fits_into_three_quarters_of_its_memory(gib: float) -> 
     if gib == 140:
         assert budget == LARGEST
     if gib >= 4:
-        assert budget.sentences >= PROCESSOR.sentences
+        assert budget.sentences >= processor_budget("float32").sentences
 
 
 class FullNetwork(Network):

@@ -1,7 +1,11 @@
-"""TensorFlow's start, in a fresh process."""
+"""TensorFlow's start."""
 
 import subprocess
 import sys
+
+import pytest
+
+from elmo_udf.network.runtime import import_tensorflow, start_tensorflow
 
 PROGRAM = """
 import sys
@@ -23,3 +27,13 @@ print("stderr is back", file=sys.stderr)
 def test_start_says_nothing_and_leaves_stderr_as_it_was() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "stderr is back\n")
+
+
+def test_memory_of_every_gpu_grows_with_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that took a GPU's whole memory would leave none for anything else there."""
+    tf, grown = import_tensorflow(), []
+    gpus = ["/physical_device:GPU:0", "/physical_device:GPU:1"]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus if kind == "GPU" else [])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
+    start_tensorflow()
+    assert grown == [(gpu, True) for gpu in gpus]

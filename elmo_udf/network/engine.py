@@ -12,7 +12,7 @@ import numpy as np
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Model, NetworkOptions
 from elmo_udf.network.batches import Batch, batches
-from elmo_udf.network.budget import PROCESSOR, Budget, gpu_budget
+from elmo_udf.network.budget import Budget, gpu_budget, processor_budget
 from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.network.forest import plant
 from elmo_udf.network.functions import Functions
@@ -64,7 +64,7 @@ class Network:
         widest_filter = max(width for width, _ in options.filters)
         compute = self._functions.word_vectors
         self._words = WordVectors(compute, options.projection_dim, widest_filter, max_words, self._at_once)
-        budget = gpu_budget(free_gpu_bytes(tf), options) if visible_gpus(tf) else PROCESSOR
+        budget = gpu_budget(free_gpu_bytes(tf), options) if visible_gpus(tf) else processor_budget(precision)
         self._budget = Budget(max_sentences or budget.sentences, max_tokens or budget.tokens)
         # A sentence starts from the state after its boundary, a constant of the model; what would be read last,
         # the other boundary, is never looked at.

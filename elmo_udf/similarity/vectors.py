@@ -49,7 +49,8 @@ def pack_batches(
         if width is None and fit.any():
             width = int(widths[fit][0])
         fit &= widths == width
-        vectors = batch.column("embedding").filter(pa.array(fit)).flatten().to_numpy().reshape(-1, width or 1)
+        fitting = batch.column("embedding") if fit.all() else batch.column("embedding").filter(pa.array(fit))
+        vectors = fitting.flatten().to_numpy().reshape(-1, width or 1)
         digests = _scatter(_digests(vectors), fit, pa.int64())
         if correction is not None:
             vectors = correction.apply(vectors)

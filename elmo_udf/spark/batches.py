@@ -47,8 +47,8 @@ def map_batches(
 
 
 def divided(groups: Sequence[RowGroup], n_slots: int) -> list[list[RowGroup]]:
-    """The row groups of each task: as many tasks as run at once, or more where there is much; about equal bytes."""
-    n_tasks = max(n_slots, round(sum(group.n_bytes for group in groups) / _TASK_BYTES))
+    """The row groups of each task, of about equal bytes: as many tasks as run at once, or some times as many."""
+    n_tasks = n_slots * max(1, round(sum(group.n_bytes for group in groups) / (_TASK_BYTES * n_slots)))
     tasks, loads = [list[RowGroup]() for _ in range(max(1, min(len(groups), n_tasks)))], [0] * n_tasks
     for group in sorted(groups, key=lambda group: -group.n_bytes):
         lightest = min(range(len(tasks)), key=loads.__getitem__)

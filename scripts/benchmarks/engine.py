@@ -20,7 +20,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from elmo_udf.embedding.documents import embed_documents
 from elmo_udf.embedding.pooling import Pool
 from elmo_udf.network import batches as batching
 from elmo_udf.network import engine
-from elmo_udf.network.budget import PROCESSOR
+from elmo_udf.network.budget import processor_budget
 from elmo_udf.network.forest import plant
 from elmo_udf.options import ModelOptions
 
@@ -139,10 +139,10 @@ def products_left(size: str, text: Text) -> float:
     Over the machine's peak they are the most that an exact engine which shares like this one could reach, with words,
     and all that is no product, for nothing.
     """
-    options, n_nodes = SIZES[size], 0
-    for batch in batching.batches(text, PROCESSOR.sentences):
+    options, n_nodes, budget = SIZES[size], 0, processor_budget("float32")
+    for batch in batching.batches(text, budget.sentences):
         for backward in (False, True):
-            levels = plant(batch.ids, batch.lengths, PROCESSOR.tokens, backward=backward)
+            levels = plant(batch.ids, batch.lengths, budget.tokens, backward=backward)
             n_nodes += sum(len(one.tokens) for one in levels)
     c, p = options.cell_dim, options.projection_dim
     first = p * 4 * c + c * p  # what it reads of a token is computed once for each word
@@ -151,6 +151,10 @@ def products_left(size: str, text: Text) -> float:
 
 def _nothing(network: engine.Network) -> None:
     """All is switched by the constructor."""
+
+
+def _one_direction(network: engine.Network) -> None:
+    network._threads = ThreadPoolExecutor(1)
 
 
 def _all_positions(network: engine.Network) -> None:
@@ -183,6 +187,7 @@ OFF: dict[str, tuple[dict[str, object], Callable[[engine.Network], None]]] = {
     "words kept between batches": ({"max_words": 0}, _nothing),
     "words once a batch, nor any sharing": ({"max_words": 0, "share": False}, _every_token),
     "only the positions a word needs": ({}, _all_positions),
+    "both directions at once": ({"threads": None}, _one_direction),  # each with both cores, as TensorFlow would
     "sentences sorted by length": ({}, _own_order),
     "1024 sentences side by side, not 128": ({"max_sentences": 128}, _nothing),
     "1024 sentences side by side, not 32": ({"max_sentences": 32}, _nothing),

@@ -116,10 +116,12 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
 def machine() -> dict[str, Any]:
     """What the figures of a result depend on: processor, cores, memory, system."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    lines = reversed(cpuinfo.read_text().splitlines()) if cpuinfo.exists() else []
+    first = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}  # of the cores
+    numbers = {name: int(first[name]) for name in ("cpu family", "model") if first.get(name, "").isdigit()}
     return {
-        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "processor": first.get("model name") or platform.processor() or platform.machine(),
+        **numbers,  # where a virtual machine gives many processors one name
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),

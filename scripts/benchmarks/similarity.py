@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from environments import Environment, Measured, machine, run
 from published import natural_text
@@ -46,7 +48,7 @@ LONG_S = 100.0
 MANY = 200
 """Nearest rows of each of the middle table: so many that they are shuffled."""
 CHECKED = 300
-"""Rows of a large table whose results are compared with brute force."""
+"""Rows of a table whose results are compared with brute force."""
 
 
 def main() -> None:
@@ -77,12 +79,13 @@ class Benchmark:
             self.ours(f"topk_{name}", name, kind="topk", k=K)
         self.ours("many_middle", "middle", kind="topk", k=MANY)
         for name in ("huge", "large", "middle", "small"):
-            self.check_nearest(f"topk_{name}", name)
+            self.check_nearest(f"topk_{name}", name, K)
+        self.check_nearest("many_middle", "middle", MANY)
         for name in ("huge", "small"):
             self.ours(f"pairs_{name}", name, kind="pairs", threshold=THRESHOLD, prune=False)
             self.ours(f"pruned_{name}", name, kind="pairs", threshold=THRESHOLD)
             self.check_same_pairs(f"pairs_{name}", f"pruned_{name}")
-            self.check_pairs(f"pruned_{name}", name)
+            self.check_pairs(f"pruned_{name}", name, THRESHOLD)
         self.peers()
         for threshold in THRESHOLDS:
             self.both_ways(f"sweep_{threshold}", "middle", threshold)
@@ -132,13 +135,14 @@ class Benchmark:
                 f"{figure}_{'pruned' if prune else 'full'}", table, kind="pairs", threshold=threshold, prune=prune
             )
         self.check_same_pairs(f"{figure}_full", f"{figure}_pruned")
+        self.check_pairs(f"{figure}_pruned", table, threshold)
 
     def peers(self) -> None:
         """Other programs, on the same rows."""
         n = self.sizes["large"]
         vectors = self.folder / "large.npy"
         np.save(vectors, self.values[:n])
-        nearest = self.nearest("topk_large")
+        nearest = self.nearest("topk_large", K)
         for peer, environment in (("sklearn", SKLEARN), ("faiss", FAISS)):
             output = self.folder / f"{peer}.npy"
             arguments = {"vectors": str(vectors), "output": str(output), "peer": peer, "k": K}
@@ -166,6 +170,7 @@ class Benchmark:
         average = (np.square(unit.sum(axis=0)).sum() - len(unit)) / (len(unit) * (len(unit) - 1))
         self._note("real", {"model": "builtin:mini", "layer": "elmo", "average_cosine": round(float(average), 3)})
         self.ours("topk_real", "real", kind="topk", k=K)
+        self.check_nearest("topk_real", "real", K)
         self.both_ways("pairs_real", "real", THRESHOLD)
 
     def bars(self) -> dict[str, float]:
@@ -198,6 +203,9 @@ class Benchmark:
             "spilled_bytes": max(
                 figure["spark"]["spilled"] for name, figure in of.items() if _is_bounded(name, figure)
             ),
+            "spilled_bytes_of_sweeps": max(
+                figure["spark"]["spilled"] for name, figure in of.items() if name.startswith("sweep")
+            ),
             "read_of_formula": huge["bytes_read"] / 2**20 / huge["plan"]["mib_read_from_blocks"],
             "shuffled_of_formula": many["spark"]["shuffled"] / 2**20 / many["plan"]["mib_shuffled"],
             "pruned_gain": seconds["pairs_huge"] / seconds["pruned_huge"],
@@ -205,43 +213,47 @@ class Benchmark:
         }
         return {name: round(value, 3) for name, value in bars.items()}
 
-    def nearest(self, figure: str, column: str = "neighbor_id") -> np.ndarray:
+    def nearest(self, figure: str, k: int, column: str = "neighbor_id") -> np.ndarray:
         """Neighbors of a result (or another column), (n, k), by row and rank."""
         table = pq.read_table(self.folder / figure).sort_by([("id", "ascending"), ("rank", "ascending")])
-        return table[column].to_numpy().reshape(-1, K)
+        values: np.ndarray = table[column].to_numpy()
+        return values.reshape(-1, k)
 
-    def check_nearest(self, figure: str, table: str) -> None:
+    def check_nearest(self, figure: str, table: str, k: int) -> None:
         """Some rows' neighbors and cosines are those of float64 products with all others, rounded."""
-        unit = unit_rows(self.values[: self.sizes[table]])
+        ids, unit = self.by_id(table)
         rows = np.random.default_rng(0).choice(len(unit), min(CHECKED, len(unit)), replace=False)
         cosines = np.round(unit[rows] @ unit.T, 6)
         cosines[np.arange(len(rows)), rows] = -2
-        best = np.array([np.lexsort((np.arange(len(unit)), -row))[:K] for row in cosines])
-        neighbors, found = (self.nearest(figure, column)[rows] for column in ("neighbor_id", "cosine"))
-        wrong = int((neighbors != best).any(axis=1).sum())
+        best = np.array([np.lexsort((np.arange(len(unit)), -row))[:k] for row in cosines])
+        neighbors, found = (self.nearest(figure, k, column)[rows] for column in ("neighbor_id", "cosine"))
+        wrong = int((neighbors != ids[best]).any(axis=1).sum())
         assert wrong == 0, f"{figure}: {wrong} of {len(rows)} rows differ from brute force"
         np.testing.assert_allclose(found, np.take_along_axis(cosines, best, axis=1), atol=1e-9)
 
-    def check_pairs(self, figure: str, table: str) -> None:
-        """All pairs, or those of some rows of a large table, are those of float64 products."""
-        unit, found = unit_rows(self.values[: self.sizes[table]]), self._pairs(figure)
-        rows = np.random.default_rng(1).choice(len(unit), min(10 * CHECKED, len(unit)), replace=False)
-        near = np.round(unit[rows] @ unit.T, 6) >= THRESHOLD
-        chosen = set(rows.tolist())
-        i, j = rows[np.nonzero(near)[0]], np.nonzero(near)[1]
-        expected = {(min(pair), max(pair)) for pair in zip(i.tolist(), j.tolist(), strict=True) if pair[0] != pair[1]}
-        some = {pair for pair in found if chosen & set(pair)}
-        assert some == expected, f"{figure} differs from brute force"
+    def check_pairs(self, figure: str, table: str, threshold: float) -> None:
+        """The pairs of some rows are those of float64 products with all others."""
+        ids, unit = self.by_id(table)
+        rows = np.random.default_rng(1).choice(len(unit), min(CHECKED, len(unit)), replace=False)
+        i, j = np.nonzero(np.round(unit[rows] @ unit.T, 6) >= threshold)
+        i = rows[i]
+        expected = np.unique((np.minimum(i, j) * len(unit) + np.maximum(i, j))[i != j])
+        result, chosen = pq.read_table(self.folder / figure), pa.array(ids[rows])
+        result = result.filter(pc.or_(pc.is_in(result["id_a"], chosen), pc.is_in(result["id_b"], chosen)))
+        a, b = (np.searchsorted(ids, result[column].to_numpy()) for column in ("id_a", "id_b"))
+        assert np.array_equal(np.sort(a * len(unit) + b), expected), f"{figure} differs from brute force"
+
+    def by_id(self, table: str) -> tuple[np.ndarray, np.ndarray]:
+        """Its ids, (n,) in ascending order, and float64 rows of length 1 in that order."""
+        ids = pq.read_table(self.tables[table], columns=["id"])["id"].to_numpy()
+        order = np.argsort(ids)
+        return ids[order], unit_rows(read_vectors(self.tables[table])[order])
 
     def check_same_pairs(self, one: str, other: str) -> None:
         """Two results are the same table."""
         tables = [pq.read_table(self.folder / name) for name in (one, other)]
         order = [("cosine", "descending"), ("id_a", "ascending"), ("id_b", "ascending")]
         assert tables[0].sort_by(order).equals(tables[1].sort_by(order)), f"{one} and {other} differ"
-
-    def _pairs(self, figure: str) -> set[tuple[int, int]]:
-        table = pq.read_table(self.folder / figure)
-        return set(zip(table["id_a"].to_pylist(), table["id_b"].to_pylist(), strict=True))
 
     def _note(self, figure: str, value: dict[str, Any]) -> None:
         self.figures[figure] = value

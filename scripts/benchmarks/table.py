@@ -69,16 +69,12 @@ def with_table(text: str) -> str:
 def lines() -> Iterator[str]:
     """A line a bar."""
     results = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
-    machines = {
-        json.dumps(results[file]["machine"], sort_keys=True): results[file]["machine"]
-        for file, *_ in ROWS
-        if file in results
-    }
+    machines = dict.fromkeys(_machine(results[file]["machine"]) for file, *_ in ROWS if file in results)
     yield "| | |\n| --- | --- |\n"
     for file, bar, what, said in ROWS:
         if bar in results.get(file, {}).get("bars", {}):
             yield f"| {what} | {said.format(results[file]['bars'][bar])} |\n"
-    yield "\n" + " ".join(_machine(machine) for machine in machines.values()) + "\n"
+    yield "\n" + " ".join(machines) + "\n"
 
 
 def _machine(machine: dict[str, Any]) -> str:
