@@ -14,7 +14,9 @@ FLOPS_PER_S = 90e9
 CELL_S = 0.5e-9
 """To look at one score."""
 MEMORY_MIB = 640
-"""Of arrays in a Python worker at most; the interpreter with its libraries takes about 200 MiB more."""
+"""Of a worker's stripes at most."""
+WORKER_MIB = 240
+"""What a Python worker takes besides: the interpreter, its libraries and a tile. 215 to 235 were measured."""
 FEW_BYTES = 96 << 20
 """Of ids and a few numbers, as Arrow has them: one process puts so many in order sooner than several, for which Spark
 shuffles them."""

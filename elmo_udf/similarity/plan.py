@@ -12,7 +12,15 @@ from math import ceil
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks import Block, Stripe
-from elmo_udf.similarity.cost import FEW_BYTES, Cluster, Shape, seconds_until_done, stripe_bytes, task_seconds
+from elmo_udf.similarity.cost import (
+    FEW_BYTES,
+    WORKER_MIB,
+    Cluster,
+    Shape,
+    seconds_until_done,
+    stripe_bytes,
+    task_seconds,
+)
 
 MAX_MATRIX_CELLS = 400_000_000
 """20,000 x 20,000: 1.6 GB."""
@@ -56,6 +64,7 @@ class Plan:
         n_loads = shape.n_left * (self.n_right or self.n_left) + (shape.n_right or 0) * self.n_left
         n_partial = shape.n_left * (self.n_right or self.n_left) * shape.kept
         left_bytes, right_bytes = stripe_bytes(shape)
+        stripes_mib = (left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20
         ids_shuffled = n_rows if n_rows * shape.id_bytes > FEW_BYTES else 0  # to find repeated ones
         partial_shuffled = n_partial if n_partial * shape.partial_bytes > FEW_BYTES else 0
         return {
@@ -69,7 +78,7 @@ class Plan:
             "mib_read_from_blocks": round(n_loads * shape.row_bytes / 2**20, 3),
             **({"partial_rows_at_most": n_partial} if shape.kept else {}),
             "mib_shuffled": round((ids_shuffled + partial_shuffled) * shape.shuffled_bytes / 2**20, 3),
-            "worker_mib_at_most": ceil((left_bytes * self.stripe_rows[0] + right_bytes * self.stripe_rows[1]) / 2**20),
+            "worker_mib_at_most": WORKER_MIB + ceil(stripes_mib),
             "seconds_estimated": round(self.seconds, 1),
         }
 
