@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import platform
@@ -102,7 +103,12 @@ def say(report: dict[str, Any]) -> None:
 
 
 def prompted(prompt: str) -> Iterator[str]:
-    """The lines of standard input, each read when it is asked for; before each, where a person types, the prompt."""
+    """The lines of standard input, each read when it is asked for; before each, where a person types, the prompt.
+
+    Bytes that are no UTF-8 come as surrogates (PEP 383), and end nothing.
+    """
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
     while True:
         if sys.stdin.isatty():
             print(prompt, end="", file=sys.stderr, flush=True)

@@ -200,7 +200,10 @@ class SimilarityOptions(CorrectionOptions, JobOptions):
         self._check_kind()
         if self.correction is not None and (self.correction_name != "none" or self.update is not None):
             other = "--update" if self.update is not None else self.correction_name
-            raise UserError(f"--correction and {other} both say how to correct vectors; expected one; leave one out")
+            advice = "leave one out"
+            if self.update is not None:
+                advice = "with --update give the flag of the correction, such as --center: it is not fit again"
+            raise UserError(f"--correction and {other} both say how to correct vectors; expected one; {advice}")
 
     def _check_kind(self) -> None:
         """Refuse options that mean nothing for the kind."""

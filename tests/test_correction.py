@@ -113,6 +113,15 @@ def test_of_what_is_taken_away_nothing_remains() -> None:
     assert fit(plane, remove_components=1).apply(plane).any(axis=1).all()
 
 
+def test_large_and_small_values_have_a_direction() -> None:
+    """Squares of these would overflow or vanish."""
+    for size in (1e200, 1e-200):
+        center = Correction("center", size * np.array([1.0, 0.0]), np.empty((0, 2)), np.empty(0), 2)
+        np.testing.assert_allclose(center.apply(size * np.array([[3.0, 0.5]])), size * np.array([[2.0, 0.5]]))
+    center = Correction("center", np.array([1e38, 0.0]), np.empty((0, 2)), np.empty(0), 2)
+    assert center.apply(np.array([[-3e38, 1.0]], np.float32)).tolist() == [[-np.inf, 1.0]]
+
+
 def test_sums_do_not_depend_on_the_order_or_the_pieces() -> None:
     """Whole numbers, compared with Python's own; then as moments, with those of plain float64."""
     vectors = anisotropic(5000, 7).astype(np.float32)  # more than one chunk

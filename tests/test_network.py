@@ -146,7 +146,9 @@ def test_a_sentence_is_the_same_in_any_company() -> None:
         np.testing.assert_allclose(reversed_order[i], alone, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("switched", [{"share": False}, {"max_words": 0}, {"max_tokens": 1}, {"max_sentences": 1}])
+@pytest.mark.parametrize(
+    "switched", [{"share": False}, {"max_words": 0}, {"max_tokens": 1}, {"max_sentences": 1}, {"threads": 1}]
+)
 def test_savings_change_nothing(switched: dict[str, int]) -> None:
     name, text = "published options, small", natural_text(80, seed=1)
     names = all_layers(model(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from elmo_udf.network.batches import Batch
 from elmo_udf.network.budget import LARGEST, Budget, gpu_budget, processor_budget, sentence_bytes, token_bytes
 from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.network.engine import Network
-from elmo_udf.network.runtime import import_tensorflow
+from elmo_udf.network.runtime import free_gpu_bytes, import_tensorflow
 from tests.make_models import TINY, random_model
 
 ORIGINAL = dataclasses.replace(TINY, cell_dim=4096, projection_dim=512)
@@ -38,6 +39,18 @@ def test_a_gpu_reads_what_fits_into_three_quarters_of_its_memory(gib: float) -> 
         assert budget == LARGEST
     if gib >= 4:
         assert budget.sentences >= processor_budget("float32").sentences
+
+
+def test_free_memory_is_that_of_the_gpu_that_has_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorflow.python.client import device_lib
+
+    tf, gib = import_tensorflow(), 2**30
+    limits = {"/device:CPU:0": gib, "/device:GPU:0": 10 * gib, "/device:GPU:1": 8 * gib}
+    devices = [SimpleNamespace(name=name, device_type=name[8:11], memory_limit=n) for name, n in limits.items()]
+    taken = {"GPU:0": {"current": 4 * gib}, "GPU:1": {"current": gib}}
+    monkeypatch.setattr(device_lib, "list_local_devices", lambda config: devices)
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", taken.get)
+    assert free_gpu_bytes(tf) == 6 * gib
 
 
 class FullNetwork(Network):

@@ -118,6 +118,22 @@ def test_texts_of_a_file_are_answered_in_few_passes(
         query(spark, QueryOptions(**asked, output=str(tmp_path / "answers.jsonl")))  # type: ignore[arg-type]
 
 
+def test_lines_that_are_not_utf8_are_counted_and_end_nothing(
+    spark: SparkSession, tables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = b"caf\xe9\nHe banked on it.\n"
+    (tmp_path / "lines.txt").write_bytes(lines)
+    asked: dict[str, Any] = {"embeddings": tables["document"], "k": 1}
+    report = query(spark, QueryOptions(**asked, texts=str(tmp_path / "lines.txt")))
+    assert (report["texts"], report["texts_rejected_by_reason"]) == (2, {"not_utf8": 1})
+    assert [row["id"] for row in report["answers"]] == ["c"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), "utf-8"))
+    said: list[dict[str, Any]] = []
+    query(spark, QueryOptions(**asked, interactive=True), cli.prompted(""), said.append)
+    assert said[0] == {"text": "caf?", "error": "not_utf8: the line is not UTF-8"}
+    assert said[1]["answers"] == [{"rank": 1, "id": "c", "cosine": 1.0}]
+
+
 def test_one_text_is_answered_in_a_table_like_many(
     spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path
 ) -> None:
@@ -198,6 +214,9 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
     for answers in (found, one["answers"]):
         assert [row["id"] for row in answers] == [i for i, _ in expected[1]]
         np.testing.assert_allclose([row["cosine"] for row in answers], [c for _, c in expected[1]], atol=1e-4)
+    said: list[dict[str, Any]] = []
+    query(spark, QueryOptions(**asked, interactive=True, k=2), [QUESTIONS[0]], said.append)
+    assert said[0]["answers"] == one["answers"]
     assert one["correction"] == "center" and expected[1] != expected_answers(tables, 2)[1]
     all_of_it = Correction("remove-16", np.zeros(16), np.eye(16), np.ones(16), 4)  # leaves nothing of any vector
     Path(result, "_correction.npz").write_bytes(all_of_it.to_bytes())
@@ -206,7 +225,7 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
         query(spark, QueryOptions(**asked, text="A bank."))
     with pytest.raises(UserError, match=r"has no line with a vector, found \{.*'no_direction': 3\}"):
         query(spark, QueryOptions(**asked, texts=questions))
-    said: list[dict[str, Any]] = []
+    said.clear()
     query(spark, QueryOptions(**asked, interactive=True), ["A bank."], said.append)
     assert said[0]["error"].startswith("no direction")
     made = json.loads(Path(result, "_elmo.json").read_text("utf-8"))

@@ -37,3 +37,8 @@ def test_memory_of_every_gpu_grows_with_need(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
     start_tensorflow()
     assert grown == [(gpu, True) for gpu in gpus]
+
+
+def test_float32_is_float32_on_gpus_too() -> None:
+    """TensorFlow's default rounds what they multiply to TensorFloat-32's 10 bits: errors of 1e-3, not 1e-6."""
+    assert not start_tensorflow().config.experimental.tensor_float_32_execution_enabled()

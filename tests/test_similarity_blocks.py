@@ -56,6 +56,14 @@ def test_rows_come_back_in_order_with_their_type_and_cosines(tmp_path: Path, kin
     assert np.array_equal(exact_block(rows, rows), exact_block(Rows.of(values), Rows.of(values)))
 
 
+def test_a_sample_has_its_rows_whatever_the_blocks(tmp_path: Path) -> None:
+    rows = batch(list(range(400)), np.random.default_rng(0).standard_normal((400, 3)).tolist())
+    for block_rows in (7, 40, 400):
+        _, stripe = packed(tmp_path, [rows], block_rows)
+        assert 250 <= len(stripe.sample(300)) <= 300
+        assert len(stripe.sample(1000)) == 400
+
+
 def test_every_kind_of_unfit_row_is_named_and_left_out(tmp_path: Path) -> None:
     rows = {
         "fit": [1.0, 2.0],

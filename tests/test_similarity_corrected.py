@@ -186,6 +186,13 @@ def test_a_vector_of_which_the_correction_leaves_nothing(spark: Any, tmp_path: P
     assert "3 rows of whose vector the correction leaves nothing" in capsys.readouterr().err
 
 
+def test_a_vector_that_the_correction_makes_too_large(spark: Any, tmp_path: Path, capsys: Any) -> None:
+    path, rows = tmp_path / "large.parquet", [[3e38, 1.0], [-3e38, 1.0], [-3e38, 2.0]]
+    pq.write_table(pa.table({"id": [1, 2, 3], "embedding": pa.array(rows, pa.list_(pa.float32()))}), path)
+    assert run(spark, "topk", "--embeddings", path, "--output", tmp_path / "out", "--center") == 2
+    assert "1 row whose vector the correction makes too large for its type (such as id 1)" in capsys.readouterr().err
+
+
 def test_a_correction_that_does_not_fit_is_refused_before_the_work(
     spark: Any, twice: tuple[str, str], tmp_path: Path, capsys: Any
 ) -> None:

@@ -13,8 +13,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.options import SimilarityOptions
+from elmo_udf.similarity.cosine import Rows
 from elmo_udf.similarity.job import compare_tables
+from elmo_udf.similarity.prune import choose_pruning
 from tests.refusals import refused
+from tests.test_similarity_prune import like_a_network
 
 WIDTH = 12
 
@@ -92,6 +95,48 @@ def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_
     run(spark, kind, tables["grown"], tmp_path / "full", **now)
     assert pq.read_table(tmp_path / "updated").equals(pq.read_table(tmp_path / "full"))
     assert (report["rows_new"], report["rows_changed"], report["rows_gone"]) == (9 + 5, 2, 2)
+
+
+@pytest.mark.parametrize("against", [False, True])
+@pytest.mark.parametrize("kind", ["topk", "pairs"])
+def test_where_more_than_half_is_new_all_are_compared(
+    spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str, against: bool
+) -> None:
+    few = write(tmp_path / "few", NAMES[:20])
+    other = {"against": tables["other"]} if against else {}
+    run(spark, kind, few, tmp_path / "was", **other)
+    report = run(spark, kind, tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **other)
+    run(spark, kind, tables["grown"], tmp_path / "full", **other)
+    assert pq.read_table(tmp_path / "updated").equals(pq.read_table(tmp_path / "full"))
+    assert (report["rows_new"], report["rows_gone"]) == (49, 1)
+
+
+def test_pruned_pairs_of_a_table_that_has_grown(spark: SparkSession, tmp_path: Path) -> None:
+    vectors = like_a_network(5, 1200, width=512)
+    assert choose_pruning(Rows.of(vectors), None, 0.98) is not None
+    for name, n in (("was", 1000), ("grown", 1200)):
+        rows = pa.table({"id": range(n), "embedding": pa.array(list(vectors[:n]), pa.list_(pa.float32()))})
+        pq.write_table(rows, tmp_path / f"{name}.parquet")
+    asked: dict[str, Any] = {"threshold": 0.98, "block_rows": 256}
+    run(spark, "pairs", str(tmp_path / "was.parquet"), tmp_path / "was", **asked)
+    grown = str(tmp_path / "grown.parquet")
+    run(spark, "pairs", grown, tmp_path / "updated", update=str(tmp_path / "was"), **asked)
+    run(spark, "pairs", grown, tmp_path / "full", prune=False, **asked)
+    full = pq.read_table(tmp_path / "full")
+    assert pq.read_table(tmp_path / "updated").equals(full)
+    assert len(full) > len(pq.read_table(tmp_path / "was")) > 300
+
+
+@pytest.mark.parametrize(("kind", "against"), [("topk", False), ("pairs", True), ("groups", False), ("matrix", True)])
+def test_a_dry_run_says_what_the_run_will_do(
+    spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str, against: bool
+) -> None:
+    other = {"against": tables["other"]} if against else {}
+    planned = run(spark, kind, tables["was"], tmp_path / "out", dry_run=True, **other)
+    assert not (tmp_path / "out").exists()
+    report = run(spark, kind, tables["was"], tmp_path / "out", **other)
+    names = ("rows", "width") if kind == "matrix" else ("rows", "width", "tasks")
+    assert [planned[name] for name in names] == [report[name] for name in names]
 
 
 def test_an_update_may_take_the_place_of_what_it_continues(

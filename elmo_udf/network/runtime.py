@@ -19,7 +19,8 @@ NO_GPU_ADVICE = "install tensorflow[and-cuda] and NVIDIA's driver there, or go o
 
 
 def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: int | None = None) -> ModuleType:
-    """Import TensorFlow with ``threads`` threads an operation (None: its own choice) and memory growth on GPUs.
+    """Import TensorFlow with ``threads`` threads an operation (None: its own choice), and for GPUs with float32 as on
+    a CPU and memory growth.
 
     ``at_once``: how many operations may run at once (None: as many as the machine has cores).
     ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``. TensorFlow takes these settings only
@@ -29,6 +30,7 @@ def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: 
     with _stderr_in_log():
         tf = import_tensorflow()
         gpus = tf.config.list_physical_devices("GPU")
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # GPUs' float32 would have 10 bits by default
     for gpu in gpus:
         _set(tf.config.experimental.set_memory_growth, gpu, True)
     if device == "cpu" and gpus:

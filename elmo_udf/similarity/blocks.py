@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import pyarrow as pa
@@ -93,7 +94,8 @@ class Stripe:
         return pa.concat_arrays(ids), Rows.of(values)
 
     def sample(self, n_rows: int, n_blocks: int = 8) -> Rows:
-        """About ``n_rows`` of the rows, from some blocks; the same ones every time."""
+        """About ``n_rows`` of the rows, from some blocks, more where these are small; the same ones every time."""
+        n_blocks = max(n_blocks, ceil(n_rows * len(self.blocks) / max(1, len(self))))
         blocks = self.blocks[:: max(1, len(self.blocks) // n_blocks)][:n_blocks]
         _, rows = Stripe(self.folder, blocks).read_rows()
         return rows[np.random.default_rng(0).permutation(len(rows))[:n_rows]]

@@ -90,7 +90,8 @@ class Correction:
         """Corrected rows, (n, D) -> (n, D') of the same float type; computed in float64, rounded once.
 
         A row's result depends on nothing but the row. Of a vector that lies in what is taken away nothing remains but
-        rounding: it becomes zero. Raises UserError for vectors of another width.
+        rounding: it becomes zero. A value too large for the type becomes infinite. Raises UserError for vectors of
+        another width.
         """
         if vectors.shape[1] != len(self.mean):
             raise UserError(
@@ -100,20 +101,21 @@ class Correction:
         corrected = np.empty((len(vectors), self.width), vectors.dtype)
         for start in range(0, len(vectors), _PRODUCT_ROWS):
             part = vectors[start : start + _PRODUCT_ROWS]
-            corrected[start : start + len(part)] = self._applied(part)
+            with np.errstate(over="ignore"):  # what is too large for the type becomes infinite
+                corrected[start : start + len(part)] = self._applied(part)
         return corrected
 
     def _applied(self, vectors: np.ndarray) -> np.ndarray:
         """Up to _PRODUCT_ROWS rows, float64. Products always have the same shape: BLAS rounds by it."""
         result = np.zeros((_PRODUCT_ROWS, len(self.mean)))
         result[: len(vectors)] = vectors
-        sizes = np.sqrt((result * result).sum(axis=1)) + np.sqrt((self.mean * self.mean).sum())
+        sizes = np.abs(result).max(axis=1) + np.abs(self.mean).max()  # squares could overflow, or vanish
         result -= self.mean
         if self._whitens:
             result = result @ self.components.T  # (n, D) -> (n, d)
         elif len(self.components):
             result -= result @ self.components.T @ self.components
-        result[np.sqrt((result * result).sum(axis=1)) <= _LOST * sizes] = 0
+        result[np.abs(result).max(axis=1) <= _LOST * sizes] = 0
         return (result / self.deviations if self._whitens else result)[: len(vectors)]
 
     def to_bytes(self) -> bytes:

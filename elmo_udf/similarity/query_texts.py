@@ -109,6 +109,9 @@ def answer_lines(
         if not line:
             continue
         started, n_lines = time.perf_counter(), n_lines + 1
+        if not _is_utf8(line):
+            say({"text": line.encode(errors="replace").decode(), "error": "not_utf8: the line is not UTF-8"})
+            continue
         (document,) = embed_documents([line], encoder, made)
         if document.reason is not None:
             say({"text": line, "error": f"{document.reason}: {document.detail}"})
@@ -137,20 +140,32 @@ def _embedded(
             "embed.py, and compare with similarity.py topk --against"
         )
     embed = elmo_udf(spark=spark, **corpus.made.options() | {"level": "document"})
-    rows = documents.select(F.col("id").alias("query_id"), F.col(TEXT).alias("text"), embed(TEXT).alias("embedding"))
+    is_utf8 = F.is_valid_utf8(TEXT)
+    rows = documents.select(
+        F.make_valid_utf8("id").alias("query_id"),
+        F.make_valid_utf8(TEXT).alias("text"),
+        embed(F.when(is_utf8, F.col(TEXT))).alias("embedding"),
+        is_utf8.alias("is_utf8"),
+    )
     line, file = F.substring_index("query_id", ":", -1).cast("long"), F.regexp_extract("query_id", "^(.*):", 1)
     embedded = rows.orderBy(file, line).toArrow()
     has_vector = embedded["embedding"].is_valid()
-    rejected = embedded.filter(pc.invert(has_vector))["text"].to_pylist()
-    blank = sum(not text.strip() for text in rejected)
-    reasons = {"blank_text": blank, "no_vector": len(rejected) - blank}
-    texts = embedded.filter(has_vector)
+    rejected = embedded.filter(pc.invert(has_vector))
+    readable = rejected.filter(rejected["is_utf8"])["text"].to_pylist()
+    blank = sum(not text.strip() for text in readable)
+    reasons = {"not_utf8": len(rejected) - len(readable), "blank_text": blank, "no_vector": len(readable) - blank}
+    texts = embedded.drop_columns("is_utf8").filter(has_vector)
     vectors = texts["embedding"].combine_chunks().flatten().to_numpy().reshape(len(texts), corpus.made.width)
     vectors = corpus.corrected(vectors)
     directed = vectors.any(axis=1)
     reasons["no_direction"] = int(np.count_nonzero(~directed))
     texts = texts.drop_columns("embedding").filter(pa.array(directed))
     return texts, vectors[directed], {reason: count for reason, count in reasons.items() if count}
+
+
+def _is_utf8(line: str) -> bool:
+    """Whether a line of standard input, as Python reads it, is without bytes that are no characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in line)
 
 
 def _write(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> int:

@@ -84,7 +84,7 @@ def _compared(batch: pa.RecordBatch, correction: Correction | None) -> tuple[pa.
     column = batch.column(batch.num_columns - 1)
     values = column.flatten().to_numpy().reshape(len(column), -1)  # (B, D)
     values = values if correction is None else correction.apply(values)
-    directed = values.any(axis=1)
+    directed = values.any(axis=1) & np.isfinite(values).all(axis=1)
     kept = batch.select(batch.schema.names[:-1]).filter(pa.array(directed))
     return kept, Rows.of(scale_rows(values[directed]))
 

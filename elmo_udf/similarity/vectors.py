@@ -19,6 +19,7 @@ PROBLEMS = {
     "empty_vector": "with an empty vector",
     "not_finite": "with NULL, NaN or infinity in the vector",
     "zero": "with a zero vector, which has no direction",
+    "not_finite_corrected": "whose vector the correction makes too large for its type",
     "zero_corrected": "of whose vector the correction leaves nothing, so that it has no direction",
 }
 """What makes a row unfit to be compared, in the order in which a row's first one is named."""
@@ -54,9 +55,10 @@ def pack_batches(
         digests = _scatter(_digests(vectors), fit, pa.int64())
         if correction is not None:
             vectors = correction.apply(vectors)
-            left = vectors.any(axis=1)
+            finite, left = np.isfinite(vectors).all(axis=1), vectors.any(axis=1)
+            problems[np.flatnonzero(fit)[~finite]] = "not_finite_corrected"
             problems[np.flatnonzero(fit)[~left]] = "zero_corrected"
-            vectors, fit = vectors[left], fit & (problems == "")
+            vectors, fit = vectors[finite & left], fit & (problems == "")
         names = writer.add(batch.column("id").filter(pa.array(fit)), vectors)
         yield pa.record_batch(
             {
