@@ -105,7 +105,7 @@ def say(report: dict[str, Any]) -> None:
 def prompted(prompt: str) -> Iterator[str]:
     """The lines of standard input, each read when it is asked for; before each, where a person types, the prompt.
 
-    Bytes that are no UTF-8 come as surrogates (PEP 383), and end nothing.
+    Bytes that are no characters in its encoding come as surrogates (PEP 383), and end nothing.
     """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")

@@ -115,7 +115,7 @@ def test_of_what_is_taken_away_nothing_remains() -> None:
 
 def test_large_and_small_values_have_a_direction() -> None:
     """Squares of these would overflow or vanish."""
-    for size in (1e200, 1e-200):
+    for size in (0.5e308, 1e200, 1e-200):
         center = Correction("center", size * np.array([1.0, 0.0]), np.empty((0, 2)), np.empty(0), 2)
         np.testing.assert_allclose(center.apply(size * np.array([[3.0, 0.5]])), size * np.array([[2.0, 0.5]]))
     center = Correction("center", np.array([1e38, 0.0]), np.empty((0, 2)), np.empty(0), 2)
@@ -155,6 +155,8 @@ def test_mistakes() -> None:
         fit(vectors, whiten=13)
     with refused("needs 5 directions in which the vectors differ", "have 3; give at most 3"):
         fit(vectors[:4], whiten=5)
+    with refused("remove-1 needs squares of the values", "too large for float64"):
+        fit_correction(Moments(2, np.zeros(3), np.full((3, 3), np.inf)), CorrectionOptions(remove_components=1))
     with refused("1 vector, expected at least 2"):
         fit(vectors[:1], center=True)
     with refused("was fit on vectors of width 12", "11 wide"):

@@ -99,16 +99,23 @@ def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_
 
 @pytest.mark.parametrize("against", [False, True])
 @pytest.mark.parametrize("kind", ["topk", "pairs"])
-def test_where_more_than_half_is_new_all_are_compared(
-    spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str, against: bool
+def test_where_so_much_is_new_that_it_is_less_work_all_are_compared(
+    spark: SparkSession,
+    tables: dict[str, str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    against: bool,
 ) -> None:
-    few = write(tmp_path / "few", NAMES[:20])
-    other = {"against": tables["other"]} if against else {}
-    run(spark, kind, few, tmp_path / "was", **other)
-    report = run(spark, kind, tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **other)
+    few = write(tmp_path / "few", NAMES[:8])
+    run(spark, kind, few, tmp_path / "was", **({"against": tables["other"]} if against else {}))
+    other = {"against": tables["other grown"]} if against else {}
+    with caplog.at_level("INFO", "elmo_udf"):
+        report = run(spark, kind, tables["grown"], tmp_path / "updated", update=str(tmp_path / "was"), **other)
+    assert "so many rows are new or have changed that all are compared" in caplog.messages
     run(spark, kind, tables["grown"], tmp_path / "full", **other)
     assert pq.read_table(tmp_path / "updated").equals(pq.read_table(tmp_path / "full"))
-    assert (report["rows_new"], report["rows_gone"]) == (49, 1)
+    assert (report["rows_new"], report["rows_gone"]) == ((65, 1) if against else (60, 0))
 
 
 def test_pruned_pairs_of_a_table_that_has_grown(spark: SparkSession, tmp_path: Path) -> None:

@@ -215,10 +215,11 @@ def test_row_groups_are_divided_evenly(spark: SparkSession, tmp_path: Path, monk
     assert plain is not None
     columns, groups = plain
     assert len(groups) >= 4 + 25
-    for n_slots, task_bytes in [(1, 1 << 30), (2, 1 << 30), (3, 1 << 30), (100, 1 << 30), (1, 4000)]:
+    for n_slots, task_bytes in [(1, 1 << 30), (2, 1 << 30), (3, 1 << 30), (100, 1 << 30), (1, 4000), (3, 4000)]:
         monkeypatch.setattr(dividing, "_TASK_BYTES", task_bytes)
         tasks = divided(groups, n_slots)
-        assert len(tasks) == n_slots or len(tasks) > n_slots == 1 or all(len(task) == 1 for task in tasks)
+        assert len(tasks) % n_slots == 0 or all(len(task) == 1 for task in tasks)
+        assert (len(tasks) > n_slots) == (task_bytes < 1 << 30)
         rows = [sum(group.n_rows for group in task) for task in tasks]
         assert max(rows) - min(rows) <= 200
         found = [batch["id"].to_pylist() for task in tasks for batch in read_groups(task, columns)]

@@ -24,8 +24,8 @@ def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: 
 
     ``at_once``: how many operations may run at once (None: as many as the machine has cores).
     ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``. TensorFlow takes these settings only
-    before its first operation. Later calls find it running: they change nothing, and log a warning where they asked
-    for something else. Raises UserError for ``gpu`` where TensorFlow sees none.
+    before its first operation, except that float32 is float32. Later calls find it running: they change nothing else,
+    and log a warning where they asked for it. Raises UserError for ``gpu`` where TensorFlow sees none.
     """
     with _stderr_in_log():
         tf = import_tensorflow()

@@ -96,8 +96,8 @@ class Stripe:
     def sample(self, n_rows: int, n_blocks: int = 8) -> Rows:
         """About ``n_rows`` of the rows, from some blocks, more where these are small; the same ones every time."""
         n_blocks = max(n_blocks, ceil(n_rows * len(self.blocks) / max(1, len(self))))
-        blocks = self.blocks[:: max(1, len(self.blocks) // n_blocks)][:n_blocks]
-        _, rows = Stripe(self.folder, blocks).read_rows()
+        chosen = np.unique(np.linspace(0, len(self.blocks) - 1, n_blocks).astype(int))
+        _, rows = Stripe(self.folder, tuple(self.blocks[i] for i in chosen)).read_rows()
         return rows[np.random.default_rng(0).permutation(len(rows))[:n_rows]]
 
 

@@ -109,7 +109,7 @@ class Correction:
         """Up to _PRODUCT_ROWS rows, float64. Products always have the same shape: BLAS rounds by it."""
         result = np.zeros((_PRODUCT_ROWS, len(self.mean)))
         result[: len(vectors)] = vectors
-        sizes = np.abs(result).max(axis=1) + np.abs(self.mean).max()  # squares could overflow, or vanish
+        sizes = np.maximum(np.abs(result).max(axis=1), np.abs(self.mean).max())  # squares could overflow, or vanish
         result -= self.mean
         if self._whitens:
             result = result @ self.components.T  # (n, D) -> (n, d)
@@ -174,6 +174,11 @@ def _principal(moments: Moments, n: int, name: str) -> tuple[np.ndarray, np.ndar
     if n == 0:
         return np.empty((0, width)), np.empty(0)
     covariance = moments.scatter / (moments.n - 1)
+    if not np.isfinite(covariance).all():
+        raise UserError(
+            f"correction {name} needs squares of the values of vectors, and these are too large for float64; "
+            "expected magnitudes below 1e150; multiply the vectors by a small number"
+        )
     variances, columns = eigh(covariance, subset_by_index=[width - n, width - 1])
     variances, rows = variances[::-1], columns.T[::-1]
     n_found = int((variances > width * np.finfo(np.float64).eps * variances[0]).sum())

@@ -16,7 +16,8 @@ CELL_S = 0.5e-9
 MEMORY_MIB = 640
 """Of a worker's stripes at most."""
 WORKER_MIB = 240
-"""What a Python worker takes besides: the interpreter, its libraries and a tile. 215 to 235 were measured."""
+"""What a Python worker takes besides: the interpreter, its libraries and a tile. 190 to 240 were measured; where a
+threshold is so low that most pairs reach it, 310."""
 FEW_BYTES = 96 << 20
 """Of ids and a few numbers, as Arrow has them: one process puts so many in order sooner than several, for which Spark
 shuffles them."""
