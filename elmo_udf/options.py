@@ -245,8 +245,6 @@ class QueryOptions(JobOptions):
             raise UserError("--word and --level token go together: give both, or neither")
         if self.word is not None and self.text is None:
             raise UserError("--word is a word of --text; give --text, or leave --word and --level token out")
-        if self.text is not None and any("\ud800" <= character <= "\udfff" for character in self.text):
-            raise UserError(f"text {self.text!r} is not UTF-8, which is expected; give it in UTF-8")
         if self.occurrence < 1:
             raise UserError(f"occurrence is {self.occurrence}, expected at least 1")
         if self.word is None and (self.occurrence > 1 or self.distinct_words):

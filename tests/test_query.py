@@ -269,7 +269,6 @@ def test_mistakes(spark: SparkSession, tables: dict[str, str], table: str, optio
         ({"word": "bank"}, "go together"),
         ({"k": 1001}, "k is 1001, expected 1 to 1,000"),
         ({"texts": "file"}, "exactly one"),
-        ({"text": "caf\udce9"}, "is not UTF-8"),
         ({"text": None}, "exactly one"),
         ({"text": None, "interactive": True, "output": "x"}, "writes no --output"),
         ({"text": None, "texts": "file", "level": "token", "word": "bank"}, "--word is a word of --text"),

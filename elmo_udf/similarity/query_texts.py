@@ -109,8 +109,8 @@ def answer_lines(
         if not line:
             continue
         started, n_lines = time.perf_counter(), n_lines + 1
-        if not _is_utf8(line):
-            say({"text": line.encode(errors="replace").decode(), "error": "not_utf8: the line is not UTF-8"})
+        if (readable := line.encode(errors="replace").decode()) != line:
+            say({"text": readable, "error": "not_utf8: the line is not UTF-8"})
             continue
         (document,) = embed_documents([line], encoder, made)
         if document.reason is not None:
@@ -161,11 +161,6 @@ def _embedded(
     reasons["no_direction"] = int(np.count_nonzero(~directed))
     texts = texts.drop_columns("embedding").filter(pa.array(directed))
     return texts, vectors[directed], {reason: count for reason, count in reasons.items() if count}
-
-
-def _is_utf8(line: str) -> bool:
-    """Whether a line of standard input, as Python reads it, is without bytes that are no characters."""
-    return not any("\ud800" <= character <= "\udfff" for character in line)
 
 
 def _write(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> int:

@@ -74,11 +74,13 @@ def lines() -> Iterator[str]:
     for file, bar, what, said in ROWS:
         if bar in results.get(file, {}).get("bars", {}):
             yield f"| {what} | {said.format(results[file]['bars'][bar])} |\n"
-    yield "\n" + " ".join(machines) + "\n"
+    yield f"\nMeasured on {'; on '.join(machines)}.\n"
 
 
 def _machine(machine: dict[str, Any]) -> str:
-    return f"Measured on {machine['cores']} cores of {machine['processor']}, {machine['memory_gib']:.0f} GiB."
+    numbers = [f"{name} {machine[name]}" for name in ("cpu family", "model") if name in machine]
+    processor = machine["processor"] + (f" ({', '.join(numbers)})" if numbers else "")
+    return f"{machine['cores']} cores of {processor}, {machine['memory_gib']:.0f} GiB"
 
 
 if __name__ == "__main__":
