@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from elmo_udf.errors import UserError
+from elmo_udf.errors import user_error_in
 from elmo_udf.flags import parse
 from elmo_udf.version import __version__
 
@@ -55,14 +55,15 @@ def run_job(
             work, options, str(report["job"]), whole_machine
         )
         code = 0 if report["status"] == "ok" else 1
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        report |= {"status": "refused", "error": str(error)}
-        code = 2
     except Exception as error:
-        log.exception("the job failed")
-        report |= {"status": "failed", "error": str(error).split("\n", 1)[0]}
-        code = 1
+        if mistake := user_error_in(error):
+            print(f"error: {mistake}", file=sys.stderr)
+            report |= {"status": "refused", "error": str(mistake)}
+            code = 2
+        else:
+            log.exception("the job failed")
+            report |= {"status": "failed", "error": str(error).split("\n", 1)[0]}
+            code = 1
     report["seconds"] = round(time.time() - started, 3)
     if "error" not in report:
         print(summary(report))

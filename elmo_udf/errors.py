@@ -1,5 +1,9 @@
 """The one error that is the user's to mend."""
 
+from __future__ import annotations
+
+import re
+
 MAX_CHARACTERS = 4000
 """Of a message. What is quoted in it may be a file's, and of any length."""
 
@@ -17,3 +21,11 @@ class UserError(ValueError):
         if len(line) > MAX_CHARACTERS:  # what to do stands at the end
             line = f"{line[: MAX_CHARACTERS // 2]} [...] {line[-MAX_CHARACTERS // 2 + 7 :]}"
         super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line))
+
+
+def user_error_in(error: Exception) -> UserError | None:
+    """The mistake of the user's that ``error`` is, or tells of: what a Python worker raised ends a traceback in it."""
+    if isinstance(error, UserError):
+        return error
+    told = re.findall(rf"^{__name__}\.UserError: (.+)$", str(error), re.MULTILINE)
+    return UserError(told[-1]) if told else None

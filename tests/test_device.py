@@ -126,3 +126,21 @@ def test_slow_bfloat16_is_said_before_the_work(
         "(host:1); use --precision float32, which loses nothing"
     )
     assert [record.getMessage() for record in caplog.records] == ([expected] if is_said else [])
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_said"),
+    [
+        ([("a:1", 2, None, 1), ("a:1", 3, None, 1)], True),  # a session of one machine, two tasks at once
+        ([("a:1", 2, None, 1), ("a:4", 3, None, 1), ("b:1", 2, None, 1)], True),  # executors that were given none
+        ([("a:1", 2, None, 1), ("a:1", 2, None, 1)], False),  # one worker, asked twice
+        ([("a:1", 2, None, 1), ("b:1", 2, None, 1)], False),
+        ([("a:1", 2, "0", 1), ("a:4", 3, "1", 1)], False),
+    ],
+)
+def test_workers_that_share_gpus_are_told(
+    seen: list[tuple[str, int, str | None, int]], is_said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    device._check_seen([device.SeenDevice(*worker, None) for worker in seen], "gpu")
+    expected = "2 Python workers on a share its GPUs, of which Spark has given them none; expected one process a GPU; "
+    assert [record.getMessage().startswith(expected) for record in caplog.records] == [True] * is_said

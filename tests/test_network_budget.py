@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from elmo_udf.errors import UserError
 from elmo_udf.network.batches import Batch
 from elmo_udf.network.budget import LARGEST, Budget, gpu_budget, processor_budget, sentence_bytes, token_bytes
 from elmo_udf.network.encoder import OutOfMemory
@@ -41,23 +45,28 @@ def test_a_gpu_reads_what_fits_into_three_quarters_of_its_memory(gib: float) -> 
         assert budget.sentences >= processor_budget("float32").sentences
 
 
-def test_free_memory_is_that_of_the_gpu_that_has_least(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_memory_is_that_of_the_gpu_which_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorflow.python.client import device_lib
 
     tf, gib = import_tensorflow(), 2**30
-    limits = {"/device:CPU:0": gib, "/device:GPU:0": 10 * gib, "/device:GPU:1": 8 * gib}
-    devices = [SimpleNamespace(name=name, device_type=name[8:11], memory_limit=n) for name, n in limits.items()]
-    taken = {"GPU:0": {"current": 4 * gib}, "GPU:1": {"current": gib}}
-    monkeypatch.setattr(device_lib, "list_local_devices", lambda config: devices)
-    monkeypatch.setattr(tf.config.experimental, "get_memory_info", taken.get)
+
+    def devices(config: Any) -> list[SimpleNamespace]:
+        assert config.gpu_options.allow_growth and config.gpu_options.visible_device_list == "0"
+        limits = {"CPU": gib, "GPU": 10 * gib}
+        return [SimpleNamespace(device_type=kind, memory_limit=limit) for kind, limit in limits.items()]
+
+    monkeypatch.setattr(device_lib, "list_local_devices", devices)
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", {"GPU:0": {"current": 4 * gib}}.get)
     assert free_gpu_bytes(tf) == 6 * gib
 
 
 class FullNetwork(Network):
-    """A device that has memory for three sentences at a time, and none for one with the token ``huge``."""
+    """A device that has memory for three sentences at a time, and none for one with the token ``huge``, or at all."""
+
+    is_taken = False
 
     def _fill(self, layers: dict[str, np.ndarray], batch: Batch, max_tokens: int) -> None:
-        if len(batch.lengths) > 3 or "huge" in batch.vocabulary:
+        if len(batch.lengths) > 3 or "huge" in batch.vocabulary or self.is_taken:
             raise import_tensorflow().errors.ResourceExhaustedError(None, None, "no memory")
         super()._fill(layers, batch, max_tokens)
 
@@ -72,3 +81,30 @@ def test_what_fits_is_kept_and_a_text_that_never_fits_changes_nothing() -> None:
     for _ in range(2):
         np.testing.assert_allclose(network.layers(text, ["elmo"])["elmo"], expected, atol=1e-5)
         assert network._budget == Budget(2, 16)
+
+
+def test_a_device_whose_memory_others_have_taken_is_no_text_s_fault() -> None:
+    network = FullNetwork(random_model(4), max_sentences=8, max_tokens=64)
+    network.is_taken = True
+    with pytest.raises(UserError, match=r"the device's memory holds not even one token; expected room .* others"):
+        network.layers([["one", "text"]], ["elmo"])
+    network.is_taken = False
+    assert len(network.layers([["one", "text"]], ["elmo"])["elmo"]) == 2
+
+
+def test_a_failure_leaves_nothing_in_memory() -> None:
+    """What a call saw that failed is freed by its end, not when Python looks for cycles: the next needs the room."""
+    network, seen = FullNetwork(random_model(4)), []
+
+    def fail(item: int) -> None:
+        on_device = np.zeros(1)
+        seen.append(weakref.ref(on_device))
+        raise MemoryError(item)
+
+    gc.disable()
+    try:
+        with pytest.raises(MemoryError):
+            network._at_once(fail, range(3))
+        assert len(seen) == 3 and not any(array() is not None for array in seen)
+    finally:
+        gc.enable()

@@ -1,9 +1,13 @@
 """Flags, TOML and exit codes derive from the dataclasses."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
 from elmo_udf import cli
 from elmo_udf.errors import UserError
@@ -96,6 +100,21 @@ def test_exit_codes_and_the_report_of_a_failure(
     assert ("Traceback" in stderr) == (code == 1)
     if code == 2:
         assert stderr == "error: no\n"
+
+
+def test_a_mistake_that_only_workers_see_is_one_line_too(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        raise UserError("device is full, expected room; end the others")
+
+    def work(*_: object) -> dict[str, Any]:
+        spark.range(2).mapInPandas(refuse, "id long").collect()
+        return {}
+
+    monkeypatch.setattr(cli, "_in_session", work)
+    assert cli.run_job(work, EmbedOptions, "", ["--input", "a", "--output", "b"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: device is full, expected room; end the others"
 
 
 def test_the_summary_shows_zero_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

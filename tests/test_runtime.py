@@ -29,14 +29,17 @@ def test_start_says_nothing_and_leaves_stderr_as_it_was() -> None:
     assert (done.stdout, done.stderr) == ("", "stderr is back\n")
 
 
-def test_memory_of_every_gpu_grows_with_need(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_gpu_is_used_and_its_memory_grows_with_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that took a GPU's whole memory would leave none for anything else there."""
-    tf, grown = import_tensorflow(), []
+    tf, grown, used = import_tensorflow(), [], []
     gpus = ["/physical_device:GPU:0", "/physical_device:GPU:1"]
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus if kind == "GPU" else [])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda shown, kind: used.append(shown))
     start_tensorflow()
-    assert grown == [(gpu, True) for gpu in gpus]
+    start_tensorflow(device="cpu")
+    assert grown == [(gpu, True) for gpu in gpus] * 2
+    assert used == [gpus[:1], []]
 
 
 def test_float32_is_float32_on_gpus_too() -> None:

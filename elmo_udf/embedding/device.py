@@ -42,9 +42,10 @@ class SeenDevice:
 def check_device(spark: SparkSession, device: str, precision: str = "float32") -> None:
     """Where a GPU was asked for and TensorFlow sees none: UserError for ``gpu``, a warning for ``auto``.
 
-    A GPU is asked for by ``gpu``, or by executors that have one. A warning too where ``precision`` bfloat16 is slower
-    than float32. Some seconds of a small Spark job, of as many tasks as can run at once; their workers are those that
-    embed afterwards, with TensorFlow imported. Without either question nothing runs.
+    A GPU is asked for by ``gpu``, or by executors that have one. A warning too where Python workers share GPUs, and
+    where ``precision`` bfloat16 is slower than float32. Some seconds of a small Spark job, of as many tasks as can run
+    at once; their workers are those that embed afterwards, with TensorFlow imported. Without either question nothing
+    runs.
     """
     wants_gpu = device == "gpu" or (device == "auto" and executor_gpus(spark))
     if not wants_gpu and precision != "bfloat16":
@@ -62,6 +63,16 @@ def _check_seen(seen: list[SeenDevice], device: str) -> None:
         if device == "gpu":
             raise UserError(f"device is gpu, and {found}; expected one in each; {NO_GPU_ADVICE}")
         log.warning("%s, though executors have GPUs; device is auto, so the work goes on on the CPU there", found)
+    takers = [worker for worker in seen if worker.n_visible and not worker.addresses]  # each takes what it sees
+    processes = {(worker.executor.rpartition(":")[0], worker.process) for worker in takers}
+    (host, n_takers), *_ = Counter(host for host, _ in processes).most_common(1) or [("", 0)]
+    if n_takers > 1 and device != "cpu":
+        log.warning(
+            "%d Python workers on %s share its GPUs, of which Spark has given them none; expected one process a GPU; "
+            "give every executor one (spark.executor.resource.gpu.amount 1), or, in a session of one machine, every "
+            "task all cores (spark.task.cpus)",
+            *(n_takers, host),
+        )
     slow = [worker for worker in seen if worker.bfloat16_gain is not None and worker.bfloat16_gain < SLOWER]
     if slow:
         log.warning(

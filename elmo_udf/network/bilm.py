@@ -26,12 +26,14 @@ class BiLM:
         """``weights`` by the names of ``network_arrays``, in ``precision`` (of the products; else float32)."""
         self.options, self.mix, self.weights, self.precision = options, mix, weights, precision
 
-    def _linear(self, x: tf.Tensor, name: str, activation: Activation = lambda y: y) -> tf.Tensor:
-        """activation(x @ kernel + bias), one fused operation on a CPU: (n, a) -> (n, b) float32."""
+    def _linear(
+        self, x: tf.Tensor, name: str, activation: Activation = lambda y: y, dtype: str = "float32"
+    ) -> tf.Tensor:
+        """activation(x @ kernel + bias), one fused operation on a CPU: (n, a) -> (n, b) ``dtype``."""
         import tensorflow as tf
 
         kernel, bias = self.weights[f"{name}_kernel"], self.weights[f"{name}_bias"]
-        return tf.cast(activation(tf.nn.bias_add(tf.cast(x, kernel.dtype) @ kernel, bias)), tf.float32)
+        return tf.cast(activation(tf.nn.bias_add(tf.cast(x, kernel.dtype) @ kernel, bias)), dtype)
 
     def _product(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """x @ kernel: (n, a) -> (n, b) float32."""
@@ -103,8 +105,8 @@ class BiLM:
         import tensorflow as tf
 
         # A word's share in the first layer's gates is the same wherever it occurs: computed once, before the loop.
-        shares = [self._linear(words, f"{direction}_0_{gate}_word") for gate in GATES]  # 4 x (V, C)
-        shares = [tf.cast(share, self.precision) for share in shares]
+        kernels = [f"{direction}_0_{gate}_word" for gate in GATES]
+        shares = [self._linear(words, name, dtype=self.precision) for name in kernels]  # 4 x (V, C)
 
         def level(t, start, before, outputs):  # type: ignore[no-untyped-def]
             rows = slice(start, start + sizes[t])

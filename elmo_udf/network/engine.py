@@ -50,7 +50,8 @@ class Network:
         what is best on a CPU, and fits on a GPU.
         ``max_words``: whose vectors are kept from batch to batch.
         ``share``: whether sentences that begin (end) alike share the forward (backward) states of that part.
-        Raises UserError for an unknown precision, and for device ``gpu`` where TensorFlow sees none.
+        Raises UserError for an unknown precision, for device ``gpu`` where TensorFlow sees none, and for weights that
+        the device's memory does not hold.
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
@@ -60,7 +61,13 @@ class Network:
         self._options, self._share = options, share
         self._threads = ThreadPoolExecutor(1 if threads == 1 else len(DIRECTIONS))
         self._widths = {name: model.width(name) for name in (*options.layer_names, "elmo")}
-        self._functions = Functions(model, precision)
+        try:
+            self._functions = Functions(model, precision)
+        except self._memory_ran_out:
+            raise UserError(
+                f"the weights of model {model.handle!r} don't fit into the device's memory in {precision}; expected "
+                "room for them; end the others that use it, or use --device cpu"
+            ) from None
         widest_filter = max(width for width, _ in options.filters)
         compute = self._functions.word_vectors
         self._words = WordVectors(compute, options.projection_dim, widest_filter, max_words, self._at_once)
@@ -109,14 +116,20 @@ class Network:
         ``sentences``: of any number and length; ``names``: layers, of ``elmo`` and ``options.layer_names``.
         A sentence's vectors depend on the sentence alone (in float32 within 1e-5), whatever others are given with it.
         Where the device's memory runs out, they are read with half the budget, and so on; what fits is kept for later.
-        Raises UserError for a layer that the model does not have, and OutOfMemory where nothing is left to halve.
+        Raises UserError for a layer that the model does not have and for a device that has no memory left for anything,
+        and OutOfMemory where nothing is left to halve.
         """
         n_tokens = sum(map(len, sentences))
         layers = {name: np.empty((n_tokens, self.width(name)), dtype=np.float32) for name in names}
         budget = self._budget
         while not self._fits(layers, sentences, budget):
             half = budget.halved()
-            if half is None:  # these sentences are at fault: others are read as before
+            if half is None:  # these sentences are at fault, unless none would fit: others are read as before
+                if not self._fits({"elmo": np.empty((1, self.width("elmo")), np.float32)}, [["."]], budget):
+                    raise UserError(
+                        "the device's memory holds not even one token; expected room beside the model; end the others "
+                        "that use it, or use --device cpu"
+                    )
                 raise OutOfMemory(f"{n_tokens} tokens don't fit into the device's memory one by one")
             log.warning("memory of the device ran out with %s; going on with %s", budget, half)
             budget = half
@@ -152,8 +165,8 @@ class Network:
         """Call the function with each item, several at a time. What one raises is raised when all have ended."""
         calls = [self._threads.submit(function, item) for item in items]
         wait(calls)
-        for call in calls:
-            call.result()
+        while calls:  # kept, a call that raised would keep, in a cycle, all that was on the device then
+            calls.pop().result()
 
     def _read(
         self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch, max_tokens: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import sys
@@ -13,6 +14,9 @@ from types import ModuleType
 from elmo_udf.errors import UserError
 
 logger = logging.getLogger(__name__)
+
+_M_ARENA_MAX, _ARENAS = -8, 2
+"""glibc's name for the number of heaps that threads share, and ours: each keeps what was freed in it for itself."""
 
 NO_GPU_ADVICE = "install tensorflow[and-cuda] and NVIDIA's driver there, or go on without with --device auto or cpu"
 """What to do where TensorFlow sees no GPU and one is wanted."""
@@ -27,14 +31,15 @@ def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: 
     before its first operation, except that float32 is float32. Later calls find it running: they change nothing else,
     and log a warning where they asked for it. Raises UserError for ``gpu`` where TensorFlow sees none.
     """
+    _allocator("mallopt", _M_ARENA_MAX, _ARENAS)
     with _stderr_in_log():
         tf = import_tensorflow()
         gpus = tf.config.list_physical_devices("GPU")
     tf.config.experimental.enable_tensor_float_32_execution(False)  # GPUs' float32 would have 10 bits by default
     for gpu in gpus:
         _set(tf.config.experimental.set_memory_growth, gpu, True)
-    if device == "cpu" and gpus:
-        _set(tf.config.set_visible_devices, [], "GPU")
+    if gpus:  # one process uses one: on others TensorFlow would take memory, and compute nothing
+        _set(tf.config.set_visible_devices, [] if device == "cpu" else gpus[:1], "GPU")
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         _set(tf.config.threading.set_intra_op_parallelism_threads, threads)
     if at_once is not None and tf.config.threading.get_inter_op_parallelism_threads() != at_once:
@@ -58,18 +63,30 @@ def operation_threads(cores: int | None) -> int | None:
 
 
 def visible_gpus(tf: ModuleType) -> int:
-    """Number of GPUs that this process computes on."""
+    """Number of GPUs that this process computes on: 1 or 0."""
     return len(tf.config.get_visible_devices("GPU"))
 
 
 def free_gpu_bytes(tf: ModuleType) -> int:
-    """Memory that TensorFlow may still take on the GPU of this process (the smallest, where there are several)."""
+    """Memory that TensorFlow may still take on the GPU of this process."""
     from tensorflow.python.client.device_lib import list_local_devices  # its limits are nowhere else
 
-    growing = tf.compat.v1.ConfigProto(gpu_options=tf.compat.v1.GPUOptions(allow_growth=True))
-    gpus = [device for device in list_local_devices(growing) if device.device_type == "GPU"]
-    taken = [tf.config.experimental.get_memory_info(gpu.name.removeprefix("/device:"))["current"] for gpu in gpus]
-    return min(gpu.memory_limit - n for gpu, n in zip(gpus, taken, strict=True))
+    first = tf.compat.v1.GPUOptions(allow_growth=True, visible_device_list="0")
+    devices = list_local_devices(tf.compat.v1.ConfigProto(gpu_options=first))
+    limit: int = next(device.memory_limit for device in devices if device.device_type == "GPU")
+    return limit - tf.config.experimental.get_memory_info("GPU:0")["current"]
+
+
+def return_freed_memory() -> None:
+    """Give the system back what this process has freed and its C library still keeps."""
+    _allocator("malloc_trim", 0)
+
+
+def _allocator(function: str, *values: int) -> None:
+    """Call a function of glibc's allocator; others have none of this name, and go on as they are."""
+    found = getattr(ctypes.CDLL(None), function, None)
+    if found is not None:
+        found(*values)
 
 
 def import_tensorflow() -> ModuleType:
