@@ -1,5 +1,6 @@
 """TensorFlow's start."""
 
+import platform
 import subprocess
 import sys
 
@@ -45,3 +46,25 @@ def test_one_gpu_is_used_and_its_memory_grows_with_need(monkeypatch: pytest.Monk
 def test_float32_is_float32_on_gpus_too() -> None:
     """TensorFlow's default rounds what they multiply to TensorFloat-32's 10 bits: errors of 1e-3, not 1e-6."""
     assert not start_tensorflow().config.experimental.tensor_float_32_execution_enabled()
+
+
+FREED = """
+import numpy as np
+from elmo_udf.network.runtime import return_freed_memory
+
+def resident_mib():
+    return int(open("/proc/self/statm").read().split()[1]) / 256
+
+arrays = [np.ones(10_000) for _ in range(3000)]  # too small to be mapped one by one: 229 MiB on the heap
+above = np.ones(10_000)  # what lies below it is not the heap's end, which shrinks by itself
+del arrays
+before = resident_mib()
+return_freed_memory()
+print(before - resident_mib())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc's allocator")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 150

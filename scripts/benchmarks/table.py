@@ -19,9 +19,23 @@ ROWS = (
         "engine",
         "f32_vs_best_peer",
         "Embedding, published size, float32",
-        "{:.1f} times AllenNLP or simple_elmo at their best",
+        "{figures[float32, middle][mean_tokens_per_s]:,} tokens/s, {:.1f} times AllenNLP or simple_elmo at their best",
     ),
-    ("engine", "bf16_vs_best_peer", "The same in bfloat16", "{:.1f} times"),
+    ("engine", "f32_vs_shipped_peer", "", "{:.1f} times either as it ships"),
+    (
+        "engine",
+        "bf16_vs_best_peer",
+        "The same in bfloat16",
+        "{figures[bfloat16, middle][mean_tokens_per_s]:,} tokens/s, {:.1f} times",
+    ),
+    ("engine", "bf16_vs_shipped_peer", "", "{:.1f} times"),
+    (
+        "engine",
+        "f32_of_peak",
+        "The published network's operations over the time",
+        "{:.2f} times the peak of bare matrix products, as work is shared",
+    ),
+    ("engine", "peak_gib", "Memory of a process, of a run ten times as long too", "{:.1f} GiB at most"),
     ("job", "local_of_engine", "The whole job on Spark, after its start", "{:.0%} of the engine's own rate"),
     ("job", "cluster_of_engine", "The same on two executors of one core", "{:.0%}"),
     (
@@ -51,7 +65,7 @@ ROWS = (
     ("lake", "bytes_of_plain", "Bytes of a vector in Parquet", "{:.2f} of plain float32"),
     ("lake", "incremental_overhead", "Finding the changed 1 % of 100,000 documents", "{:.1%} of the time to embed all"),
 )
-"""Results file, bar, what was measured, and how the number is said."""
+"""Results file, bar, what was measured, and how the number (and others of the file's figures) is said."""
 
 
 def main() -> None:
@@ -73,7 +87,8 @@ def lines() -> Iterator[str]:
     yield "| | |\n| --- | --- |\n"
     for file, bar, what, said in ROWS:
         if bar in results.get(file, {}).get("bars", {}):
-            yield f"| {what} | {said.format(results[file]['bars'][bar])} |\n"
+            shown = said.format(results[file]["bars"][bar], figures=results[file].get("figures"))
+            yield f"| {what} | {shown} |\n"
     yield f"\nMeasured on {'; on '.join(machines)}.\n"
 
 
