@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from elmo_udf.errors import UserError
+from elmo_udf.network import engine
 from elmo_udf.network.batches import Batch
 from elmo_udf.network.budget import LARGEST, Budget, gpu_budget, processor_budget, sentence_bytes, token_bytes
 from elmo_udf.network.encoder import OutOfMemory
@@ -108,3 +109,12 @@ def test_a_failure_leaves_nothing_in_memory() -> None:
         assert len(seen) == 3 and not any(array() is not None for array in seen)
     finally:
         gc.enable()
+
+
+def test_weights_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise import_tensorflow().errors.ResourceExhaustedError(None, None, "no memory")
+
+    monkeypatch.setattr(engine, "Functions", no_memory)
+    with pytest.raises(UserError, match=r"the weights of model .* don't fit into the device's memory in float32; exp"):
+        Network(random_model(4))
