@@ -1,6 +1,6 @@
 """The whole embedding job beside the engine alone: what Spark, its start, the model and the write take.
 
-    python scripts/benchmarks/job.py [--quick]
+    python scripts/benchmarks/job.py [--quick] [--sentences 24000]
 
 The network of the published size, with weights from a seed, reads natural sentences in windows of the same length: in
 one process without Spark, in a job on ``local[2]``, and in one on ``local-cluster[2,1,4096]``, whose two executors are
@@ -41,8 +41,10 @@ def main() -> None:
     """Measure, print, and write the results (not with --quick)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the small network on few sentences; nothing is written")
-    quick = parser.parse_args().quick
-    size, n_few, n_all = ("small", 200, 1000) if quick else ("original", 1500, 24_000)
+    parser.add_argument("--sentences", type=int, default=24_000, help="of the long runs: minutes of work")
+    arguments = parser.parse_args()
+    quick = arguments.quick
+    size, n_few, n_all = ("small", 200, 1000) if quick else ("original", 1500, arguments.sentences)
     with tempfile.TemporaryDirectory(prefix="elmo-job-") as folder:
         figures = measure(Path(folder), size, n_few, natural_text(n_all))
     bars = {f"{name}_of_engine": figures[name]["tokens_per_s"] / figures["engine"]["tokens_per_s"] for name in MASTERS}
