@@ -87,9 +87,9 @@ def test_a_saving_switched_off_changes_no_vector(
         np.testing.assert_allclose(found, np.concatenate([one[name] for one in expected]), rtol=0, atol=1e-5)
 
 
-def test_padding_and_boundaries_are_only_added(benchmark: ModuleType) -> None:
+def test_padding_and_boundaries_are_only_added(published: ModuleType) -> None:
     text = [["a", "b"], ["c"], ["d", "e", "f"], ["g"]]
-    assert benchmark.with_boundaries(text)[1] == ["<S>", "c", "</S>"]
-    padded = benchmark.with_padding(text, batch=2)
+    assert published.with_boundaries(text)[1] == ["<S>", "c", "</S>"]
+    padded = published.with_padding(text, batch=2)
     assert [len(sentence) for sentence in padded] == [2, 2, 3, 3]
     assert [longer[: len(sentence)] for sentence, longer in zip(text, padded, strict=True)] == text

@@ -28,7 +28,16 @@ from typing import Any
 import numpy as np
 from engine_peers import PEERS, difference_to_allennlp, fastest, measure_peers
 from environments import machine
-from published import SIZES, Text, natural_text, operations_per_token, published_model, templated_text
+from published import (
+    SIZES,
+    Text,
+    natural_text,
+    operations_per_token,
+    published_model,
+    templated_text,
+    with_boundaries,
+    with_padding,
+)
 
 from elmo_udf.embedding import windows
 from elmo_udf.embedding.documents import embed_documents
@@ -143,20 +152,6 @@ def with_more(size: str, text: Text, longer: Text) -> dict[str, float]:
     """Tokens/s of ``text`` where ``longer`` is read instead, its tokens and others, none of them shared."""
     figure: dict[str, float] = alone(rate, size, longer, 1, "float32", "shared beginnings and ends")
     return {"tokens_per_s": round(figure["tokens_per_s"] * sum(map(len, text)) / sum(map(len, longer)))}
-
-
-def with_boundaries(text: Text) -> Text:
-    """Each sentence between the two boundaries that the published network reads as any other token."""
-    return [["<S>", *sentence, "</S>"] for sentence in text]
-
-
-def with_padding(text: Text, batch: int = 32) -> Text:
-    """Sentences in their own order, each as long as the longest of its batch."""
-    padded = []
-    for first in range(0, len(text), batch):
-        longest = max(map(len, text[first : first + batch]))
-        padded += [[*sentence, *["."] * (longest - len(sentence))] for sentence in text[first : first + batch]]
-    return padded
 
 
 def products_left(size: str, text: Text) -> float:
@@ -275,11 +270,11 @@ def measure(size: str, n_sentences: int, n_templated: int, repeats: int) -> dict
     figures["peers"] = peers
     measure_own("last", 1)
     left = note("operations a token that sharing leaves, MFLOP", round(products_left(size, text) / 1e6, 1))
-    parts = [figures[f"{precision}, {part}"] for precision in SHORT for part in ("first", "middle", "last")]
+    times = ("first", "middle", "last")
+    parts = [figures[f"{precision}, {part}"] for precision in SHORT for part in times]
     bars["peak_gib"] = max(figure["peak_gib"] for figure in [*parts, longer])
     bars["peak_growth_10x"] = longer["peak_gib"] / own["peak_gib"]
     for precision, short in SHORT.items():
-        times = ("first", "middle", "last")
         tokens_per_s = max(figures[f"{precision}, {part}"]["tokens_per_s"] for part in times)
         peak = max(figures[f"{precision} product peak, GFLOP/s, {part}"]["lasting"] for part in times)
         note(f"{precision} tokens/s if all that is left were products at peak", round(peak * 1e3 / left))

@@ -82,3 +82,17 @@ def templated_text(n_lines: int, seed: int = 7) -> Text:
         line[len(line) // 2], line[len(line) * 5 // 6] = generator.choice(values), generator.choice(values)
         lines.add(tuple(line))
     return sorted(map(list, lines), key=lambda _: generator.random())
+
+
+def with_boundaries(text: Text) -> Text:
+    """Each sentence between the two boundaries that the published network reads as any other token."""
+    return [["<S>", *sentence, "</S>"] for sentence in text]
+
+
+def with_padding(text: Text, batch: int = 32) -> Text:
+    """Sentences in their own order, each as long as the longest of its batch."""
+    padded = []
+    for first in range(0, len(text), batch):
+        longest = max(map(len, text[first : first + batch]))
+        padded += [[*sentence, *["."] * (longest - len(sentence))] for sentence in text[first : first + batch]]
+    return padded
