@@ -24,7 +24,7 @@ from elmo_udf.classification.job import classify
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning import STEPS, clean
 from elmo_udf.cli import run_job
-from elmo_udf.study.vectors import StaticVectors, read_vectors
+from elmo_udf.study.static_vectors import StaticVectors, read_vectors
 from elmo_udf.text.tokenizer import Tokenizer
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

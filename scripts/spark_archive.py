@@ -1,4 +1,4 @@
-"""Archives the classes that Spark loads for the jobs, once, so that it starts faster (elmo_udf/spark/archive.py).
+"""Archives the classes that Spark loads for the jobs, once, so that it starts faster (elmo_udf/spark/class_archive.py).
 
 python scripts/spark_archive.py [FILE]     default: where the jobs look for it
 """
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from elmo_udf.spark.archive import OPTIONS, archive_path
+from elmo_udf.spark.class_archive import OPTIONS, archive_path
 
 WAIT_S = 180  # for the JVM to write the archive as it ends
 

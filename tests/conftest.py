@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_udf.spark.archive import archive_options
+from elmo_udf.spark.class_archive import archive_options
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -14,11 +14,11 @@ import pytest
 from matplotlib.image import imread
 from pyspark.sql import SparkSession
 
-from elmo_udf.comparison.job import compare_texts
-from elmo_udf.comparison.options import CompareOptions
-from elmo_udf.comparison.pairs import Pairs, dense_cosines, sparse_cosines
-from elmo_udf.comparison.tfidf import terms_of, tfidf_matrix
 from elmo_udf.plots.side_by_side import Panel, side_by_side
+from elmo_udf.tfidf.job import compare_texts
+from elmo_udf.tfidf.matrix import terms_of, tfidf_matrix
+from elmo_udf.tfidf.options import CompareOptions
+from elmo_udf.tfidf.pairs import Pairs, dense_cosines, sparse_cosines
 from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.model_files import write_folder

@@ -15,13 +15,13 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
-from elmo_udf.comparison.options import CompareOptions
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import parse, read_toml
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
+from elmo_udf.tfidf.options import CompareOptions
 from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.presets import PRESETS
 from elmo_udf.words.options import SensesOptions

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from sklearn.decomposition import PCA
 
 from elmo_udf.options import CorrectionOptions
-from elmo_udf.similarity.correction import Correction, Moments, check_correction, fit_correction
-from elmo_udf.similarity.fit import CORRECTION, fit_on_table, read_correction, write_correction
-from elmo_udf.similarity.sums import ExactSums, Grid
+from elmo_udf.similarity.joins.fit import CORRECTION, fit_on_table, read_correction, write_correction
+from elmo_udf.similarity.kernels.correction import Correction, Moments, check_correction, fit_correction
+from elmo_udf.similarity.kernels.exact_sums import ExactSums, Grid
 from tests.refusals import refused
 
 

@@ -24,10 +24,10 @@ MAY_IMPORT = {
     "spark": {"errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
     "similarity": {"errors", "options", "plots", "text", "spark", "embedding"},
-    "comparison": {"errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
+    "tfidf": {"errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
     "evaluation": {
         *("errors", "options", "plots", "text", "models", "network", "spark", "embedding", "similarity"),
-        *("comparison", "study"),
+        *("tfidf", "study"),
     },
     "words": {"errors", "options", "plots", "text", "spark", "similarity"},
     "lake": {"errors", "options", "spark", "embedding"},
@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "ml": {"errors", "options", "models", "spark", "embedding", "cleaning"},
     "classification": {
         *("errors", "options", "plots", "models", "spark", "embedding"),
-        *("cleaning", "comparison", "ml"),
+        *("cleaning", "tfidf", "ml"),
     },
     "training": {"errors", "options", "plots", "text", "models", "network", "spark", "embedding"},
     "cli": {"errors", "version", "flags", "spark"},
@@ -47,33 +47,21 @@ TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
 """The modules outside of network and training that import TensorFlow; these and those inside of functions only."""
 
 SPARK_FACING = {
-    "classification": {"job", "pipeline", "results", "rows", "source", "train", "trials", "vectors"},
+    "classification": {"features", "job", "pipeline", "results", "rows", "source", "train", "trials"},
     "cleaning": {"columns", "job"},
-    "comparison": {"job", "tfidf"},
     "embedding": {"corpus", "increments", "device", "loaded", "plan", "records", "rows", "run", "stats", "udf"},
     "evaluation": {"agreement", "baselines", "correlations", "cosines", "inputs", "job", "pairs", "staged", "texts"},
-    "words": {"find", "senses"},
-    "similarity": {
-        *("answers", "compare", "corrected", "explain", "fit", "groups", "job", "join", "pack", "pictures", "previous"),
-        *(
-            "query",
-            "query_texts",
-            "ranking",
-            "sample",
-            "search",
-            "sentences",
-            "shared",
-            "tables",
-            "threads",
-            "update",
-            "verdicts",
-        ),
-    },
     "lake": {"compact", "source", "validate"},
+    "similarity": {"answers", "compare", "explain", "job", "pictures"},
+    "similarity.blocks": {"comparable", "pack", "shared", "threads", "verdicts"},
+    "similarity.joins": {"comparison", "corrected", "fit", "groups", "previous", "ranking", "sample", "update"},
+    "similarity.queries": {"answers_file", "corpus", "job", "many_texts", "one_text", "prompt", "search", "sentences"},
     "study": {"job", "texts", "tokens", "trials"},
+    "tfidf": {"job", "matrix"},
     "training": {"corpus", "job", "workers"},
+    "words": {"find", "senses"},
 }
-"""The modules outside of elmo_udf.spark and elmo_udf.ml that import pyspark. All others are plain Python."""
+"""The modules outside of elmo_udf.spark and elmo_udf.ml that import pyspark, or a module that does; others never do."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +118,8 @@ def part(module: str) -> str:
 
 
 def is_spark_facing(module: str) -> bool:
-    return part(module) in ("spark", "ml") or module.rpartition(".")[2] in SPARK_FACING.get(part(module), set())
+    folder, _, name = module.removeprefix("elmo_udf.").rpartition(".")
+    return part(module) in ("spark", "ml") or name in SPARK_FACING.get(folder, set())
 
 
 PLAIN = sorted(module for module in MODULES if not is_spark_facing(module))
@@ -140,7 +129,7 @@ def test_the_walk_sees_every_kind_of_import() -> None:
     """Imports that are known to be there, so that the rules below can't hold for want of imports."""
     assert Import("elmo_udf.network.bilm", "tensorflow", "types") in IMPORTS
     assert Import("elmo_udf.network.bilm", "tensorflow", "function") in IMPORTS
-    assert Import("elmo_udf.spark.commit", "elmo_udf.spark.files", "module") in IMPORTS
+    assert Import("elmo_udf.spark.outputs.commit", "elmo_udf.spark.files", "module") in IMPORTS
     assert Import("elmo_udf.embedding.loaded", "pyspark", "function") in IMPORTS
     assert len(MODULES) > 40 and len(IMPORTS) > 300
 
@@ -162,6 +151,26 @@ def test_the_parts_are_in_no_circle() -> None:
         done += ready
 
 
+ROOMS = {
+    "similarity": ["kernels", "blocks", "joins", "queries", ""],
+    "spark": ["", "inputs", "outputs"],
+}
+"""The rooms inside a part, from the ground up ("" are the files beside them): arrows point down only."""
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_rooms_import_downward(name: str) -> None:
+    def floor(module: str) -> int:
+        inside = module.removeprefix(f"elmo_udf.{name}").lstrip(".").split(".")
+        return ROOMS[name].index(inside[0] if inside[0] in ROOMS[name] else "")
+
+    prefix = f"elmo_udf.{name}."
+    inner = [item for item in IMPORTS if item.module.startswith(prefix) and item.imported.startswith(prefix)]
+    assert {floor(item.module) for item in inner} == set(range(len(ROOMS[name])))
+    for item in inner:
+        assert floor(item.imported) <= floor(item.module), f"{item.module} imports {item.imported}"
+
+
 def test_modules_are_in_no_circle() -> None:
     """Imports that run when a module is imported; inside a function one may look back."""
     needs = {module: set() for module in MODULES}
@@ -181,7 +190,12 @@ def test_tensorflow_is_imported_by_the_network_and_the_readers_of_its_files_when
 
 
 def test_pyspark_is_imported_by_the_spark_facing_modules_only() -> None:
-    found = {item.module for item in IMPORTS if item.imported.split(".")[0] in ("pyspark", "py4j")}
+    uses = {item.module for item in IMPORTS if item.imported.split(".")[0] in ("pyspark", "py4j")}
+    when_imported = [item for item in IMPORTS if item.where == "module"]
+    brings = {item.module for item in when_imported if item.imported.split(".")[0] in ("pyspark", "py4j")}
+    while more := {item.module for item in when_imported if item.imported in brings} - brings:
+        brings |= more
+    found = uses | brings
     named = {f"elmo_udf.{package}.{name}" for package, names in SPARK_FACING.items() for name in names}
     assert {module for module in found if part(module) not in ("spark", "ml")} == named
 

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import guess_format, read_documents
+from elmo_udf.spark.inputs.documents import guess_format, read_documents
 
 
 def read(spark: SparkSession, path: Path | str, **options: object) -> list[tuple[object, ...]]:

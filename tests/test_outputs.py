@@ -14,8 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.spark import commit, files, lock
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark import files
+from elmo_udf.spark.outputs import commit, lock
+from elmo_udf.spark.outputs.checks import check_outputs
 
 
 def table(folder: Path, *names: str) -> Path:

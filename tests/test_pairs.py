@@ -18,7 +18,7 @@ from elmo_udf.cli import run_job
 from elmo_udf.evaluation.inputs import read_pairs
 from elmo_udf.evaluation.options import PairsOptions
 from elmo_udf.evaluation.pairs import compare_pairs
-from elmo_udf.similarity.fit import read_correction
+from elmo_udf.similarity.joins.fit import read_correction
 from tests.make_models import random_model
 from tests.model_files import write_folder
 from tests.pair_files import PAIRS, corrected, cosines, distinct_texts, tsv, vectors

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.options import QueryOptions
-from elmo_udf.similarity.query import query
-from elmo_udf.similarity.search import nearest
+from elmo_udf.similarity.queries.job import query
+from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.text.context import in_context
 from tests import numpy_elmo
 from tests.query_tables import MODEL, cosines, embedded

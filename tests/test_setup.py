@@ -23,7 +23,7 @@ import elmo_udf
 
 SCRIPTS = ("setup", "test", "java_home", "apt_install")
 
-MAKE_ARCHIVE = "from elmo_udf.spark.archive import archive_path\narchive_path().write_text('made')\n"
+MAKE_ARCHIVE = "from elmo_udf.spark.class_archive import archive_path\narchive_path().write_text('made')\n"
 NOTES = "import os, pathlib, sys\npathlib.Path(os.environ['PIP_LOG']).write_text(' '.join(sys.argv))\n"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from elmo_udf.similarity.best import Best
+from elmo_udf.similarity.kernels.best import Best
 
 
 @pytest.mark.parametrize("batch", [1, 7, 300])

@@ -14,11 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_udf.similarity.arithmetic import arithmetic
-from elmo_udf.similarity.blocks import Block, Folder, Stripe, ranks_of
-from elmo_udf.similarity.cosine import Rows, exact_block
-from elmo_udf.similarity.cost import FLOPS_PER_S, MEMORY_MIB, WORKER_MIB, Cluster, Shape, stripe_bytes
-from elmo_udf.similarity.plan import check_matrix_size, explain_matrix, make_plan, matrix_tasks, stripes_of, super_tiles
-from elmo_udf.similarity.vectors import default_block_rows, pack_batches
+from elmo_udf.similarity.blocks.files import Block, Folder, Stripe, ranks_of
+from elmo_udf.similarity.blocks.writer import default_block_rows, pack_batches
+from elmo_udf.similarity.joins.plan import (
+    check_matrix_size,
+    explain_matrix,
+    make_plan,
+    matrix_tasks,
+    stripes_of,
+    super_tiles,
+)
+from elmo_udf.similarity.kernels.cosine import Rows, exact_block
+from elmo_udf.similarity.kernels.cost import FLOPS_PER_S, MEMORY_MIB, WORKER_MIB, Cluster, Shape, stripe_bytes
 from tests.refusals import refused
 
 NAN = float("nan")

@@ -13,7 +13,8 @@ import pytest
 from matplotlib.image import imread
 from sklearn.decomposition import PCA
 
-from elmo_udf.similarity import join, sample
+from elmo_udf.similarity.joins import comparison as join
+from elmo_udf.similarity.joins import sample
 from tests.test_similarity_job import run
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from elmo_udf.similarity import groups
-from elmo_udf.similarity.groups import MAX_EDGES_IN_A_TASK, components, grouped
+from elmo_udf.similarity.joins import groups
+from elmo_udf.similarity.joins.groups import MAX_EDGES_IN_A_TASK, components, grouped
 
 
 def edges_of(spark: SparkSession, pairs: list[tuple[Any, Any, int]], kind: str = "string") -> DataFrame:

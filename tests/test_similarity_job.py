@@ -19,8 +19,9 @@ from matplotlib.image import imread
 
 from elmo_udf.cli import run_job
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity import pictures, plan
+from elmo_udf.similarity import pictures
 from elmo_udf.similarity.job import compare_tables
+from elmo_udf.similarity.joins import plan
 
 VECTORS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 2, 0], [-1, 0, 3]], np.float32)
 IDS = ["a", "b", "c", "d", "e"]

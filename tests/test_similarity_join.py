@@ -11,9 +11,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from elmo_udf.similarity import join, verdicts
+from elmo_udf.similarity.blocks import verdicts
 from elmo_udf.similarity.compare import compare
-from elmo_udf.similarity.join import Comparison
+from elmo_udf.similarity.joins import comparison as join
+from elmo_udf.similarity.joins.comparison import Comparison
 
 STRING, INT, LONG, DATE = T.StringType(), T.IntegerType(), T.LongType(), T.DateType()
 SMALL = {"block_rows": 16, "stripe_rows": 40}  # several blocks and several tasks for a hundred rows
@@ -160,7 +161,7 @@ def test_results_do_not_depend_on_partitions_blocks_or_tasks(spark: SparkSession
 
 
 def test_pruning_loses_no_pair(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("elmo_udf.similarity.prune._NARROW", 0)  # as if tables were large
+    monkeypatch.setattr("elmo_udf.similarity.kernels.prune._NARROW", 0)  # as if tables were large
     rng = np.random.default_rng(4)
     scale = 1.0 / (1 + np.arange(384))
     vectors = (rng.standard_normal((600, 384)) * scale)[rng.integers(0, 600, 500)]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from elmo_udf.similarity.above import pairs_above
-from elmo_udf.similarity.cosine import (
+from elmo_udf.similarity.blocks.threads import task_threads
+from elmo_udf.similarity.kernels.above import pairs_above
+from elmo_udf.similarity.kernels.cosine import (
     STEPS,
     Rows,
     cosine_of,
@@ -22,9 +23,8 @@ from elmo_udf.similarity.cosine import (
     score_error,
     unit_rows,
 )
-from elmo_udf.similarity.nearest import EMPTY, Shortlists, reached, split_keys
-from elmo_udf.similarity.threads import task_threads
-from elmo_udf.similarity.tiles import tiles
+from elmo_udf.similarity.kernels.nearest import EMPTY, Shortlists, reached, split_keys
+from elmo_udf.similarity.kernels.tiles import tiles
 
 FEW = settings(max_examples=60, deadline=None)
 

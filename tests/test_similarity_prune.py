@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo_udf.similarity import prune
-from elmo_udf.similarity.above import pairs_above
-from elmo_udf.similarity.cosine import Rows, exact_block
-from elmo_udf.similarity.prune import Pruning, choose_pruning, heads_of, least_bound, pairs_pruned
-from elmo_udf.similarity.tiles import tiles
+from elmo_udf.similarity.kernels import prune
+from elmo_udf.similarity.kernels.above import pairs_above
+from elmo_udf.similarity.kernels.cosine import Rows, exact_block
+from elmo_udf.similarity.kernels.prune import Pruning, choose_pruning, heads_of, least_bound, pairs_pruned
+from elmo_udf.similarity.kernels.tiles import tiles
 
 
 def like_a_network(seed: int, n: int, width: int = 96, dtype: type = np.float32) -> np.ndarray:

@@ -10,10 +10,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.similarity.blocks import Folder
+from elmo_udf.similarity.blocks.files import Folder
+from elmo_udf.similarity.blocks.shared import check_folder
 from elmo_udf.similarity.compare import compare
-from elmo_udf.similarity.correction import Correction
-from elmo_udf.similarity.shared import check_folder
+from elmo_udf.similarity.kernels.correction import Correction
 from tests.refusals import refused
 from tests.test_similarity_join import INT, STRING, collected, table
 

@@ -13,9 +13,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity.cosine import Rows
 from elmo_udf.similarity.job import compare_tables
-from elmo_udf.similarity.prune import choose_pruning
+from elmo_udf.similarity.kernels.cosine import Rows
+from elmo_udf.similarity.kernels.prune import choose_pruning
 from tests.refusals import refused
 from tests.test_similarity_prune import like_a_network
 

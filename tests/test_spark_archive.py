@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_udf.spark.archive import OPTIONS, archive_options, archive_path, with_archive
+from elmo_udf.spark.class_archive import OPTIONS, archive_options, archive_path, with_archive
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.similarity.tables import sides_of
-from elmo_udf.spark import batches as dividing
-from elmo_udf.spark import plain_parquet as module
-from elmo_udf.spark.batches import divided, map_batches, read_groups
-from elmo_udf.spark.plain_parquet import plain_parquet
+from elmo_udf.similarity.blocks.comparable import sides_of
+from elmo_udf.spark.inputs import batches as dividing
+from elmo_udf.spark.inputs import plain_parquet as module
+from elmo_udf.spark.inputs.batches import divided, map_batches, read_groups
+from elmo_udf.spark.inputs.plain_parquet import plain_parquet
 
 SCHEMA = "kind string, rows string"
 FLOATS = pa.list_(pa.float32())

@@ -15,11 +15,11 @@ from elmo_udf.study.examples import Example, Examples
 from elmo_udf.study.network import accuracy, build, train
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.study.results import summarized
+from elmo_udf.study.static_vectors import StaticVectors
 from elmo_udf.study.statistics import paired_test, spread
 from elmo_udf.study.texts import first_tokens
 from elmo_udf.study.tokens import runs
 from elmo_udf.study.trial import Gathered, run_trial
-from elmo_udf.study.vectors import StaticVectors
 from tests.refusals import refused
 
 PATHS = {"input": "i", "vectors": "v", "output": "o"}

@@ -19,9 +19,9 @@ from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.study.job import sentiment_study
 from elmo_udf.study.options import StudyOptions
+from elmo_udf.study.static_vectors import read_vectors
 from elmo_udf.study.trial import NETWORKS
 from elmo_udf.study.trials import COLUMNS, draws, gather, trial_rows
-from elmo_udf.study.vectors import read_vectors
 from tests.make_models import random_model
 from tests.model_files import write_folder
 from tests.refusals import refused

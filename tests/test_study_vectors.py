@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elmo_udf.study.vectors import read_vectors, width_of_vectors
+from elmo_udf.study.static_vectors import read_vectors, width_of_vectors
 from tests.refusals import refused
 
 PLAIN = "the 0.5 -1 2e-1\ncat 1 2 3\nCat 4 5 6\n"

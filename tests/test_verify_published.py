@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elmo_udf.comparison.published import verify
-from elmo_udf.comparison.reference import Record, read_records
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
 from elmo_udf.network.engine import Network
+from elmo_udf.tfidf.published import verify
+from elmo_udf.tfidf.reference import Record, read_records
 from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.refusals import refused
@@ -158,7 +158,7 @@ def test_padding_is_told_from_the_texts() -> None:
 
 
 def read_one(record: dict[str, Any]) -> Record:
-    from elmo_udf.comparison.reference import _record
+    from elmo_udf.tfidf.reference import _record
 
     return _record(record, "here")
 

@@ -11,17 +11,17 @@ from pyspark.ml.feature import IndexToString, StringIndexerModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.classification.features import Vectors, make_vectors
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.pipeline import PREDICTED, from_text
 from elmo_udf.classification.results import PARTS, write_predictions, write_results
 from elmo_udf.classification.rows import roles
 from elmo_udf.classification.source import Source, check_sources, check_vectors, read_source
 from elmo_udf.classification.trials import Trial, run_trials
-from elmo_udf.classification.vectors import Vectors, make_vectors
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
-from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs
 from elmo_udf.spark.shipping import ship_model
 
 log = logging.getLogger(__name__)

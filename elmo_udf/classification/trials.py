@@ -13,13 +13,13 @@ from pyspark.ml.feature import IDF, CountVectorizer, Normalizer
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from elmo_udf.classification.features import Vectors
 from elmo_udf.classification.mix import MixProblem
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.train import Fitted, Tried, balanced_weights, fit, try_on
-from elmo_udf.classification.vectors import Vectors
-from elmo_udf.comparison.tfidf import with_terms
 from elmo_udf.models.form import Mix
 from elmo_udf.spark.session import task_slots
+from elmo_udf.tfidf.matrix import with_terms
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from elmo_udf.cleaning.columns import clean_column, is_blank
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark import commit
-from elmo_udf.spark.inputs import MALFORMED, quoted, read_input
-from elmo_udf.spark.outputs import check_outputs
-from elmo_udf.spark.reading import reading
+from elmo_udf.spark.complaints import reading
+from elmo_udf.spark.inputs.documents import MALFORMED, quoted, read_input
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs
 
 
 def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:

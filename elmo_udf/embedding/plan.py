@@ -13,12 +13,12 @@ from elmo_udf.embedding.device import check_device
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, TEXT, read_documents
+from elmo_udf.spark.complaints import reading
+from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, read_documents
+from elmo_udf.spark.inputs.undecoded import as_undecoded, is_doubtful
 from elmo_udf.spark.profile import Stage, embedding_stage
-from elmo_udf.spark.reading import reading
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.spark.tables import TableMetadata
-from elmo_udf.spark.undecoded import as_undecoded, is_doubtful
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from elmo_udf.embedding.run import Run
-    from elmo_udf.spark.outcomes import Counts
+    from elmo_udf.spark.outputs.outcomes import Counts
 
 
 def results(run: Run, counts: Counts, rejected: dict[str, int]) -> dict[str, Any]:

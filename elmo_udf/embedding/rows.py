@@ -12,7 +12,7 @@ from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.udf import record_udf
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, TEXT, kept_names
+from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, kept_names
 
 OUTCOME = "_outcome"
 """Partition column of the staged rows: ``embedded``, or the reason of a rejection."""

@@ -14,9 +14,10 @@ from elmo_udf.embedding.plan import Plan
 from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark import commit, files
-from elmo_udf.spark.outcomes import Counts, count_outcomes, rejects_of, staged_rows
-from elmo_udf.spark.parquet import vector_writer
+from elmo_udf.spark import files
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.outcomes import Counts, count_outcomes, rejects_of, staged_rows
+from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.tables import read_rows, rejects_schema
 

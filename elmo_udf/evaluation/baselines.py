@@ -10,21 +10,21 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.comparison.tfidf import tfidf_matrix, with_terms
 from elmo_udf.evaluation.correlations import Row, row_of
 from elmo_udf.evaluation.staged import StagedPairs
 from elmo_udf.evaluation.texts import EmbeddedTexts
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.options import ModelOptions
-from elmo_udf.study.vectors import read_vectors
+from elmo_udf.study.static_vectors import read_vectors
 from elmo_udf.text.tokenizer import Tokenizer
+from elmo_udf.tfidf.matrix import tfidf_matrix, with_terms
 
 TFIDF = "tf-idf"
 STATIC = "static"
 
 
 def tfidf_row(pairs: StagedPairs, options: ModelOptions) -> Row:
-    """The correlation of TF-IDF cosines (:mod:`elmo_udf.comparison.tfidf`), fit on the texts of these pairs."""
+    """The correlation of TF-IDF cosines (:mod:`elmo_udf.tfidf.matrix`), fit on the texts of these pairs."""
     documents = with_terms(pairs.texts.withColumnRenamed("key", "id"), "text", options).select("id", "terms").cache()
     try:
         matrix, _ = tfidf_matrix(documents)  # (n, V), rows in the order of the ids

@@ -18,7 +18,7 @@ from elmo_udf.evaluation.staged import StagedPairs
 from elmo_udf.evaluation.texts import EmbeddedTexts
 from elmo_udf.evaluation.views import View
 from elmo_udf.models.options import NetworkOptions
-from elmo_udf.similarity.correction import Correction, fit_correction
+from elmo_udf.similarity.kernels.correction import Correction, fit_correction
 
 log = logging.getLogger(__name__)
 

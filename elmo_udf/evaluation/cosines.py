@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.evaluation.views import View
-from elmo_udf.similarity.correction import Correction, Moments
-from elmo_udf.similarity.cosine import Rows, scale_rows
-from elmo_udf.similarity.fit import table_moments
+from elmo_udf.similarity.joins.fit import table_moments
+from elmo_udf.similarity.kernels.correction import Correction, Moments
+from elmo_udf.similarity.kernels.cosine import Rows, scale_rows
 
 OfPair = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Rows (n, W) of the first texts and of the second ones -> numbers (n, M) float64."""

@@ -9,7 +9,7 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import PairInput
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, guess_format, quoted, read_input
+from elmo_udf.spark.inputs.documents import MALFORMED, guess_format, quoted, read_input
 
 PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)
 """Columns of what is read: label is a double (NULL where it is no number), label_found what was read, a string."""

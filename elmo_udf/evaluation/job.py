@@ -19,10 +19,10 @@ from elmo_udf.evaluation.texts import embed_texts
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.paths import check_png
-from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs, given
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs, given
 from elmo_udf.spark.shipping import ShippedModel, ship_model
-from elmo_udf.study.vectors import width_of_vectors
+from elmo_udf.study.static_vectors import width_of_vectors
 
 FITTED = "fitted mix"
 """Name of the layer that --fit-mix makes."""

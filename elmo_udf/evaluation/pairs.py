@@ -16,11 +16,11 @@ from elmo_udf.evaluation.staged import StagedPairs, stage_pairs
 from elmo_udf.evaluation.texts import EmbeddedTexts, embed_texts
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.plots.paths import check_png
-from elmo_udf.similarity.correction import Correction, check_correction, fit_correction
-from elmo_udf.similarity.cosine import STEPS
-from elmo_udf.similarity.fit import write_correction
-from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs, given
+from elmo_udf.similarity.joins.fit import write_correction
+from elmo_udf.similarity.kernels.correction import Correction, check_correction, fit_correction
+from elmo_udf.similarity.kernels.cosine import STEPS
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs, given
 from elmo_udf.spark.shipping import ship_model
 from elmo_udf.spark.tables import TableMetadata, rejects_schema
 

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
-from elmo_udf.spark.inputs import MALFORMED
-from elmo_udf.spark.reading import reading
+from elmo_udf.spark.complaints import reading
+from elmo_udf.spark.inputs.documents import MALFORMED
 
 _BLANK = r"(?U)^\s*$"
 

@@ -12,10 +12,11 @@ from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.lake.options import CompactOptions
-from elmo_udf.spark import commit, files
-from elmo_udf.spark.inputs import quoted, read_documents
-from elmo_udf.spark.outputs import check_outputs
-from elmo_udf.spark.parquet import vector_writer
+from elmo_udf.spark import files
+from elmo_udf.spark.inputs.documents import quoted, read_documents
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs
+from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.tables import partition_types, read_embeddings, read_rows
 from elmo_udf.spark.versions import POSITIONS
 

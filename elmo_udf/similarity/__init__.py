@@ -1,5 +1,6 @@
 """Exact cosine similarity between the rows of embedding tables.
 
-``cosine`` and ``nearest``, ``above`` are numpy; ``blocks`` keeps rows in files; ``plan`` divides the work;
-``pack`` and ``join`` run it on Spark.
+Rooms, from the ground up: ``kernels`` compares arrays and knows neither files nor Spark; ``blocks`` checks tables and
+packs their rows into files; ``joins`` divides a comparison into tasks and runs them on Spark; ``queries`` looks for the
+rows nearest to texts. The files beside them are the way in: the job, ``compare``, and the kinds of result.
 """

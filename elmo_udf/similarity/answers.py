@@ -9,12 +9,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from elmo_udf.options import SimilarityOptions
-from elmo_udf.similarity.groups import grouped
-from elmo_udf.similarity.histogram import Histogram
-from elmo_udf.similarity.join import Comparison
+from elmo_udf.similarity.joins.comparison import Comparison
+from elmo_udf.similarity.joins.groups import grouped
+from elmo_udf.similarity.joins.previous import Previous
+from elmo_udf.similarity.joins.update import updated_pairs, updated_top_k
+from elmo_udf.similarity.kernels.histogram import Histogram
 from elmo_udf.similarity.pictures import draw_histogram, write_matrix
-from elmo_udf.similarity.previous import Previous
-from elmo_udf.similarity.update import updated_pairs, updated_top_k
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from elmo_udf.similarity.cost import Cluster, Shape
-from elmo_udf.similarity.plan import make_plan
+from elmo_udf.similarity.joins.plan import make_plan
+from elmo_udf.similarity.kernels.cost import Cluster, Shape
 
 WIDTH, K = 1024, 10
 CORES = Cluster(slots=64 * 8, task_cpus=1)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.similarity.correction import Correction
-from elmo_udf.similarity.cost import Cluster
-from elmo_udf.similarity.join import Comparison
-from elmo_udf.similarity.pack import pack
-from elmo_udf.similarity.shared import shared_folder
-from elmo_udf.similarity.tables import sides_of
-from elmo_udf.similarity.vectors import default_block_rows
+from elmo_udf.similarity.blocks.comparable import sides_of
+from elmo_udf.similarity.blocks.pack import pack
+from elmo_udf.similarity.blocks.shared import shared_folder
+from elmo_udf.similarity.blocks.writer import default_block_rows
+from elmo_udf.similarity.joins.comparison import Comparison
+from elmo_udf.similarity.kernels.correction import Correction
+from elmo_udf.similarity.kernels.cost import Cluster
 from elmo_udf.spark.session import task_cpus, task_slots
 
 
@@ -34,7 +34,7 @@ def compare(
     staging: path or URI of a folder that driver and executors share; blocks and results stay there until you delete it.
     block_rows, stripe_rows: rows of a file (and of a tile of the product) and of what a task holds of one side;
         chosen by default.
-    correction: what is done to all vectors first (``elmo_udf.similarity.fit``).
+    correction: what is done to all vectors first (``elmo_udf.similarity.joins.fit``).
 
     Raises UserError for tables that can't be compared, and for a folder that is not shared.
     """

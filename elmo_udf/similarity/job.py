@@ -10,18 +10,18 @@ from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.answers import Answer, answer, asked, draw
+from elmo_udf.similarity.blocks.comparable import Side, sides_of
 from elmo_udf.similarity.compare import compare
-from elmo_udf.similarity.corrected import check_correction_asked, correction_for
 from elmo_udf.similarity.explain import explain, kept
-from elmo_udf.similarity.fit import write_correction
-from elmo_udf.similarity.join import Comparison
+from elmo_udf.similarity.joins.comparison import Comparison
+from elmo_udf.similarity.joins.corrected import check_correction_asked, correction_for
+from elmo_udf.similarity.joins.fit import write_correction
+from elmo_udf.similarity.joins.plan import check_matrix_size
+from elmo_udf.similarity.joins.previous import Previous, read_previous, write_rows
+from elmo_udf.similarity.joins.sample import check_size, sample_cosines
 from elmo_udf.similarity.pictures import check_paths, check_sizes
-from elmo_udf.similarity.plan import check_matrix_size
-from elmo_udf.similarity.previous import Previous, read_previous, write_rows
-from elmo_udf.similarity.sample import check_size, sample_cosines
-from elmo_udf.similarity.tables import Side, sides_of
-from elmo_udf.spark import commit
-from elmo_udf.spark.outputs import check_outputs, given, same_place
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs, given, same_place
 from elmo_udf.spark.tables import TableMetadata, metadata_of, read_table
 
 

@@ -1,1 +1,1 @@
-"""The Spark side: session, files, tables, inputs; no network and no text."""
+"""The Spark side: the session, files of any address, tables, models on executors; no network and no text."""

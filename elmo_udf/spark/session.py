@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
 from elmo_udf.spark import daemon
-from elmo_udf.spark.archive import with_archive
+from elmo_udf.spark.class_archive import with_archive
 
 _BARS = "spark.ui.showConsoleProgress"
 _DAEMON = "spark.python.daemon.module"

@@ -13,7 +13,7 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark import files
-from elmo_udf.spark.reading import reading
+from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.versions import newest_rows
 from elmo_udf.version import __version__
 

@@ -14,8 +14,8 @@ from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.inputs import MALFORMED, TEXT, kept_names, read_documents, read_input
-from elmo_udf.spark.reading import reading
+from elmo_udf.spark.complaints import reading
+from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, kept_names, read_documents, read_input
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.text.tokenizer import Sentence, Tokenizer
 

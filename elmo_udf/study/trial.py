@@ -12,7 +12,7 @@ import numpy as np
 from elmo_udf.study.draws import PARTS
 from elmo_udf.study.examples import Example, Examples
 from elmo_udf.study.options import StudyOptions
-from elmo_udf.study.vectors import StaticVectors
+from elmo_udf.study.static_vectors import StaticVectors
 
 NETWORKS = ("static", "static+elmo")
 

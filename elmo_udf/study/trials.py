@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 from elmo_udf.spark.progress import time_left
 from elmo_udf.study.draws import draw
 from elmo_udf.study.options import StudyOptions
+from elmo_udf.study.static_vectors import StaticVectors
 from elmo_udf.study.tokens import pieces
 from elmo_udf.study.trial import NETWORKS, Gathered, run_trial
-from elmo_udf.study.vectors import StaticVectors
 
 RESULT = (
     "repeat bigint, network string, learning_rate double, n_epochs int, best_epoch int, validation_loss double, "

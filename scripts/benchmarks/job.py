@@ -30,7 +30,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.windows import WINDOW_TOKENS
 from elmo_udf.models.writing import write_allennlp
-from elmo_udf.spark.parquet import vector_writer
+from elmo_udf.spark.outputs.writer import vector_writer
 
 RESULTS = Path(__file__).parent / "results" / "job.json"
 ROOT = Path(__file__).resolve().parents[2]

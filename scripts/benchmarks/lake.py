@@ -31,7 +31,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.options import EmbedOptions
-from elmo_udf.spark.parquet import vector_writer
+from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.session import job_session
 
 RESULTS = Path(__file__).parent / "results" / "lake.json"

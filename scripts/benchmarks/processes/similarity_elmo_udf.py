@@ -15,7 +15,7 @@ from similarity_spark import read_files
 
 from elmo_udf.similarity.compare import compare
 from elmo_udf.spark import daemon
-from elmo_udf.spark.archive import with_archive
+from elmo_udf.spark.class_archive import with_archive
 
 
 def main(

@@ -11,7 +11,7 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.spark.archive import with_archive
+from elmo_udf.spark.class_archive import with_archive
 
 
 def main(table: str, peer: str, threshold: float, cores: int = 2, archive: bool = False) -> dict[str, Any]:

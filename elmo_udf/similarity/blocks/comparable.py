@@ -1,0 +1,108 @@
+"""What may be compared: checks on the driver, before Spark reads a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.similarity.kernels.cost import Shape
+from elmo_udf.spark.tables import check_comparable, metadata_of
+
+_ID_TYPES = (
+    T.StringType,
+    T.IntegralType,
+    T.FractionalType,
+    T.DateType,
+    T.TimestampType,
+    T.TimestampNTZType,
+    T.BinaryType,
+    T.BooleanType,
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A table to compare, as the columns ``id`` and ``embedding``, and its name in messages."""
+
+    table: DataFrame
+    name: str
+
+    @property
+    def id_type(self) -> T.DataType:
+        """Type of the ids, which results keep."""
+        return self.table.schema["id"].dataType
+
+    @property
+    def value_type(self) -> T.DataType:
+        """FloatType or DoubleType."""
+        return self.table.schema["embedding"].dataType.elementType  # type: ignore[attr-defined]
+
+
+def sides_of(
+    left: DataFrame, right: DataFrame | None, id_column: str, embedding_column: str, names: tuple[str, str]
+) -> tuple[Side, ...]:
+    """The one or two tables, checked: columns, types, and that their vectors mean the same where that is known.
+
+    Raises UserError.
+    """
+    one = _side(left, id_column, embedding_column, names[0])
+    if right is None:
+        return (one,)
+    other = _side(right, id_column, embedding_column, names[1])
+    metadata = [metadata_of(table, embedding_column) for table in (left, right)]
+    check_comparable(metadata[0], metadata[1], f"tables {names[0]!r} and {names[1]!r}")
+    return one, other
+
+
+def width_of(side: Side) -> int:
+    """Width of some vector of the table; 1 where there is none."""
+    sized = side.table.select(F.size("embedding").alias("width")).where("width > 0").first()
+    return 1 if sized is None else int(sized.width)
+
+
+def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int) -> Shape:
+    """Sizes of a comparison of tables with so many rows, where ``kept`` rows are kept a row (0 for pairs)."""
+    value_bytes = max(8 if isinstance(side.value_type, T.DoubleType) else 4 for side in sides)
+    n_right = n_rows[1] if len(n_rows) > 1 else None
+    numbers = all(isinstance(side.id_type, (T.IntegralType, T.FractionalType)) for side in sides)
+    return Shape(n_rows[0], n_right, width, value_bytes, min(kept, n_rows[-1]), 8 if numbers else 20)
+
+
+def _side(table: DataFrame, id_column: str, embedding_column: str, name: str) -> Side:
+    for column, flag in ((id_column, "--id-column"), (embedding_column, "--embedding-column")):
+        if column not in table.columns:
+            raise UserError(
+                f"table {name!r} has no column {column!r}; found {', '.join(table.columns)}; name one with {flag}"
+            )
+    _check_id(table.schema[id_column].dataType, id_column, name)
+    _check_embedding(table.schema[embedding_column].dataType, embedding_column, name)
+    metadata = metadata_of(table, embedding_column)
+    if metadata is not None and metadata.level != "document" and id_column == "id":
+        raise UserError(
+            f"table {name!r} has a row for every {metadata.level}, so that its ids repeat; expected a row a document; "
+            "embed with --level document, or name a column with an id for every row with --id-column"
+        )
+    columns = [F.col(f"`{id_column}`").alias("id"), F.col(f"`{embedding_column}`").alias("embedding")]
+    return Side(table.select(columns), name)
+
+
+def _check_id(kind: T.DataType, column: str, name: str) -> None:
+    collated = isinstance(kind, T.StringType) and kind.collation != "UTF8_BINARY"
+    if collated or not isinstance(kind, _ID_TYPES):
+        raise UserError(
+            f"table {name!r}: id column {column!r} is {kind.simpleString()}, expected a plain type that can be "
+            "ordered, such as string or bigint; name another with --id-column"
+        )
+
+
+def _check_embedding(kind: T.DataType, column: str, name: str) -> None:
+    if not isinstance(kind, T.ArrayType) or not isinstance(kind.elementType, (T.FloatType, T.DoubleType)):
+        raise UserError(
+            f"table {name!r}: embedding column {column!r} is {kind.simpleString()}, expected array<float> or "
+            "array<double>; name another with --embedding-column"
+        )

@@ -1,0 +1,1 @@
+"""Comparisons of whole tables on Spark: planned, divided into tasks, put together; continued and corrected."""

@@ -1,0 +1,1 @@
+"""Comparisons of arrays of vectors: exact, in bounded memory, in plain numpy."""

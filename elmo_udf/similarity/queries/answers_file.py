@@ -1,0 +1,97 @@
+"""Where answers are written: a table, or a file of JSON lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+from elmo_udf.options import QueryOptions
+from elmo_udf.plots.paths import check_local
+from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.checks import check_outputs, given
+
+_JSON = (".jsonl", ".json", ".ndjson")
+
+
+def check_output(spark: SparkSession, options: QueryOptions) -> None:
+    """Refuse an output that can't be written, or that exists (UserError): before the work."""
+    if options.output is None:
+        return
+    inputs = {"table of --embeddings": options.embeddings}
+    inputs |= given(options, "texts", "correction")
+    if not _is_json(options.output):
+        check_outputs(spark, {"output": options.output}, inputs, options.mode)
+        return
+    check_local("output", options.output, Path(options.output).suffix.lower())
+    for name, path in inputs.items():
+        if _is_part_of(Path(options.output), path):
+            raise UserError(
+                f"output {options.output!r} is, or lies in, the {name} {path!r}; expected a path apart; change one"
+            )
+    if options.mode == "error" and Path(options.output).exists():
+        raise UserError(f"output {options.output!r} exists already; give another path, or --mode overwrite")
+
+
+def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, answers: list[dict[str, Any]]) -> None:
+    """The answers to one text into ``options.output``, with the columns, and their types, of answers to many texts.
+
+    found: the rows as they were collected. answers: each with its rank, and where it is a word's with its sentence.
+    """
+    first = T.StructType().add("query_id", "string", False).add("text", "string").add("rank", "integer", False)
+    schema = T.StructType([*first, *found.schema])
+    if options.level == "token":
+        schema = schema.add("sentence", "string")
+    rows = [{"query_id": "text", "text": options.text, **answer} for answer in answers]
+    write_rows(spark, options, spark.createDataFrame(rows, schema).coalesce(1))
+
+
+def write_rows(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> int:
+    """All answers, as a table or as JSON lines (an object a text); the number of rows."""
+    assert options.output is not None
+    if not _is_json(options.output):
+        with commit.staging(spark, options.output) as folder:
+            rows.write.parquet(f"{folder}/table")
+            n_rows = spark.read.parquet(f"{folder}/table").count()
+            sidecar = {"table": "answers", "embeddings": options.embeddings, "k": options.k}
+            commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+        return n_rows
+    n_rows, path = 0, Path(options.output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for answer in _by_text(row.asDict() for row in rows.toLocalIterator()):
+            file.write(json.dumps(answer, ensure_ascii=False, default=str) + "\n")
+            n_rows += len(answer["answers"])
+    return n_rows
+
+
+def _by_text(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows of one text after the other -> an object for each text."""
+    answer: dict[str, Any] | None = None
+    for row in rows:
+        asked = {name: row.pop(name) for name in ("query_id", "text")}
+        if answer is not None and answer["query_id"] == asked["query_id"]:
+            answer["answers"].append(row)
+            continue
+        if answer is not None:
+            yield answer
+        answer = asked | {"answers": [row]}
+    if answer is not None:
+        yield answer
+
+
+def _is_part_of(file: Path, source: str) -> bool:
+    """Whether a file of this machine is one that ``source``, a path or glob, names, or lies in a folder of these."""
+    pattern = Path(re.sub("^file:/+", "/", source)).absolute()
+    found = [path.resolve() for path in Path("/").glob(str(pattern).lstrip("/"))]
+    return any(place in found for place in (file.resolve(), *file.resolve().parents))
+
+
+def _is_json(path: str) -> bool:
+    return Path(path).suffix.lower() in _JSON

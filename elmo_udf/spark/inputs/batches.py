@@ -1,0 +1,74 @@
+"""Batches of a table for Python, past the JVM where the table is nothing but Parquet files.
+
+Spark decodes a vector into a row of its own, value by value, and copies it value by value again for Python, which is
+most of the time of a pass over vectors. Tasks that read the files themselves, by pyarrow, take a third of it. They do
+where the result is certainly the same (``plain_parquet``). Everything else goes Spark's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from elmo_udf.spark.inputs.plain_parquet import Column, RowGroup, opened, plain_parquet
+from elmo_udf.spark.session import task_slots
+
+Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+_TASK_BYTES = 128 << 20
+_BATCH_BYTES, _BATCH_ROWS = 4 << 20, 1024
+
+
+def map_batches(
+    table: DataFrame, function: Batches, schema: T.StructType | str, shared: str | None = None
+) -> DataFrame:
+    """``table.mapInArrow(function, schema)``, but for how rows are divided into tasks and batches.
+
+    The files are listed, and their footers read, when this is called.
+    shared: the URI of a folder that executors were seen to read through pyarrow. In local mode they read any file.
+    """
+    plain = plain_parquet(table, shared)
+    if plain is None:
+        return table.mapInArrow(function, schema)
+    columns, groups = plain
+    tasks = divided(groups, task_slots(table.sparkSession))
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        numbers = (number for batch in batches for number in batch.column(0).to_pylist())
+        yield from function(batch for number in numbers for batch in read_groups(tasks[number], columns))
+
+    return table.sparkSession.range(0, len(tasks), 1, len(tasks)).mapInArrow(read, schema)
+
+
+def divided(groups: Sequence[RowGroup], n_slots: int) -> list[list[RowGroup]]:
+    """The row groups of each task, of about equal bytes: as many tasks as run at once, or some times as many."""
+    n_tasks = n_slots * max(1, round(sum(group.n_bytes for group in groups) / (_TASK_BYTES * n_slots)))
+    tasks, loads = [list[RowGroup]() for _ in range(max(1, min(len(groups), n_tasks)))], [0] * n_tasks
+    for group in sorted(groups, key=lambda group: -group.n_bytes):
+        lightest = min(range(len(tasks)), key=loads.__getitem__)
+        tasks[lightest].append(group)
+        loads[lightest] += group.n_bytes + 1
+    return [sorted(task, key=lambda group: (group.uri, group.number)) for task in tasks]
+
+
+def read_groups(groups: Sequence[RowGroup], columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+    """Their rows, in batches of about _BATCH_BYTES; ``groups`` of a file come one after the other."""
+    names = [one.source for one in columns]
+    for uri, of_file in groupby(groups, key=lambda group: group.uri):
+        file_system, path = opened(uri)
+        # Not buffered ahead, and in small pieces: else a whole row group would be in memory.
+        with (
+            file_system.open_input_file(path) as source,
+            pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20) as file,
+        ):
+            for group in of_file:
+                n_rows = min(_BATCH_ROWS, max(1, _BATCH_BYTES * group.n_rows // max(1, group.n_bytes)))
+                for batch in file.iter_batches(n_rows, row_groups=[group.number], columns=names):
+                    arrays = [pc.cast(batch[one.source], one.kind) for one in columns]
+                    yield pa.record_batch(arrays, names=[one.name for one in columns])
