@@ -13,11 +13,14 @@ from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from elmo_udf.errors import UserError
 
-Options = TypeVar("Options")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,14 +32,14 @@ def parse(options_class: type[Options], argv: Sequence[str], description: str = 
     """Flags over the TOML file of ``--config`` over defaults. Raises UserError for any mistake in them."""
     parser = _Parser(description=description, allow_abbrev=False)
     parser.add_argument("--config", metavar="FILE.toml", help="options from a file; flags win", default=None)
-    for item in fields(options_class):  # type: ignore[arg-type]
+    for item in fields(options_class):
         _add_argument(parser, item, _kind(options_class, item))
     given = {name: value for name, value in vars(parser.parse_args(list(argv))).items() if value is not None}
     config = given.pop("config", None)
     for name, value in given.items():
         _check_size("--" + name.replace("_", "-"), value)
     values = {**(read_toml(options_class, config) if config else {}), **given}
-    missing = [f for f in fields(options_class) if f.default is MISSING and f.name not in values]  # type: ignore[arg-type]
+    missing = [f for f in fields(options_class) if f.default is MISSING and f.name not in values]
     if missing:
         shown = ", ".join(_shown(item, _kind(options_class, item)) for item in missing)
         raise UserError(f"missing {shown}; give it on the command line or in the file of --config")

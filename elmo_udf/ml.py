@@ -37,7 +37,7 @@ def _param(name: str, doc: str, convert: Any) -> Any:
     return Param(Params._dummy(), name, doc, typeConverter=convert)
 
 
-class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable, DefaultParamsWritable):
+class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):
     """A transformer whose state is its params, so that pyspark.ml saves and loads it."""
 
     _input_kwargs: dict[str, Any]  # what keyword_only keeps of a call

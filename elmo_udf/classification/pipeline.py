@@ -32,8 +32,9 @@ def from_text(
     stages: list[Transformer] = []
     text = options.text_column
     if options.steps:
-        stages.append(_cleaner(options))
-        text = stages[-1].getOutputCol()  # type: ignore[attr-defined]
+        cleaner = _cleaner(options)
+        stages.append(cleaner)
+        text = cleaner.getOutputCol()
     embedder = _embedder(spark, trial, source, options)
     if embedder is not None:
         stages.append(embedder.setInputCol(text).setOutputCol("features").setHandleInvalid("skip"))

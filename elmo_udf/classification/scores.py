@@ -32,4 +32,5 @@ class Scores:
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+    ratio: np.ndarray = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+    return ratio

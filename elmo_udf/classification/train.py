@@ -87,7 +87,8 @@ def try_on(model: LogisticRegressionModel, rows: DataFrame, n_classes: int) -> T
 
 def balanced_weights(counts: np.ndarray) -> np.ndarray:
     """(K,) weights of the rows of each class, n / (K · n_k), so that all classes count the same."""
-    return np.divide(counts.sum() / len(counts), counts, out=np.zeros(len(counts)), where=counts > 0)
+    weights: np.ndarray = np.divide(counts.sum() / len(counts), counts, out=np.zeros(len(counts)), where=counts > 0)
+    return weights
 
 
 def _weighted(rows: DataFrame, n_classes: int, options: ClassifyOptions) -> DataFrame:

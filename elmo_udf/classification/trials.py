@@ -72,7 +72,7 @@ def learn_mix(vectors: Vectors, train: DataFrame, penalty: float, options: Class
     """The weights of the layers for these rows (see MixProblem); of more than MIX_BYTES, for those first by hash."""
     names = vectors.layers
     table = vectors.table.join(train.select("id", "class"), "id").persist()
-    width = len(table.select(names[1]).first()[0])  # type: ignore[index]
+    width = len(table.select(names[1]).head(1)[0][0])
     n_rows = max(1, MIX_BYTES // (8 * width * len(names)))
     kept = table.orderBy(F.xxhash64("id"), "id").limit(n_rows).select("class", *names).toArrow()
     table.unpersist()

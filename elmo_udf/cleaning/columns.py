@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 from pyspark.sql import Column
@@ -44,9 +43,10 @@ def _after(step: str, text: Column, options: CleaningOptions) -> Column:
     return _lemmas(options.language)(text)
 
 
-def _lemmas(language: str) -> Callable[..., Any]:
+def _lemmas(language: str) -> Callable[[Column], Column]:
     def lemmas(texts: pd.Series) -> pd.Series:
         return texts.map(lambda text: lemmatize(text, language), na_action="ignore")
 
     lemmas.__annotations__ = {"texts": pd.Series, "return": pd.Series}
-    return F.pandas_udf(lemmas, "string")  # type: ignore[call-overload,no-any-return]
+    make: Callable[[Column], Column] = F.pandas_udf(lemmas, "string")  # type: ignore[call-overload]  # its stubs know no hints
+    return make

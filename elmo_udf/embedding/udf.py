@@ -119,8 +119,9 @@ def _pandas_udf(
             yield to_pandas(batch)
 
     pandas_type = pd.DataFrame if isinstance(return_type, T.StructType) else pd.Series
-    embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}  # type: ignore[valid-type]
-    return F.pandas_udf(embed, return_type)  # type: ignore[call-overload]
+    embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}  # type: ignore[valid-type]  # of a variable
+    udf: Callable[..., Any] = F.pandas_udf(embed, return_type)  # type: ignore[call-overload]  # its stubs know no hints
+    return udf
 
 
 def _texts(batch: pd.Series) -> pd.Series:

@@ -112,5 +112,5 @@ def _read(folder: Path, handle: str) -> Model:
             f"model {handle!r}: found {found}; expected a saved_model.pb, or an options.json and one .hdf5; "
             "give the folder or archive of an ELMo model"
         )
-    reader = savedmodel if savedmodel.is_saved_model(folder) else allennlp
-    return reader.read(folder, handle)
+    read = savedmodel.read if savedmodel.is_saved_model(folder) else allennlp.read
+    return read(folder, handle)

@@ -80,11 +80,12 @@ def _value(checkpoint: Any, key: str, where: str) -> np.ndarray:
     import tensorflow as tf
 
     try:
-        return checkpoint.get_tensor(key)
+        value: np.ndarray = checkpoint.get_tensor(key)
     except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
         raise UserError(
             f"{where}: variable {key} can't be read ({error}), expected a whole checkpoint; fetch the model again"
         ) from None
+    return value
 
 
 def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ L LSTM layers; N states of one direction in T levels, n of them in one level (fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elmo_udf.models.form import Mix, NetworkOptions
 from elmo_udf.network.weights import GATES
@@ -108,7 +108,7 @@ class BiLM:
         kernels = [f"{direction}_0_{gate}_word" for gate in GATES]
         shares = [self._linear(words, name, dtype=self.precision) for name in kernels]  # 4 x (V, C)
 
-        def level(t, start, before, outputs):  # type: ignore[no-untyped-def]
+        def level(t: tf.Tensor, start: tf.Tensor, before: Any, outputs: dict[str, tf.TensorArray]) -> tuple[Any, ...]:
             rows = slice(start, start + sizes[t])
             token, parent = tokens[rows], parents[rows]  # (n,)
             layers, after = [tf.gather(words, token)], []  # layers: word_emb, lstm_outputs1, ..., each (n, P)
@@ -145,7 +145,8 @@ def _activation(gate: str) -> Activation:
     """What makes a gate of a sum: tanh for the new content j, the logistic function for i, f and o."""
     import tensorflow as tf
 
-    return tf.tanh if gate == "j" else tf.sigmoid
+    activation: Activation = tf.tanh if gate == "j" else tf.sigmoid
+    return activation
 
 
 def _clip(x: tf.Tensor, bound: float | None) -> tf.Tensor:

@@ -85,6 +85,7 @@ class Network:
         c, p = self._options.cell_dim, self._options.projection_dim
         zeros = [(np.zeros((1, c), np.float32), np.zeros((1, p), np.float32))] * self._options.n_layers
         zero, one = np.zeros(1, np.int32), np.ones(1, np.int32)
+        after: list[tuple[np.ndarray, np.ndarray]]
         _, after = self._functions.reader(direction, ())(self._words.of_ids(ids[np.newaxis]), zero, zero, one, zeros)
         return after
 

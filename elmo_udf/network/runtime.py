@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -74,7 +74,8 @@ def free_gpu_bytes(tf: ModuleType) -> int:
     first = tf.compat.v1.GPUOptions(allow_growth=True, visible_device_list="0")
     devices = list_local_devices(tf.compat.v1.ConfigProto(gpu_options=first))
     limit: int = next(device.memory_limit for device in devices if device.device_type == "GPU")
-    return limit - tf.config.experimental.get_memory_info("GPU:0")["current"]
+    taken: int = tf.config.experimental.get_memory_info("GPU:0")["current"]
+    return limit - taken
 
 
 def return_freed_memory() -> None:
@@ -104,7 +105,8 @@ def import_tensorflow() -> ModuleType:
             del sys.modules[optimizers]
     import tensorflow
 
-    return tensorflow
+    module: ModuleType = tensorflow
+    return module
 
 
 @contextmanager
@@ -127,9 +129,9 @@ def _stderr_in_log() -> Iterator[None]:
                 logger.debug("%s", line)
 
 
-def _set(setter: object, *values: object) -> None:
+def _set(setter: Callable[..., object], *values: object) -> None:
     """Call one of TensorFlow's setters, which raise RuntimeError once it runs."""
     try:
-        setter(*values)  # type: ignore[operator]
+        setter(*values)
     except RuntimeError as error:
         logger.warning("TensorFlow is already running and keeps its settings: %s", error)

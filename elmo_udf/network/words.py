@@ -70,7 +70,8 @@ def needed_positions(ids: np.ndarray, widest_filter: int) -> np.ndarray:
     The maximum over windows needs only one of those that see nothing but padding: the one that starts right after
     the end-of-word mark.
     """
-    return np.minimum((ids != PADDING).sum(axis=1) + widest_filter, N_POSITIONS)
+    needed: np.ndarray = np.minimum((ids != PADDING).sum(axis=1) + widest_filter, N_POSITIONS)
+    return needed
 
 
 def _batches(n_positions: np.ndarray) -> Iterator[np.ndarray]:

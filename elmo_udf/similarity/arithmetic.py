@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from elmo_udf.similarity.joins.plan import make_plan
 from elmo_udf.similarity.kernels.cost import Cluster, Shape
 
@@ -41,8 +43,8 @@ def _cells(n_rows: int, kind: str, kept: int, name: str, cluster: Cluster) -> tu
     )
 
 
-def _number(value: object) -> float:
-    return float(value)  # type: ignore[arg-type]
+def _number(value: Any) -> float:
+    return float(value)
 
 
 def _time(seconds: float) -> str:

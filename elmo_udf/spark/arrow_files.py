@@ -46,4 +46,5 @@ def _parts(uri: str) -> tuple[str, str, str]:
 @cache
 def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
     """The file system that answers to a scheme and authority, and the path of its root."""
-    return fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority}/")
+    file_system, root = fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority}/")
+    return file_system, root

@@ -28,7 +28,7 @@ def fetcher(spark: SparkSession) -> Callable[[str], Path]:
         file_system, source = hadoop_path(spark, uri)
         folder = Path(tempfile.mkdtemp(prefix="elmo-fetched-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        target = folder / source.getName()
+        target = folder / str(source.getName())
         jvm = spark.sparkContext._jvm
         local = jvm.org.apache.hadoop.fs.Path(str(target))  # type: ignore[union-attr]
         try:

@@ -20,7 +20,7 @@ def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
     jvm = spark.sparkContext._jvm
     with _reached(path):
         raw = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
-        file_system = raw.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
+        file_system = raw.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
         return file_system, file_system.makeQualified(raw)
 
 

@@ -90,7 +90,7 @@ def executor_cores(spark: SparkSession) -> int:
 
 def _registered_cores(spark: SparkSession) -> list[int]:
     """Cores of each executor that has registered with the driver."""
-    listed = spark.sparkContext._jsc.sc().statusStore().executorList(True)  # type: ignore[union-attr]
+    listed = spark.sparkContext._jsc.sc().statusStore().executorList(True)
     executors = [listed.apply(i) for i in range(listed.size())]
     return [executor.totalCores() for executor in executors if executor.id() != "driver"]
 

@@ -70,7 +70,8 @@ def tokenized(texts: DataFrame, options: StudyOptions) -> DataFrame:
             yield pd.Series([first_tokens(tokenizer(text).sentences, limit) for text in batch], dtype=object)
 
     tokenize.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pd.Series]}
-    return texts.select("id", F.pandas_udf(tokenize, _SENTENCES)(TEXT).alias("text"))  # type: ignore[call-overload]
+    make = F.pandas_udf(tokenize, _SENTENCES)  # type: ignore[call-overload]  # its stubs know no hints
+    return texts.select("id", make(TEXT).alias("text"))
 
 
 def first_tokens(sentences: list[Sentence], limit: int) -> list[Sentence]:

@@ -40,7 +40,7 @@ def with_terms(texts: DataFrame, text_column: str, options: ModelOptions) -> Dat
             yield pd.Series([terms_of(tokenizer(_as_lists(text)).sentences) for text in batch], dtype=object)
 
     terms.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pd.Series]}
-    make: Any = F.pandas_udf(terms, "array<string>")  # type: ignore[call-overload]
+    make = F.pandas_udf(terms, "array<string>")  # type: ignore[call-overload]  # its stubs know no hints
     return texts.withColumn("terms", make(F.col(text_column)))
 
 

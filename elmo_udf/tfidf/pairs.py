@@ -93,7 +93,7 @@ def sparse_cosines(vectors: csr_matrix) -> np.ndarray:
 
     norms = norm(vectors, axis=1)
     unit = diags(1 / np.where(norms > 0, norms, np.nan)) @ vectors
-    cosines = np.round(np.clip((unit @ unit.T).toarray(), 0, 1), 6)
+    cosines: np.ndarray = np.round(np.clip((unit @ unit.T).toarray(), 0, 1), 6)
     cosines[norms == 0] = np.nan
     cosines[:, norms == 0] = np.nan
     return cosines

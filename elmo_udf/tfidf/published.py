@@ -108,7 +108,8 @@ def _of_row(
 
 def _vector(record: Record, rows: np.ndarray) -> np.ndarray:
     """The one vector (D,) of a text that similarities are about, from those of its tokens (T, D)."""
-    return rows.mean(axis=0) if record.token_index is None else rows[record.token_index]
+    vector: np.ndarray = rows.mean(axis=0) if record.token_index is None else rows[record.token_index]
+    return vector
 
 
 def _cosine(left: np.ndarray, right: np.ndarray) -> float:

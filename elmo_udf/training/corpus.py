@@ -89,7 +89,7 @@ def prepare(
     vocabulary.write(work.vocabulary)
     counts: dict[str, Any] = {"rows_in": sum(rows_by_reason.values()), "rows_skipped_by_reason": skipped}
     counts |= {"n_train_sentences": n_train, "n_held_out_sentences": n_held_out, "n_words": len(vocabulary)}
-    counts["n_train_tokens"] = words.agg(F.sum("count")).first()[0]  # type: ignore[index]
+    counts["n_train_tokens"] = words.agg(F.sum("count")).head(1)[0][0]
     shutil.rmtree(tokenized)
     return vocabulary, counts
 

@@ -49,11 +49,11 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
         return planned
     work.claim(options)
     if not work.corpus.exists():
-        vocabulary, counts = prepare(documents, options, work, vocabulary)
+        vocabulary, prepared = prepare(documents, options, work, vocabulary)
         write_text(work.network, json.dumps(dataclasses.asdict(network)))
         save_arrays(work.initial, initial_arrays(network, len(vocabulary), options.seed) | arrays)
-        write_text(work.corpus, json.dumps(counts, indent=2) + "\n")  # last: what is there now is whole
-    counts = json.loads(work.corpus.read_text("utf-8"))
+        write_text(work.corpus, json.dumps(prepared, indent=2) + "\n")  # last: what is there now is whole
+    counts: dict[str, Any] = json.loads(work.corpus.read_text("utf-8"))
     with log_as_it_grows(work.log, options, counts["n_train_tokens"] + counts["n_train_sentences"]):
         progress = _run(spark, work, options)
     fingerprint = write_result(work, output, options.whiten).fingerprint()
@@ -74,7 +74,9 @@ def _results(progress: Progress) -> dict[str, Any]:
 
 def _folder(name: str, path: str) -> Path:
     """A path as a local one; TensorFlow's checkpoints and HDF5 are not written anywhere else."""
-    scheme, where = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]+):(?://(?=/))?)?(.*)", path).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]+):(?://(?=/))?)?(.*)", path, re.DOTALL)
+    assert found is not None  # all of it is optional
+    scheme, where = found.groups()
     if scheme not in (None, "file"):
         raise UserError(
             f"{name} {path!r} is on a file system {scheme!r}, expected a folder of this machine, or one that all "

@@ -124,7 +124,8 @@ class LanguageModel:
         inputs = _dropped(tf.reshape(tf.stack(outputs), (-1, self.options.projection_dim)), dropout)
         labels = tf.cast(tf.reshape(targets, (-1,)), tf.int64)
         losses = sampled_softmax_losses(kernel, bias, inputs, labels, min(n_drawn, self.n_words))
-        return tf.split(losses, len(outputs))
+        of_directions: list[tf.Tensor] = tf.split(losses, len(outputs))
+        return of_directions
 
     def full_losses(self, outputs: list[tf.Tensor], targets: tf.Tensor) -> list[tf.Tensor]:
         """−log of the probability of every target (Peters et al. 2018, section 3.1): 2 x (T, B, P) -> 2 x (T, B)."""

@@ -111,8 +111,8 @@ class Training:
         options = self._options
         # Every sentence is one step longer than its tokens: its end is predicted too.
         epoch = self._corpus["n_train_tokens"] + self._corpus["n_train_sentences"]
-        by_time = self.progress.seconds / 3600 / options.max_hours if options.max_hours else 0.0
-        return max(self.progress.tokens / (options.epochs * epoch), by_time)
+        by_tokens: float = self.progress.tokens / (options.epochs * epoch)
+        return max(by_tokens, self.progress.seconds / 3600 / options.max_hours if options.max_hours else 0.0)
 
     def _measure(self, is_last: bool) -> np.ndarray | None:
         """Perplexity of the sentences held out, (2,), in the first process; keeps the weights that are the best yet."""

@@ -84,7 +84,9 @@ class Adagrad(Optimizer):
 
     slots = (1.0,)
 
-    def _step(self, gradient, slots, rate, n):  # type: ignore[no-untyped-def]
+    def _step(
+        self, gradient: tf.Tensor, slots: list[tf.Tensor], rate: tf.Tensor, n: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         import tensorflow as tf
 
         accumulated = slots[0] + gradient**2
@@ -97,7 +99,9 @@ class Adam(Optimizer):
     slots = (0.0, 0.0)
     BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
-    def _step(self, gradient, slots, rate, n):  # type: ignore[no-untyped-def]
+    def _step(
+        self, gradient: tf.Tensor, slots: list[tf.Tensor], rate: tf.Tensor, n: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         import tensorflow as tf
 
         first = self.BETA_1 * slots[0] + (1 - self.BETA_1) * gradient

@@ -6,7 +6,8 @@ words drawn. Here it is written once, as probabilities, and read by the two prod
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -41,12 +42,11 @@ def log_sum_exp(inputs: tf.Tensor, rows: tf.Tensor, biases: tf.Tensor) -> tf.Ten
     """log Σ_k exp(inputs · rows_k + biases_k): inputs (N, P), rows (K, P), biases (K,) -> (N,)."""
     import tensorflow as tf
 
-    @tf.custom_gradient
-    def of(inputs, rows, biases):  # type: ignore[no-untyped-def]
+    def of(inputs: tf.Tensor, rows: tf.Tensor, biases: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
         logits = tf.nn.bias_add(tf.matmul(inputs, rows, transpose_b=True), biases)  # (N, K)
         shares = tf.nn.softmax(logits)
 
-        def gradient(upstream):  # type: ignore[no-untyped-def]
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
             scaled = upstream[:, None] * inputs
             return (
                 upstream[:, None] * tf.matmul(shares, rows),
@@ -56,5 +56,5 @@ def log_sum_exp(inputs: tf.Tensor, rows: tf.Tensor, biases: tf.Tensor) -> tf.Ten
 
         return tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(shares, axis=1)), gradient
 
-    result: tf.Tensor = of(inputs, rows, biases)
+    result: tf.Tensor = tf.custom_gradient(of)(inputs, rows, biases)
     return result

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COLUMN = "tokens"
 """Of the Parquet files: a sentence a row, array<string>."""
@@ -44,7 +48,7 @@ def shuffled(files: list[Path], seed: int, start: int = 0) -> Iterator[list[str]
             skip = max(0, skip - len(order))
 
 
-def _read(file: Path):  # type: ignore[no-untyped-def]
+def _read(file: Path) -> pa.Array:
     import pyarrow.parquet as pq
 
     return pq.read_table(file, columns=[COLUMN])[COLUMN].combine_chunks()

@@ -24,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from engine_peers import PEERS, difference_to_allennlp, fastest, measure_peers
@@ -92,9 +93,9 @@ def rate(
 
     In pieces where ``window_tokens`` says so, as documents are embedded, whose results are not kept.
     """
-    with_all = {"precision": precision, "threads": THREADS}
+    with_all: dict[str, Any] = {"precision": precision, "threads": THREADS}
     arguments, switch = OFF[off]
-    network = engine.Network(published_model(size), **(with_all | arguments))  # type: ignore[arg-type]
+    network = engine.Network(published_model(size), **(with_all | arguments))
     return_freed_memory()  # as workers do
     switch(network)
     network.layers([["warm", "up"]], ["elmo"])
@@ -190,7 +191,7 @@ def _own_order(network: engine.Network) -> None:
             batch = list(range(first, min(first + max_sentences, len(sentences))))
             yield batching._batch(sentences, batch, starts[batch], lengths[batch])
 
-    engine.batches = in_order  # type: ignore[assignment]
+    mock.patch.object(engine, "batches", in_order).start()
 
 
 def _every_token(network: engine.Network) -> None:
@@ -199,7 +200,7 @@ def _every_token(network: engine.Network) -> None:
             tokens = [batch.vocabulary[i] for i in batch.ids]
             yield batching.Batch(tokens, np.arange(len(tokens)), batch.lengths, batch.positions)
 
-    engine.batches = not_distinct  # type: ignore[assignment]
+    mock.patch.object(engine, "batches", not_distinct).start()
 
 
 OFF: dict[str, tuple[dict[str, object], Callable[[engine.Network], None]]] = {

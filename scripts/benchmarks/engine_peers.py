@@ -52,7 +52,7 @@ def measure_peers(folder: Path, size: str, text: Text) -> dict[str, dict[str, An
 
 def fastest(figures: dict[str, dict[str, Any]], order: str) -> float:
     """Tokens/s of the fastest peer in that order, ``own`` or ``sorted``."""
-    return max(figure["tokens_per_s"] for name, figure in figures.items() if f"{order} order" in name)
+    return max(float(figure["tokens_per_s"]) for name, figure in figures.items() if f"{order} order" in name)
 
 
 def difference_to_allennlp(folder: Path, text: Text) -> float:

@@ -21,7 +21,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import pyspark
@@ -91,7 +91,7 @@ def encodings(spark: SparkSession, folder: Path, n_vectors: int, repeats: int) -
     texts = [" ".join(sentences[i : i + 3]) for i in range(0, len(sentences), 3)]
     embed(spark, texts, folder / "vectors", "error")
     table = spark.read.parquet(str(folder / "vectors")).repartition(4).cache()
-    n_rows, width = table.count(), len(table.first()["embedding"])  # type: ignore[index]
+    n_rows, width = table.count(), len(table.head(1)[0]["embedding"])
     path = str(folder / "encoded")
     figures = {}
     for name, (encoding, compression) in ENCODINGS.items():
@@ -156,11 +156,11 @@ def incremental(spark: SparkSession, folder: Path, n_documents: int) -> dict[str
     }
 
 
-def embed(spark: SparkSession, texts: list[str], output: Path, mode: str) -> dict[str, Any]:
+def embed(spark: SparkSession, texts: list[str], output: Path, mode: Literal["error", "incremental"]) -> dict[str, Any]:
     """Run the job's function on the texts, whose ids are their numbers."""
     documents = output.with_suffix(".jsonl")
     documents.write_text("".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate(texts)), "utf-8")
-    return embed_corpus(spark, EmbedOptions(input=str(documents), output=str(output), mode=mode))  # type: ignore[arg-type]
+    return embed_corpus(spark, EmbedOptions(input=str(documents), output=str(output), mode=mode))
 
 
 def packaged_start(folder: Path, archive: Path) -> float:

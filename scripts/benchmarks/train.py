@@ -213,7 +213,7 @@ def differences(folder: Path) -> dict[str, float]:
     for name in ("options.json", "weights.hdf5"):
         (folder / "ours" / name).rename(model / name)
     layers = {}
-    for name, python in {"elmo_udf": sys.executable, **{n: e.python() for n, e in PEERS.items()}}.items():
+    for name, python in ({"elmo_udf": sys.executable} | {n: e.python() for n, e in PEERS.items()}).items():
         output = folder / f"{name}.npy"
         arguments = {"folder": str(model), "sentences": sentences, "output": str(output)}
         run(python, f"processes/layers_{name}.py", arguments)

@@ -43,7 +43,7 @@ def udf_of_arrays(table: DataFrame) -> DataFrame:
             vectors = np.ones((len(batch), WIDTH), np.float32)
             yield pd.Series(list(vectors))
 
-    udf = F.pandas_udf(embed, "array<float>")  # type: ignore[call-overload]
+    udf = F.pandas_udf(embed, "array<float>")  # type: ignore[call-overload]  # its stubs know no hints
     return table.select("id", udf("id").alias("embedding"))
 
 
@@ -56,7 +56,7 @@ def udf_of_records_then_map(table: DataFrame) -> DataFrame:
             vectors = np.ones((len(batch), 1, WIDTH), np.float32)
             yield to_frame([EmbeddedDocument(vector, tokenized) for vector in vectors], "document")
 
-    udf = F.pandas_udf(embed, RECORD)  # type: ignore[call-overload]
+    udf = F.pandas_udf(embed, RECORD)  # type: ignore[call-overload]  # its stubs know no hints
     records = table.select("id", udf("id").alias(RECORD_COLUMN))
     schema = T.StructType([records.schema["id"], *row_fields("document")]).add(REASON, "string").add(DETAIL, "string")
     return records.mapInArrow(rows_of_records(WIDTH, "document", schema), schema).select("id", "embedding")

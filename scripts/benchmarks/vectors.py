@@ -47,4 +47,5 @@ def write_table(values: np.ndarray, folder: Path, n_files: int = 8) -> Path:
 def read_vectors(folder: Path) -> np.ndarray:
     """(n, width) float32: the ``embedding`` of a table of ours, in the order of its files."""
     column = pq.read_table(folder, columns=["embedding"])["embedding"].combine_chunks()
-    return column.flatten().to_numpy().reshape(len(column), -1)
+    vectors: np.ndarray = column.flatten().to_numpy().reshape(len(column), -1)
+    return vectors

@@ -40,7 +40,9 @@ class Side:
     @property
     def value_type(self) -> T.DataType:
         """FloatType or DoubleType."""
-        return self.table.schema["embedding"].dataType.elementType  # type: ignore[attr-defined]
+        kind = self.table.schema["embedding"].dataType
+        assert isinstance(kind, T.ArrayType)
+        return kind.elementType
 
 
 def sides_of(

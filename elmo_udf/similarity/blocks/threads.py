@@ -17,4 +17,5 @@ def task_threads(alone_on: int | None = None) -> AbstractContextManager[Any]:
 
     context = TaskContext.get()
     n_threads = alone_on or (context.cpus() if context else 1)
-    return threadpool_limits(n_threads, user_api="blas")
+    limited: AbstractContextManager[Any] = threadpool_limits(n_threads, user_api="blas")
+    return limited

@@ -23,9 +23,7 @@ from elmo_udf.similarity.blocks.files import Folder, Stripe, new_name
 from elmo_udf.similarity.blocks.pack import Packed
 from elmo_udf.similarity.blocks.threads import task_threads
 from elmo_udf.similarity.joins.plan import (
-    Cluster,
     Plan,
-    Shape,
     check_matrix_size,
     make_plan,
     matrix_tasks,
@@ -34,7 +32,7 @@ from elmo_udf.similarity.joins.plan import (
 )
 from elmo_udf.similarity.joins.ranking import ranked, sorted_pairs
 from elmo_udf.similarity.joins.work import matrix_work, nearest_work, pairs_work, ranked_work
-from elmo_udf.similarity.kernels.cost import FEW_BYTES
+from elmo_udf.similarity.kernels.cost import FEW_BYTES, Cluster, Shape
 from elmo_udf.similarity.kernels.prune import Pruning, choose_pruning
 from elmo_udf.spark.progress import time_left, watched
 from elmo_udf.spark.session import local_cores

@@ -46,7 +46,7 @@ class Rows:
     @property
     def width(self) -> int:
         """Values in a row."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
 
 def scale_rows(values: np.ndarray) -> np.ndarray:
@@ -57,7 +57,8 @@ def scale_rows(values: np.ndarray) -> np.ndarray:
     exponents = -np.frexp(np.abs(values).max(axis=1))[1]
     half = exponents // 2  # in two steps, since 2^exponent may be out of range where the result is not
     one = values.dtype.type(1)
-    return values * np.ldexp(one, half)[:, None] * np.ldexp(one, exponents - half)[:, None]
+    scaled: np.ndarray = values * np.ldexp(one, half)[:, None] * np.ldexp(one, exponents - half)[:, None]
+    return scaled
 
 
 def unit_rows(rows: Rows) -> np.ndarray:
@@ -110,18 +111,20 @@ def exact_block(left: Rows, right: Rows) -> np.ndarray:
     steps = np.rint(cosines)
     cosines -= steps  # distance to the step, in steps: ±0.5 is half way to the next
     i, j = np.nonzero(np.abs(cosines) > 0.5 - 4 * STEPS * product_error(left.width))
-    whole = np.clip(steps, -STEPS, STEPS).astype(np.int64)
+    whole: np.ndarray = np.clip(steps, -STEPS, STEPS).astype(np.int64)
     whole[i, j] = exact_steps(left, right, i, j)
     return whole
 
 
 def cosine_of(steps: np.ndarray) -> np.ndarray:
     """Steps as float64 cosines: the double nearest to the decimal number."""
-    return steps / STEPS
+    cosines: np.ndarray = steps / STEPS
+    return cosines
 
 
 def _round(cosines: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(cosines, -1.0, 1.0) * STEPS).astype(np.int64)
+    steps: np.ndarray = np.rint(np.clip(cosines, -1.0, 1.0) * STEPS).astype(np.int64)
+    return steps
 
 
 def _gamma(n: int, unit_roundoff: float) -> float:

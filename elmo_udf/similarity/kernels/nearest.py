@@ -135,7 +135,8 @@ def _exact_part(
 
 def exact_keys(steps: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """Keys that sort by (-cosine, rank of the candidate's id)."""
-    return (STEPS - steps) << 32 | ranks
+    keys: np.ndarray = (STEPS - steps) << 32 | ranks
+    return keys
 
 
 def split_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

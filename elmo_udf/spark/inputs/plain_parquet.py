@@ -121,7 +121,7 @@ def _is_plain(table: DataFrame, relation: JavaObject, columns: set[str]) -> bool
         and all(field.dataType in _KINDS for field in table.schema)
         and {key.lower() for key in _items(relation.options().keys().toSeq())} <= _OPTIONS
         and all(spark.conf.get(name, "false") == "false" for name in _SETTINGS)
-        and not (spark.conf.get(_ENCRYPTION, None) or context._jsc.hadoopConfiguration().get(_ENCRYPTION))  # type: ignore[union-attr]
+        and not (spark.conf.get(_ENCRYPTION, None) or context._jsc.hadoopConfiguration().get(_ENCRYPTION))
     )
 
 
@@ -161,18 +161,16 @@ def _fits(kind: pa.DataType, wanted: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if _is_text(kind) and _is_text(wanted):
         return True
-    return any(
-        is_(kind) and is_(wanted) and kind.bit_width <= wanted.bit_width and not pa.types.is_float16(kind)
-        for is_ in (pa.types.is_signed_integer, pa.types.is_floating)
-    )
+    alike = any(is_(kind) and is_(wanted) for is_ in (pa.types.is_signed_integer, pa.types.is_floating))
+    return alike and bool(kind.bit_width <= wanted.bit_width) and not pa.types.is_float16(kind)
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return any(is_(kind) for is_ in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(is_(kind) for is_ in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _name(of: JavaObject) -> str:

@@ -155,7 +155,7 @@ def _is_gone(spark: SparkSession, path: str, owner: str) -> bool:
     except ValueError:  # about to be written, or left so by a kill at that very moment
         said = {}
     if said.get("machine") == _machine():
-        return said.get("process_started") != _started(int(said["pid"]))
+        return bool(said.get("process_started") != _started(int(said["pid"])))
     with suppress(UserError):
         return files.age_s(spark, path) > GONE_AFTER_S
     return True

@@ -35,7 +35,7 @@ class Absent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 raise AttributeError(name)
             return (lambda path, **_: path) if name == "cached_path" else type(name, (Empty,), {})
 
-        module.__getattr__ = attribute  # type: ignore[method-assign]
+        vars(module)["__getattr__"] = attribute
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:

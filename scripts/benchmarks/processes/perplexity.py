@@ -91,7 +91,7 @@ def word_vectors(model: Model, distinct: list[str]) -> np.ndarray:
 def top_layer(model: Model, direction: str, vectors: np.ndarray, tokens: np.ndarray, fresh: np.ndarray) -> np.ndarray:
     """The upper LSTM layer: vectors (V, P), tokens (T, B); where ``fresh`` (T, B) the state is zero -> (T, B, P)."""
     options, n_streams = model.options, tokens.shape[1]
-    x = vectors[tokens]
+    x: np.ndarray = vectors[tokens]
     for i in range(options.n_layers):
         kernel, bias, projection = (
             model.arrays[f"{direction}_{i}_{part}"] for part in ("kernel", "bias", "projection")
@@ -114,7 +114,8 @@ def loss(outputs: np.ndarray, targets: np.ndarray, softmax: dict[str, np.ndarray
     logits = outputs @ softmax["softmax_kernel"].T + softmax["softmax_bias"]  # (B, W)
     largest = logits.max(axis=1)
     of_all = np.log(np.exp(logits - largest[:, np.newaxis]).sum(axis=1)) + largest
-    return of_all - logits[np.arange(len(targets)), targets]
+    losses: np.ndarray = of_all - logits[np.arange(len(targets)), targets]
+    return losses
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

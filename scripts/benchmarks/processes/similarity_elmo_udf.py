@@ -53,7 +53,7 @@ def spark_totals(spark: SparkSession) -> dict[str, int]:
     context = spark.sparkContext
     empty = context._jvm.java.util.ArrayList()  # type: ignore[union-attr]
     no_quantiles = context._gateway.new_array(context._jvm.double, 0)  # type: ignore[union-attr]
-    store = context._jsc.sc().statusStore()  # type: ignore[union-attr]
+    store = context._jsc.sc().statusStore()
     stages = store.stageList(empty, False, False, no_quantiles, empty)
     of = [stages.apply(i) for i in range(stages.size())]
     return {
