@@ -74,22 +74,24 @@ def test_an_existing_table_needs_a_mode(spark: SparkSession, tmp_path: Path) -> 
 
 def test_staging_is_hidden_and_goes_away(spark: SparkSession, tmp_path: Path) -> None:
     output = str(tmp_path / "day=2026-01-01")
-    with commit.staging(spark, output) as folder:
-        (name, _) = Path(folder).relative_to(tmp_path).parts
+    with commit.staging(spark, output) as staging:
+        (name, _) = Path(staging.folder).relative_to(tmp_path).parts
         assert name.startswith("_") and "=" not in name
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_table_is_replaced_whole_and_has_its_marks(spark: SparkSession, tmp_path: Path) -> None:
-    old, staged = table(tmp_path / "t", "old.parquet"), table(tmp_path / "s", "new.parquet")
-    commit.put_table(spark, str(staged), str(old), {"table": "x"}, "overwrite")
+    old = table(tmp_path / "t", "old.parquet")
+    with commit.staging(spark, str(old)) as staging:
+        staging.put_table(str(table(Path(staging.folder) / "s", "new.parquet")), str(old), {"table": "x"}, "overwrite")
     assert {p.name for p in old.iterdir() if not p.name.startswith(".")} == {"new.parquet", "_elmo.json", "_SUCCESS"}
     assert [p.name for p in tmp_path.iterdir()] == ["t"]
 
 
 def test_append_never_replaces_even_without_the_sidecar(spark: SparkSession, tmp_path: Path) -> None:
-    old, staged = table(tmp_path / "t", "old.parquet"), table(tmp_path / "s", "new.parquet")
-    commit.put_table(spark, str(staged), str(old), {}, "append")
+    old = table(tmp_path / "t", "old.parquet")
+    with commit.staging(spark, str(old)) as staging:
+        staging.put_table(str(table(Path(staging.folder) / "s", "new.parquet")), str(old), {}, "append")
     assert {p.name for p in old.iterdir() if not p.name.startswith(".")} == {"old.parquet", "new.parquet"}
 
 
@@ -104,17 +106,20 @@ def test_the_old_table_comes_back_if_the_move_fails(
         real(session, source, target)
 
     monkeypatch.setattr(files, "rename", refuse)
-    with pytest.raises(OSError, match="quota"), commit.staging(spark, output) as folder:
-        table(Path(folder) / "table", "new.parquet")
-        commit.put_table(spark, f"{folder}/table", output, {}, "overwrite")
+    with pytest.raises(OSError, match="quota"), commit.staging(spark, output) as staging:
+        table(Path(staging.folder) / "table", "new.parquet")
+        staging.put_table(f"{staging.folder}/table", output, {}, "overwrite")
     assert (tmp_path / "t" / "old.parquet").read_text() == "old.parquet"
     assert [p.name for p in tmp_path.iterdir()] == ["t"]
 
 
 def test_an_output_that_came_up_meanwhile_is_left_alone(spark: SparkSession, tmp_path: Path) -> None:
-    theirs, staged = table(tmp_path / "t", "theirs.parquet"), table(tmp_path / "s", "ours.parquet")
-    with pytest.raises(UserError, match="was made by another run meanwhile; the table of this run is") as error:
-        commit.put_table(spark, str(staged), str(theirs), {}, "error")
+    theirs, words = (
+        table(tmp_path / "t", "theirs.parquet"),
+        "was made by another run meanwhile; the table of this run is",
+    )
+    with pytest.raises(UserError, match=words) as error, commit.staging(spark, str(theirs)) as staging:
+        staging.put_table(str(table(Path(staging.folder) / "s", "ours.parquet")), str(theirs), {}, "error")
     assert (theirs / "theirs.parquet").exists()
     assert (Path(str(error.value).split("'")[-2]) / "ours.parquet").exists()
 
@@ -201,8 +206,8 @@ def test_who_is_gone(
             commit.staging(spark, str(tmp_path / "t")).__enter__()
         assert (tmp_path / "_elmo-t" / "run-1").exists()
         return
-    with commit.staging(spark, str(tmp_path / "t")) as folder:
-        assert not (tmp_path / "_elmo-t" / "run-1").exists() and Path(folder).exists()
+    with commit.staging(spark, str(tmp_path / "t")) as staging:
+        assert not (tmp_path / "_elmo-t" / "run-1").exists() and Path(staging.folder).exists()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -210,11 +215,11 @@ def test_a_run_that_was_taken_for_gone_puts_nothing_more_in_place(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = str(tmp_path / "t")
-    with pytest.raises(RuntimeError, match="another run has taken over"), commit.staging(spark, output) as folder:
+    with pytest.raises(RuntimeError, match="another run has taken over"), commit.staging(spark, output) as staging:
         monkeypatch.setattr(lock, "_is_gone", lambda *_: True)
         other = commit.staging(spark, output)
-        theirs = Path(other.__enter__())
-        commit.put_table(spark, str(table(Path(folder) / "s", "new.parquet")), output, {}, "overwrite")
+        theirs = Path(other.__enter__().folder)
+        staging.put_table(str(table(Path(staging.folder) / "s", "new.parquet")), output, {}, "overwrite")
     assert theirs.exists() and not Path(output).exists(), "the one that went on has cleared up the other's"
     other.__exit__(None, None, None)
     assert list(tmp_path.iterdir()) == []

@@ -56,8 +56,8 @@ def classify(spark: SparkSession, options: ClassifyOptions) -> dict[str, Any]:
     report = _planned(spark, task, options)
     if options.dry_run:
         return report
-    with commit.staging(spark, options.output) as folder:
-        vectors = make_vectors(spark, task.train, options, f"{folder}/train")
+    with commit.staging(spark, options.output) as staging:
+        vectors = make_vectors(spark, task.train, options, f"{staging.folder}/train")
         rows = _labelled_rows(vectors, task)
         n_rows = rows.count()
         report |= {"rows_without_vector": report["rows_labelled"] - n_rows} | vectors.report
@@ -66,12 +66,12 @@ def classify(spark: SparkSession, options: ClassifyOptions) -> dict[str, Any]:
         report |= _cross_validated(vectors, rows, task, options)
         chosen = trials[1] if options.learn_mix else trials[0]
         pipeline = from_text(spark, chosen, task.train, task.labels, options)
-        write_results(spark, pipeline, trials, task.labels, report, f"{folder}/result")
+        write_results(spark, pipeline, trials, task.labels, report, f"{staging.folder}/result")
         if task.test:
-            report |= _predict(spark, task, task.test, chosen, options, folder)
+            report |= _predict(spark, task, task.test, chosen, options, staging.folder)
         rows.unpersist()
         sidecar = {"table": "classifier"} | {name: report[name] for name in ("model", "fingerprint", "features")}
-        commit.put_table(spark, f"{folder}/result", options.output, sidecar, options.mode)
+        staging.put_table(f"{staging.folder}/result", options.output, sidecar, options.mode)
     return report | {"output": options.output}
 
 

@@ -41,17 +41,17 @@ def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
         return report | {"columns": ", ".join(name for name in table.columns if name != MALFORMED)}
     seen = Observation()
     cleaned = cleaned_table(table.observe(seen, *_counts(table, options)), options)
-    with commit.staging(spark, options.output) as folder:
+    with commit.staging(spark, options.output) as staging:
         with reading(f"input {options.input!r}", f"{kind} files of the same columns"):
-            cleaned.write.parquet(f"{folder}/table")
-        written = spark.read.parquet(f"{folder}/table")
+            cleaned.write.parquet(f"{staging.folder}/table")
+        written = spark.read.parquet(f"{staging.folder}/table")
         rows_out, rows_blank = written.select(F.count("*"), F.count_if(quoted(options.blank_column))).collect()[0]
         if rows_out != seen.get["rows_in"]:
             raise RuntimeError(
                 f"{seen.get['rows_in']} rows were read, but {rows_out} written; nothing was put in place"
             )
         sidecar = {"table": "cleaned"} | {name: getattr(options, name) for name in ("steps", "language", "punctuation")}
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
     return report | seen.get | {"rows_out": rows_out, "rows_blank": rows_blank}
 
 

@@ -40,9 +40,9 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
     if options.dry_run:
         is_there = _check_table(spark, plan, options)
         return plan.report() | (_explained(spark, plan, options, is_there) if options.mode == "incremental" else {})
-    with commit.staging(spark, options.output) as folder:
+    with commit.staging(spark, options.output) as staging:
         check_outputs(spark, outputs, {"input": options.input}, options.mode)  # what was there may have changed
-        run = Run(spark, plan, options, folder, _check_table(spark, plan, options), time.perf_counter() - started)
+        run = Run(spark, plan, options, staging, _check_table(spark, plan, options), time.perf_counter() - started)
         return _embed_new(run) if options.mode == "incremental" else _embed_all(run)
 
 
@@ -80,7 +80,7 @@ def _embed_all(run: Run) -> dict[str, Any]:
 
 def _embed_new(run: Run) -> dict[str, Any]:
     """The documents that the table has not, in as many commits as are asked for."""
-    spark, plan, options, folder = run.spark, run.plan, run.options, run.folder
+    spark, plan, options, folder = run.spark, run.plan, run.options, run.staging.folder
     path, divided = f"{folder}/documents", f"{folder}/parts"
     found = run.timed("find_s", lambda: write_found(beside_table(spark, plan, options, run.is_there), path))
     _check_sum(plan, found.n_new + found.n_unchanged + sum(found.n_rejected.values()))

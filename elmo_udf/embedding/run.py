@@ -15,7 +15,7 @@ from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
 from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import files
-from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.commit import Staging
 from elmo_udf.spark.outputs.outcomes import Counts, count_outcomes, rejects_of, staged_rows
 from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.progress import watched
@@ -28,10 +28,10 @@ class Run:
     """What one run has done so far. Between :meth:`embed` and :meth:`commit` there is one portion of the work."""
 
     def __init__(
-        self, spark: SparkSession, plan: Plan, options: EmbedOptions, folder: str, is_there: bool, plan_s: float
+        self, spark: SparkSession, plan: Plan, options: EmbedOptions, staging: Staging, is_there: bool, plan_s: float
     ) -> None:
-        """``folder``: for staging; ``is_there``: whether there is a table that rows are added to."""
-        self.spark, self.plan, self.options, self.folder, self.is_there = spark, plan, options, folder, is_there
+        """``is_there``: whether there is a table that rows are added to."""
+        self.spark, self.plan, self.options, self.staging, self.is_there = spark, plan, options, staging, is_there
         self.stats = stats_accumulator(spark.sparkContext)
         self.counts = Counts(0, {}, 0, 0, 0)
         self.n_commits = 0
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def _rows(self) -> str:
-        return f"{self.folder}/rows"
+        return f"{self.staging.folder}/rows"
 
     def _staged(self) -> DataFrame:
         return staged_rows(self.spark, self._rows, self._staged_schema)
@@ -99,7 +99,7 @@ class Run:
         if self.options.mode == "incremental" and files.list_names(self.spark, output):
             # A document that can't be embedded is found in every run; one row says so.
             rejected = rejected.exceptAll(read_rows(self.spark, output).select(*rejected.columns))
-        staged = f"{self.folder}/rejects"
+        staged = f"{self.staging.folder}/rejects"
         writer = rejected.coalesce(1).write.mode("overwrite")
         (writer.partitionBy(*folders) if folders else writer).parquet(staged)
         schema = rejects_schema(self.plan.id_type, [self._schema[name] for name in folders])
@@ -129,9 +129,9 @@ class Run:
             old = [name for name in files.list_files(self.spark, output) if name.rpartition("/")[0] in self._folders()]
             if is_empty:
                 files.delete(self.spark, staged)
-            commit.replace_files(self.spark, staged, output, old)
+            self.staging.replace_files(staged, output, old)
         elif not (is_empty and self._adds_to(output)):
-            commit.put_table(self.spark, staged, output, sidecar, mode)
+            self.staging.put_table(staged, output, sidecar, mode)
 
     def _folders(self) -> set[str]:
         """The partitions that the input has rows for, be they embedded or rejected, as paths in the table."""

@@ -45,17 +45,17 @@ def evaluate(spark: SparkSession, options: EvaluateOptions) -> dict[str, Any]:
     report = {"model": options.model, "fingerprint": models[0].fingerprint, "model_note": models[0].note, **inputs}
     if options.dry_run:
         return report | {"layers": list(layouts[0].layers), "poolings": list(layouts[0].poolings)}
-    with commit.staging(spark, options.output) as folder:
+    with commit.staging(spark, options.output) as staging:
         staged = {
-            name: stage_pairs(spark, table, f"{folder}/{name}", f"{name} {inputs[name]!r}", needs_label=True)
+            name: stage_pairs(spark, table, f"{staging.folder}/{name}", f"{name} {inputs[name]!r}", needs_label=True)
             for name, table in tables.items()
         }
-        rows, found = _rows(spark, options, staged, list(zip(models, layouts, strict=True)), folder)
+        rows, found = _rows(spark, options, staged, list(zip(models, layouts, strict=True)), staging.folder)
         report |= _counts(staged) | found
         result = spark.createDataFrame([tuple(row.values()) for row in rows], TABLE).coalesce(1)
-        result.write.parquet(f"{folder}/table")
+        result.write.parquet(f"{staging.folder}/table")
         sidecar = {"table": "evaluation", "options": vars(options)} | report
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
     if options.plot:
         correlation_bars(rows, options.plot, f"Cosines of {options.model} and people's scores")
         report |= {"plot": options.plot}

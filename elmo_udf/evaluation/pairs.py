@@ -46,22 +46,24 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
     if options.dry_run:
         return report | {"input": options.input, **outputs}
     layout = Layout((options.layer,), (width,), (options.pooling,))
-    with commit.staging(spark, options.output) as folder:
-        staged = stage_pairs(spark, pairs, f"{folder}/input", f"input {options.input!r}")
+    with commit.staging(spark, options.output) as staging:
+        staged = stage_pairs(spark, pairs, f"{staging.folder}/input", f"input {options.input!r}")
         binary = is_binary(_labels(staged), options.label_column) if options.label_column else False
-        embedded = embed_texts(spark, staged.texts, model, options, layout, f"{folder}/vectors", options.partitions)
+        embedded = embed_texts(
+            spark, staged.texts, model, options, layout, f"{staging.folder}/vectors", options.partitions
+        )
         correction = _fit(embedded, options)
-        scored = _scored(spark, staged, embedded, correction, f"{folder}/scored")
-        report |= _write(spark, staged, embedded, scored, bool(options.label_column), folder)
+        scored = _scored(spark, staged, embedded, correction, f"{staging.folder}/scored")
+        report |= _write(spark, staged, embedded, scored, bool(options.label_column), staging.folder)
         if correction is not None:
-            write_correction(spark, correction, f"{folder}/table")
+            write_correction(spark, correction, f"{staging.folder}/table")
         report |= embedded.report | _quantiles(scored)
         if options.label_column:
             report |= agreement(scored, binary, options.plot, _title(options))
         made = TableMetadata.of_options(options, model.fingerprint, width).as_dict()
         sidecar = {"table": "text pairs", "input": options.input, "correction": options.correction_name}
-        commit.put_table(spark, f"{folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar | {"vectors": made}, options.mode)
+        staging.put_table(f"{staging.folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar | {"vectors": made}, options.mode)
     return report | outputs
 
 

@@ -39,18 +39,18 @@ def compact_table(spark: SparkSession, options: CompactOptions) -> dict[str, Any
         check_outputs(spark, {"table": path}, {"source": options.source}, "overwrite")
     if options.dry_run:
         return _survey(spark, options, _kept(spark, options))
-    with commit.staging(spark, path) as folder:
+    with commit.staging(spark, path) as staging:
         old = files.list_files(spark, path)
         kept = _kept(spark, options)
         report = _survey(spark, options, kept)
-        staged = f"{folder}/table"
+        staged = f"{staging.folder}/table"
         _write(kept, staged, report, options, tuple(partition_types(spark, path)))
         n_written = spark.read.schema(kept.schema).parquet(staged).count()
         if n_written != report["n_rows_kept"]:
             raise RuntimeError(
                 f"{report['n_rows_kept']} rows were to be kept, but {n_written} were written; nothing was changed"
             )
-        commit.replace_files(spark, staged, path, old)
+        staging.replace_files(staged, path, old)
     after = files.list_files(spark, path)
     return report | {"n_files_after": len(after), "mib_after": _mib(spark, path)}
 

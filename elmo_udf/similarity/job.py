@@ -45,12 +45,12 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
     if options.dry_run:
         return asked(options) | explain(spark, inputs.sides, options, inputs.previous)
     started = time.perf_counter()
-    with commit.staging(spark, options.output) as folder:
+    with commit.staging(spark, options.output) as staging:
         correction, report = correction_for(spark, options, inputs.sides, inputs.previous)
         comparison = compare(
             inputs.left,
             inputs.right,
-            staging=f"{folder}/blocks",
+            staging=f"{staging.folder}/blocks",
             id_column=options.id_column,
             embedding_column=options.embedding_column,
             names=_names(options),
@@ -63,13 +63,13 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
         if options.max_pairs is not None:
             report["pairs_estimated"] = check_size(cosines, options.threshold, options.max_pairs)
         found = answer(comparison, options, inputs.previous)
-        table = _write(spark, found, comparison, options, f"{folder}/table")
+        table = _write(spark, found, comparison, options, f"{staging.folder}/table")
         if correction is not None:
-            write_correction(spark, correction, f"{folder}/table")
+            write_correction(spark, correction, f"{staging.folder}/table")
         report |= found.report | {"rows_out": table.count()} | draw(table, found, cosines, options)
         made = {} if inputs.metadata is None else {"vectors": inputs.metadata.as_dict()}
         sidecar = found.sidecar | asked(options) | {"correction": report["correction"]} | made
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
     seconds = {"packing_s": round(packed_s, 3), "comparing_s": round(time.perf_counter() - started - packed_s, 3)}
     return asked(options) | report | {"output": options.output} | seconds
 

@@ -67,19 +67,19 @@ def sentiment_study(spark: SparkSession, options: StudyOptions) -> dict[str, Any
     plan = _plan(spark, options)
     if options.dry_run:
         return plan.report(options)
-    with commit.staging(spark, options.output) as folder:
-        drawn = _written(spark, spark.createDataFrame(draws(plan.texts.ids, options)), f"{folder}/draws")
+    with commit.staging(spark, options.output) as staging:
+        drawn = _written(spark, spark.createDataFrame(draws(plan.texts.ids, options)), f"{staging.folder}/draws")
         chosen = plan.texts.table.join(F.broadcast(drawn.select("id").distinct()), "id", "left_semi")
-        texts = _written(spark, tokenized(chosen, options), f"{folder}/texts")
+        texts = _written(spark, tokenized(chosen, options), f"{staging.folder}/texts")
         static, coverage = _static_vectors(texts, plan.vectors)
         started = time.perf_counter()
-        kept = keep_tokens(spark, texts, plan.made, folder, options)
+        kept = keep_tokens(spark, texts, plan.made, staging.folder, options)
         embedded = time.perf_counter()
-        table = _train(spark, texts, drawn, static, plan, folder, options)
+        table = _train(spark, texts, drawn, static, plan, staging.folder, options)
         trained = time.perf_counter()
         rows = [row.asDict() for row in table.collect()]
         sidecar = {"table": "study"} | {name: vars(options)[name] for name in vars(options) if name != "report"}
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
     draw_plots(accuracies(rows), options)
     seconds = {"embedding_s": round(embedded - started, 3), "training_s": round(trained - embedded, 3)}
     places = {"output": options.output, "tokens": options.tokens_path}

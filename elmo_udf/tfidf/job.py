@@ -59,15 +59,15 @@ def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any
     _check_size(spark, options.embed_options("", text_column))
     if options.dry_run:
         return make_plan(spark, options.embed_options("", text_column)).report()
-    with commit.staging(spark, options.output) as folder:
-        embedded = embed_corpus(spark, options.embed_options(folder, text_column))
-        measured = _measure(spark.read.parquet(f"{folder}/embeddings"), text_column, options)
+    with commit.staging(spark, options.output) as staging:
+        embedded = embed_corpus(spark, options.embed_options(staging.folder, text_column))
+        measured = _measure(spark.read.parquet(f"{staging.folder}/embeddings"), text_column, options)
         pairs = Pairs.of(measured.elmo, measured.tfidf)
         spearman = pairs.spearman()
-        _write(spark, pairs, measured, f"{folder}/table")
+        _write(spark, pairs, measured, f"{staging.folder}/table")
         made = {name: embedded[name] for name in ("model", "fingerprint", "layer", "width")}
         sidecar = {"table": "comparison", **made, "correction": options.correction_name, "tfidf": METHOD}
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar | {"spearman": spearman}, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar | {"spearman": spearman}, options.mode)
     if options.plot:
         _draw(measured, embedded, options, spearman)
     return _report(embedded, measured, pairs, options, spearman)

@@ -46,10 +46,10 @@ def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, An
     if options.dry_run:
         return about
     separation = Separation.of(collect(table, found, options.max_occurrences), options)
-    with commit.staging(spark, options.output) as folder:
-        spark.createDataFrame(separation.table()).coalesce(1).write.parquet(f"{folder}/table")
+    with commit.staging(spark, options.output) as staging:
+        spark.createDataFrame(separation.table()).coalesce(1).write.parquet(f"{staging.folder}/table")
         sidecar = {"table": "senses", **about, "vectors": made.as_dict()}
-        commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
     if options.plot:
         of = f"{n_used:,} occurrences" if n_used == n_found else f"{n_used:,} of {n_found:,} occurrences"
         title = f"“{options.word}” in its sentences: {of}, k-means with k = {options.k}"

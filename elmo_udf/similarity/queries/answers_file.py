@@ -56,11 +56,11 @@ def write_rows(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> i
     """All answers, as a table or as JSON lines (an object a text); the number of rows."""
     assert options.output is not None
     if not _is_json(options.output):
-        with commit.staging(spark, options.output) as folder:
-            rows.write.parquet(f"{folder}/table")
-            n_rows = spark.read.parquet(f"{folder}/table").count()
+        with commit.staging(spark, options.output) as staging:
+            rows.write.parquet(f"{staging.folder}/table")
+            n_rows = spark.read.parquet(f"{staging.folder}/table").count()
             sidecar = {"table": "answers", "embeddings": options.embeddings, "k": options.k}
-            commit.put_table(spark, f"{folder}/table", options.output, sidecar, options.mode)
+            staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
         return n_rows
     n_rows, path = 0, Path(options.output)
     path.parent.mkdir(parents=True, exist_ok=True)

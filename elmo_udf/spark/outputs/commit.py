@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,50 +20,67 @@ from elmo_udf.spark.tables import SIDECAR
 
 log = logging.getLogger(__name__)
 
-_held: dict[str, Lock] = {}
-"""The locks of this process, by the folder that :func:`staging` has given out."""
+
+@dataclass(frozen=True)
+class Staging:
+    """What a run has for an output while it writes: a folder of its own, and the lock without which nothing is put."""
+
+    spark: SparkSession
+    folder: str
+    """On the output's file system, with a name that readers skip."""
+    lock: Lock
+
+    def put_table(self, staged: str, output: str, sidecar: dict[str, Any], mode: str) -> None:
+        """Move a staged folder to ``output``; with mode append its files beside those of a table that is there.
+
+        Raises UserError where mode is error and another run has made the output meanwhile; the staged table is kept
+        then.
+        """
+        self.lock.check()
+        spark = self.spark
+        _recover(spark, output)
+        taken = bool(files.list_names(spark, output))
+        if taken and mode in ("append", "incremental"):
+            append_files(spark, staged, output)
+            if sidecar and not files.exists(
+                spark, f"{output}/{SIDECAR}"
+            ):  # a first commit was cut off, as it can be on object stores
+                _write_sidecar(spark, output, sidecar)
+            return
+        _write_sidecar(spark, staged, sidecar)
+        files.write_text(spark, f"{staged}/_SUCCESS", "")
+        if taken and mode == "error":
+            kept = f"{output.rstrip('/')}-{uuid.uuid4().hex[:12]}"
+            files.rename(spark, staged, kept)
+            raise UserError(f"output {output!r} was made by another run meanwhile; the table of this run is {kept!r}")
+        _replace(spark, staged, output)
+
+    def replace_files(self, staged: str, output: str, old: Collection[str]) -> None:
+        """Bring the staged files into the table at ``output``, then delete its files ``old`` (paths from ``output``).
+
+        In this order nothing is ever missing: a reader may see rows twice for a moment, the newer ones with a later
+        ``embedded_at`` or equal ones. Started again after a kill, it comes to the same end.
+        """
+        self.lock.check()
+        append_files(self.spark, staged, output)
+        for name in old:
+            files.delete(self.spark, f"{output}/{name}")
+        for folder in {name.rpartition("/")[0] for name in old} - {""}:
+            _delete_emptied(self.spark, output, folder)
 
 
 @contextmanager
-def staging(spark: SparkSession, output: str) -> Iterator[str]:
-    """A folder beside ``output`` (same file system, a name that readers skip), gone when the block ends.
+def staging(spark: SparkSession, output: str) -> Iterator[Staging]:
+    """What a run needs to write ``output``; the staging folder is gone when the block ends.
 
     While the block runs the output is this run's alone: UserError where another run writes it. What a run that was
     killed has left is cleared up first.
     """
     with locked(spark, output, beside(output)) as lock:
         _recover(spark, output)
-        path = f"{lock.folder}/run-{uuid.uuid4().hex[:12]}"
-        files.make_folder(spark, path)
-        _held[path] = lock
-        try:
-            yield path
-        finally:
-            del _held[path]
-
-
-def put_table(spark: SparkSession, staged: str, output: str, sidecar: dict[str, Any], mode: str) -> None:
-    """Move a staged folder to ``output``; with mode append its files beside those of a table that is there.
-
-    Raises UserError where mode is error and another run has made the output meanwhile; the staged table is kept then.
-    """
-    _check_lock(staged)
-    _recover(spark, output)
-    taken = bool(files.list_names(spark, output))
-    if taken and mode in ("append", "incremental"):
-        append_files(spark, staged, output)
-        if sidecar and not files.exists(
-            spark, f"{output}/{SIDECAR}"
-        ):  # a first commit was cut off, as it can be on object stores
-            _write_sidecar(spark, output, sidecar)
-        return
-    _write_sidecar(spark, staged, sidecar)
-    files.write_text(spark, f"{staged}/_SUCCESS", "")
-    if taken and mode == "error":
-        kept = f"{output.rstrip('/')}-{uuid.uuid4().hex[:12]}"
-        files.rename(spark, staged, kept)
-        raise UserError(f"output {output!r} was made by another run meanwhile; the table of this run is {kept!r}")
-    _replace(spark, staged, output)
+        folder = f"{lock.folder}/run-{uuid.uuid4().hex[:12]}"
+        files.make_folder(spark, folder)
+        yield Staging(spark, folder, lock)
 
 
 def _write_sidecar(spark: SparkSession, folder: str, sidecar: dict[str, Any]) -> None:
@@ -108,32 +126,11 @@ def append_files(spark: SparkSession, staged: str, output: str) -> None:
         files.rename(spark, f"{staged}/{name}", f"{output}/{name}")
 
 
-def replace_files(spark: SparkSession, staged: str, output: str, old: Collection[str]) -> None:
-    """Bring the staged files into the table at ``output``, then delete its files ``old`` (paths from ``output``).
-
-    In this order nothing is ever missing: a reader may see rows twice for a moment, the newer ones with a later
-    ``embedded_at`` or equal ones. Started again after a kill, it comes to the same end.
-    """
-    _check_lock(staged)
-    append_files(spark, staged, output)
-    for name in old:
-        files.delete(spark, f"{output}/{name}")
-    for folder in {name.rpartition("/")[0] for name in old} - {""}:
-        _delete_emptied(spark, output, folder)
-
-
 def _delete_emptied(spark: SparkSession, output: str, folder: str) -> None:
     """Delete partition folders that have no file any more, from the innermost up."""
     while folder and not files.list_entries(spark, f"{output}/{folder}"):
         files.delete_empty(spark, f"{output}/{folder}")
         folder = folder.rpartition("/")[0]
-
-
-def _check_lock(staged: str) -> None:
-    """Put nothing in place for a run that was taken for gone."""
-    for folder, lock in list(_held.items()):
-        if staged.startswith(f"{folder}/"):
-            lock.check()
 
 
 def beside(output: str) -> str:
