@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from training_presets import PRESETS
+
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
@@ -18,7 +20,6 @@ from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.tfidf.options import CompareOptions
 from elmo_udf.training.options import TrainOptions
-from elmo_udf.training.presets import PRESETS
 from elmo_udf.words.options import SensesOptions
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

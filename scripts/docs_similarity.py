@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from elmo_udf.similarity.arithmetic import arithmetic
+from similarity_plans import arithmetic
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "similarity.md"

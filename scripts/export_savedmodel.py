@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from savedmodel_writer import write_savedmodel
+
 from elmo_udf.errors import UserError
 from elmo_udf.models import load_model
-from elmo_udf.network.export import write_savedmodel
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,11 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from published_numbers import TOLERANCE, Verification, verify
+from published_records import read_records
+
 from elmo_udf.errors import UserError
 from elmo_udf.models import load_model
 from elmo_udf.network.engine import Network
-from elmo_udf.tfidf.published import TOLERANCE, Verification, verify
-from elmo_udf.tfidf.reference import read_records
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference" / "hub_reference.json"
 

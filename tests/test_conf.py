@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from training_presets import PRESETS
 
+import conf
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.errors import UserError
@@ -23,7 +23,6 @@ from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.tfidf.options import CompareOptions
 from elmo_udf.training.options import TrainOptions
-from elmo_udf.training.presets import PRESETS
 from elmo_udf.words.options import SensesOptions
 
 JOBS = {
@@ -46,26 +45,17 @@ FILES = {job: job for job in JOBS if job != "train"} | {
 }
 
 
-@pytest.fixture(scope="module")
-def writer(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("conf_writer", root / "scripts" / "conf.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_every_job_has_a_file_and_every_file_a_job(root: Path, writer: ModuleType) -> None:
+def test_every_job_has_a_file_and_every_file_a_job(root: Path) -> None:
     assert {path.stem for path in (root / "conf").glob("*.toml")} == set(FILES)
     assert {path.stem for path in (root / "jobs").glob("*.py")} == set(JOBS)
-    assert writer.OPTIONS == JOBS
-    assert {name: job for name, (job, _) in writer.FILES.items()} == FILES
+    assert conf.OPTIONS == JOBS
+    assert {name: job for name, (job, _) in conf.FILES.items()} == FILES
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file_is_the_one_that_the_options_make(root: Path, writer: ModuleType, name: str) -> None:
+def test_file_is_the_one_that_the_options_make(root: Path, name: str) -> None:
     committed = (root / "conf" / f"{name}.toml").read_text("utf-8")
-    assert committed == writer.toml(name), "the options have changed: run python scripts/conf.py"
+    assert committed == conf.toml(name), "the options have changed: run python scripts/conf.py"
 
 
 @pytest.mark.parametrize("name", FILES)

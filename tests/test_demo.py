@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
+import demo_run
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -90,30 +89,21 @@ def test_demo_refuses_bad_flags(root: Path, flags: list[str], named: str) -> Non
     assert named in done.stderr.splitlines()[-1]
 
 
-@pytest.fixture(scope="module")
-def steps(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("demo_run", root / "scripts" / "demo_run.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.usefixtures("spark")
 def test_demo_stops_at_a_model_that_is_not_there(
-    steps: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for name in steps.QUIET:
+    for name in demo_run.QUIET:
         monkeypatch.setenv(name, "")  # which the demo sets; afterwards they are as before
     monkeypatch.setattr(sys, "argv", ["demo", "nowhere/model", "--output", str(tmp_path), "--documents", "5"])
-    assert steps.main() == 2
+    assert demo_run.main() == 2
     output, errors = capfd.readouterr()
     assert "nowhere/model" in errors.splitlines()[-1]
     assert "Traceback" not in errors
     assert "jobs/embed.py" in output and "jobs/similarity.py" not in output
 
 
-def test_groups_are_tight_and_from_different_modules(steps: ModuleType) -> None:
+def test_groups_are_tight_and_from_different_modules() -> None:
     rows = [
         (0.99, "a.x", "a.y"),
         (0.99, "a.y", "a.x"),
@@ -125,18 +115,18 @@ def test_groups_are_tight_and_from_different_modules(steps: ModuleType) -> None:
         (0.80, "topic:x", "topic:y"),
         (0.70, "topic:z", "d.x"),  # a second group of the topics
     ]
-    assert steps.groups(rows) == ["a.x", "a.y", "a.z", "b.x", "b.y", "c.z", "topic:x", "topic:y"]
+    assert demo_run.groups(rows) == ["a.x", "a.y", "a.z", "b.x", "b.y", "c.z", "topic:x", "topic:y"]
 
 
-def test_threshold_is_reached_by_about_the_pairs_wanted(steps: ModuleType) -> None:
+def test_threshold_is_reached_by_about_the_pairs_wanted() -> None:
     rows = [(1 - 0.01 * (i // 2), f"{i}", f"{i ^ 1}") for i in range(20)]  # 10 pairs, named from both sides
-    threshold = steps.cosine_of_last(rows, 4)
+    threshold = demo_run.cosine_of_last(rows, 4)
     assert sum(row[0] >= threshold for row in rows) == 8
     rows = rows[:1] + rows[2:]  # the second document of a pair may have nearer ones
-    assert sum(row[0] >= steps.cosine_of_last(rows, 4) for row in rows) == 7
-    assert steps.cosine_of_last(rows, 100) == rows[-1][0]
+    assert sum(row[0] >= demo_run.cosine_of_last(rows, 4) for row in rows) == 7
+    assert demo_run.cosine_of_last(rows, 100) == rows[-1][0]
 
 
-def test_snippet_is_one_short_line(steps: ModuleType) -> None:
-    assert steps.snippet("a\n  b") == "a b"
-    assert len(steps.snippet(200 * "word ")) == steps.SNIPPET_CHARACTERS
+def test_snippet_is_one_short_line() -> None:
+    assert demo_run.snippet("a\n  b") == "a b"
+    assert len(demo_run.snippet(200 * "word ")) == demo_run.SNIPPET_CHARACTERS

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from export_savedmodel import main
+from savedmodel_writer import write_savedmodel
 
 from elmo_udf.models import Mix, Model, load_model
 from elmo_udf.models.writing import write_allennlp
 from elmo_udf.network.engine import Network
-from elmo_udf.network.export import write_savedmodel
 from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.refusals import refused
@@ -47,7 +46,7 @@ def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Written by the script from a model folder."""
     path = tmp_path_factory.mktemp("export")
     write_allennlp(MODEL, path / "model")
-    assert script(root)([str(path / "model"), str(path / "made" / "hub")]) == 0
+    assert main([str(path / "model"), str(path / "made" / "hub")]) == 0
     return path / "made" / "hub"
 
 
@@ -56,16 +55,6 @@ def signatures(folder: Path) -> dict[str, Any]:
     import tensorflow as tf
 
     return tf.saved_model.load(str(folder)).signatures
-
-
-def script(root: Path) -> Callable[[list[str]], int]:
-    """The main function of the script."""
-    spec = importlib.util.spec_from_file_location("export_savedmodel", root / "scripts" / "export_savedmodel.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    main: Callable[[list[str]], int] = module.main
-    return main
 
 
 @cache
@@ -175,10 +164,10 @@ def test_what_a_savedmodel_can_not_say_is_refused(changes: dict[str, Any], word:
 def test_script_replaces_nothing(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "notes").write_text("mine")
-    assert script(root)(["builtin:mini", str(tmp_path / "hub")]) == 2
+    assert main(["builtin:mini", str(tmp_path / "hub")]) == 2
     assert "exists" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "hub").iterdir()] == ["notes"]
-    assert script(root)(["builtin:mini", str(tmp_path / "hub" / "notes" / "hub")]) == 2
+    assert main(["builtin:mini", str(tmp_path / "hub" / "notes" / "hub")]) == 2
     assert "can't be written" in capsys.readouterr().err
-    assert script(root)(["no/such/model", str(tmp_path / "other")]) == 2
+    assert main(["no/such/model", str(tmp_path / "other")]) == 2
     assert "no/such/model" in capsys.readouterr().err

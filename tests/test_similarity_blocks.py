@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from similarity_plans import arithmetic
 
-from elmo_udf.similarity.arithmetic import arithmetic
 from elmo_udf.similarity.blocks.files import Block, Folder, Stripe, ranks_of
 from elmo_udf.similarity.blocks.writer import default_block_rows, pack_batches
 from elmo_udf.similarity.joins.plan import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from published_numbers import verify
+from published_records import Record, _record, read_records
+from verify_published import main
 
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
 from elmo_udf.network.engine import Network
-from elmo_udf.tfidf.published import verify
-from elmo_udf.tfidf.reference import Record, read_records
 from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.refusals import refused
@@ -39,16 +39,6 @@ def network() -> Network:
 def outputs(text: str, name: str) -> np.ndarray:
     """What people printed of a text alone, split at spaces: (T, width)."""
     return numpy_elmo.layers(MODEL, text.split(" "))[name]
-
-
-@pytest.fixture(scope="module")
-def script(root: Path) -> Callable[[list[str]], int]:
-    spec = importlib.util.spec_from_file_location("verify_published", root / "scripts" / "verify_published.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    main: Callable[[list[str]], int] = module.main
-    return main
 
 
 def ends(row: np.ndarray) -> dict[str, list[float]]:
@@ -102,8 +92,8 @@ def reference(tmp_path: Path) -> Callable[[list[dict[str, Any]]], Path]:
 Write = Callable[[list[dict[str, Any]]], Path]
 
 
-def test_numbers_of_the_model_itself_agree(folder: Path, script: Any, reference: Write, capsys: Any) -> None:
-    assert script([str(folder), "--reference", str(reference(records()))]) == 0
+def test_numbers_of_the_model_itself_agree(folder: Path, reference: Write, capsys: Any) -> None:
+    assert main([str(folder), "--reference", str(reference(records()))]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "49 numbers agree within 0.001, 0 do not, 11 are only shown"
     assert len(lines) == 1 + 49 + 11 + 2
@@ -117,10 +107,10 @@ def test_numbers_of_the_model_itself_agree(folder: Path, script: Any, reference:
     }
 
 
-def test_a_number_that_is_off(folder: Path, script: Any, reference: Write, capsys: Any) -> None:
+def test_a_number_that_is_off(folder: Path, reference: Write, capsys: Any) -> None:
     wrong = records()
     wrong[0]["rows"]["[0][2]"]["last3"][1] += 2e-3
-    assert script([str(folder), "--reference", str(reference(wrong))]) == 1
+    assert main([str(folder), "--reference", str(reference(wrong))]) == 1
     failed = [line.split() for line in capsys.readouterr().out.splitlines() if line.endswith("FAILED")]
     assert [row[:3] for row in failed] == [["tokens", "[0][2]", "last3[1]"]]
     expected, found = wrong[0]["rows"]["[0][2]"]["last3"][1], outputs(TEXTS[0], "elmo")[2][-2]
@@ -158,8 +148,6 @@ def test_padding_is_told_from_the_texts() -> None:
 
 
 def read_one(record: dict[str, Any]) -> Record:
-    from elmo_udf.tfidf.reference import _record
-
     return _record(record, "here")
 
 
@@ -195,8 +183,8 @@ def test_numbers_that_are_none(network: Network, numbers: dict[str, Any]) -> Non
         list(verify([read_one(RECORD | numbers)], network))
 
 
-def test_mistakes_are_one_line_and_exit_2(script: Any, tmp_path: Path, capsys: Any) -> None:
-    assert script(["builtin:mini", "--reference", str(tmp_path / "nowhere.json")]) == 2
+def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, capsys: Any) -> None:
+    assert main(["builtin:mini", "--reference", str(tmp_path / "nowhere.json")]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: reference file") and said.count("\n") == 1
 

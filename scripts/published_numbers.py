@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from published_records import Record
 
 from elmo_udf.errors import UserError
 from elmo_udf.network.encoder import Encoder
-from elmo_udf.tfidf.reference import Record
 
 TOLERANCE = 1e-3
 """Largest difference that other builds of TensorFlow and other hardware explain, with room to spare."""
@@ -53,7 +53,7 @@ def verify(records: Sequence[Record], encoder: Encoder) -> Iterator[Verification
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise UserError(
                 f"record {record.name!r} of the reference file: its numbers can't be read ({error}); expected them as "
-                "elmo_udf/tfidf/reference.py describes"
+                "scripts/published_records.py describes"
             ) from None
 
 
