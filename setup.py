@@ -48,6 +48,7 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.8",
             "mypy>=1.13",
+            "pre-commit>=3.5",
             "duckdb>=1.1",
             "polars>=1.15",
             "scikit-learn>=1.4",

@@ -135,7 +135,7 @@ def test_setup_installs_once_and_then_never_calls_pip(root: Path, tmp_path: Path
     (packages / "packages_here.pth").write_text(packages_here, "utf-8")
     second, called_pip = run_setup(checkout)
     assert (second.returncode, called_pip) == (0, True), second.stderr
-    assert (packages / "elmo_udf-0.1.0.dist-info").is_dir()
+    assert (packages / f"elmo_udf-{elmo_udf.__version__}.dist-info").is_dir()
     assert archive.read_text("utf-8") == "made"
 
     archive.write_text("kept", "utf-8")
