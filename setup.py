@@ -31,7 +31,7 @@ setup(
         "setuptools>=68,<81",  # tensorflow-hub 0.16 imports pkg_resources, which later ones lack
         "h5py>=3.11,<4",
         "sacremoses>=0.1.1",
-        "sentencex>=1.0,<2",
+        "sentencex>=1.0.11,<2",
         "simplemma>=2.0,<3",
         "regex>=2024.4.16",
         "scipy>=1.11,<2",
@@ -43,7 +43,7 @@ setup(
         "package": ["venv-pack2>=0.9,<1"],
         "test": [
             "pytest>=8",
-            "pytest-timeout>=2.3",
+            "pytest-timeout>=2.3.1",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "ruff>=0.8",

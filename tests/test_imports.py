@@ -15,15 +15,16 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
     "version": set(),
     "errors": set(),
+    "npz": set(),
     "options": {"errors", "text"},
     "flags": {"errors"},
     "plots": {"errors"},
     "text": {"errors"},
-    "models": {"errors", "text"},
+    "models": {"errors", "npz", "text"},
     "network": {"errors", "text", "models"},
     "spark": {"errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
-    "similarity": {"errors", "options", "plots", "text", "spark", "embedding"},
+    "similarity": {"errors", "npz", "options", "plots", "text", "spark", "embedding"},
     "tfidf": {"errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
     "evaluation": {
         *("errors", "options", "plots", "text", "models", "network", "spark", "embedding", "similarity"),
@@ -38,7 +39,7 @@ MAY_IMPORT = {
         *("errors", "options", "plots", "models", "spark", "embedding"),
         *("cleaning", "tfidf", "ml"),
     },
-    "training": {"errors", "options", "plots", "text", "models", "network", "spark", "embedding"},
+    "training": {"errors", "npz", "options", "plots", "text", "models", "network", "spark", "embedding"},
     "cli": {"errors", "version", "flags", "spark"},
 }
 """What each part of elmo_udf may import besides itself. There is no circle in it."""

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from elmo_udf import npz
 from elmo_udf.training.cluster import Alone
-from elmo_udf.training.folder import Work, load_arrays
+from elmo_udf.training.folder import Work
 from elmo_udf.training.language_model import SOFTMAX, LanguageModel
 from elmo_udf.training.loop import Training
 from elmo_udf.training.report import read_log
@@ -98,7 +99,7 @@ def test_gradients_are_cut_to_the_length_that_is_asked_for(work: Work) -> None:
 
 
 def test_dropout_is_for_training_alone(work: Work) -> None:
-    arrays = load_arrays(work.initial)
+    arrays = npz.read(work.initial)
     settings = [options("", work.root, dropout=dropout) for dropout in (0.0, 0.5)]
     trainers = [Trainer(LanguageModel(one.network(), arrays, one.precision), one, Alone()) for one in settings]
     np.testing.assert_array_equal(*(trainer.perplexity(windows(work)) for trainer in trainers))
@@ -117,7 +118,7 @@ def test_what_is_left_predicts_as_well_as_was_measured(work: Work, tmp_path: Pat
     progress = training(work, epochs=10.0).run()
     written = write_result(work, tmp_path / "model", whiten=True)
     model, softmax, vocabulary = read_result(str(tmp_path / "model"))
-    assert not np.allclose(model.arrays["projection_kernel"], load_arrays(work.best)["projection_kernel"], atol=1e-3)
+    assert not np.allclose(model.arrays["projection_kernel"], npz.read(work.best)["projection_kernel"], atol=1e-3)
     assert model.fingerprint() == written.fingerprint()
     assert vocabulary is not None
     assert vocabulary.ids(["milk", "unheard"]) == Vocabulary.read(work.vocabulary).ids(["milk", "x"])

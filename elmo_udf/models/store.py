@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elmo_udf import npz
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 
@@ -35,7 +36,7 @@ def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
     try:
         with unfinished.open("wb") as file:
             arrays = {name: array.astype(dtype, copy=False) for name, array in model.arrays.items()}
-            np.savez(file, allow_pickle=False, **{HEADER: encoded}, **arrays)
+            npz.write(file, {HEADER: encoded, **arrays})
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -44,11 +45,10 @@ def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
 def load(path: Path | str) -> Model:
     """The model in a file that :func:`save` wrote; its checksums are verified. Raises UserError where it is not one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(file[HEADER].tobytes())
-            if header["format"] != FORMAT:
-                raise ValueError(f"format {header['format']}, expected {FORMAT}")
-            arrays = {name: file[name] for name in file.files if name != HEADER}
+        arrays = npz.read(path)
+        header = json.loads(arrays.pop(HEADER).tobytes())
+        if header["format"] != FORMAT:
+            raise ValueError(f"format {header['format']}, expected {FORMAT}")
         options, mix = NetworkOptions(**header["options"]), Mix(**header["mix"])
         return Model(options, arrays, mix, header["handle"], header["note"])
     except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from elmo_udf import npz
 from elmo_udf.errors import UserError
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.training.options import TrainOptions
@@ -135,11 +136,5 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write named arrays; the file appears when it is whole."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with unfinished.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        npz.write(file, arrays)
     unfinished.replace(path)
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """What :func:`save_arrays` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}

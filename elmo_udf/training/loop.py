@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from elmo_udf import npz
 from elmo_udf.errors import UserError
 from elmo_udf.training.checkpoints import Checkpoints, last_step
 from elmo_udf.training.cluster import Alone
-from elmo_udf.training.folder import Work, load_arrays, save_arrays
+from elmo_udf.training.folder import Work, save_arrays
 from elmo_udf.training.language_model import LanguageModel
 from elmo_udf.training.optimizer import Schedule
 from elmo_udf.training.options import TrainOptions
@@ -63,7 +64,7 @@ class Training:
         self._work, self._options, self._cluster = work, options, cluster
         self._corpus = json.loads(work.corpus.read_text("utf-8"))
         self._vocabulary = Vocabulary.read(work.vocabulary)
-        model = LanguageModel(work.network_options(), load_arrays(work.initial), options.precision)
+        model = LanguageModel(work.network_options(), npz.read(work.initial), options.precision)
         self.trainer = Trainer(model, options, cluster)
         self._checkpoints = Checkpoints(work.checkpoints, self.trainer, cluster.rank)
         position = self._checkpoints.restore(last_step(work.checkpoints, cluster.n_workers))

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from elmo_udf import npz
 from elmo_udf.errors import UserError
 from elmo_udf.models import builtin, load_model
 from elmo_udf.models.form import Mix, Model
 from elmo_udf.models.handles import Fetch, resolve
 from elmo_udf.models.writing import write_allennlp
 from elmo_udf.plots.training import training_curve
-from elmo_udf.training.folder import Work, load_arrays, save_arrays
+from elmo_udf.training.folder import Work, save_arrays
 from elmo_udf.training.language_model import SOFTMAX
 from elmo_udf.training.report import read_log
 from elmo_udf.training.sentences import files_of, sentences
@@ -55,7 +56,7 @@ def write_result(work: Work, output: Path, whiten: bool) -> Model:
 
     ``whiten``: with word vectors whitened over a part of the text it was trained on.
     """
-    arrays = load_arrays(work.best)
+    arrays = npz.read(work.best)
     options = work.network_options()
     network = {name: array for name, array in arrays.items() if name not in SOFTMAX}
     model = Model(options, network, Mix.equal(options.n_layers), str(output))
@@ -90,4 +91,4 @@ def read_result(handle: str, fetch: Fetch | None = None) -> tuple[Model, dict[st
     if not softmax.is_file() or not vocabulary.is_file():
         log.warning("model %r is no folder with %s: the words it predicts are learned anew", handle, SOFTMAX_FILE)
         return model, {}, None
-    return model, load_arrays(softmax), Vocabulary.read(vocabulary)
+    return model, npz.read(softmax), Vocabulary.read(vocabulary)

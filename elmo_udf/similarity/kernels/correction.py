@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elmo_udf import npz
 from elmo_udf.errors import UserError
 from elmo_udf.options import CorrectionOptions
 
@@ -122,18 +123,18 @@ class Correction:
         """The content of an .npz file."""
         file = io.BytesIO()
         arrays = {"mean": self.mean, "components": self.components, "deviations": self.deviations}
-        np.savez(file, allow_pickle=False, format=FORMAT, name=self.name, n=self.n, **arrays)
+        npz.write(file, {"format": FORMAT, "name": self.name, "n": self.n, **arrays})
         return file.getvalue()
 
     @staticmethod
     def from_bytes(content: bytes, source: str) -> Correction:
         """The correction in a file's content. Raises UserError, which names ``source``, where it is not one."""
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                if int(file["format"]) != FORMAT:
-                    raise ValueError(f"format {file['format']}, expected {FORMAT}")
-                arrays = (file["mean"], file["components"], file["deviations"])
-                return Correction(str(file["name"]), *arrays, n=int(file["n"]))
+            file = npz.read(io.BytesIO(content))
+            if int(file["format"]) != FORMAT:
+                raise ValueError(f"format {file['format']}, expected {FORMAT}")
+            arrays = (file["mean"], file["components"], file["deviations"])
+            return Correction(str(file["name"]), *arrays, n=int(file["n"]))
         except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
             raise UserError(
                 f"correction file {source!r} can't be read ({error}), expected one that this program wrote beside a "
