@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import user_error_in
 from elmo_udf.flags import parse
 from elmo_udf.version import __version__
@@ -124,11 +125,8 @@ def _in_session(work: Work, options: Any, name: str, whole_machine: bool) -> dic
     from elmo_udf.spark.session import job_session  # after the flags are known to be good: starting Spark takes seconds
 
     spark, is_ours = job_session(name, whole_machine)
-    try:
+    with afterwards(spark.stop if is_ours else lambda: None):
         return work(spark, options)
-    finally:
-        if is_ours:
-            spark.stop()
 
 
 def _start_logging(level: str, run_id: str) -> None:

@@ -33,7 +33,7 @@ def write_results(
     pipeline.save(f"{to}/model")
     metrics = report | {"labels": labels, "trials": [_metrics(trial) for trial in trials]}
     files.write_text(spark, f"{to}/metrics.json", json.dumps(metrics, indent=2) + "\n")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         title = f"{report['model']}, {report['rows_test']:,} rows held out of {report['rows_labelled']:,}"
         confusions = [Confusion(trial.features, trial.tried.scores.confusion) for trial in trials]
         confusion_matrices(confusions, labels, Path(folder) / "confusion.png", title)

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.scores import Scores
+from elmo_udf.cleanup import afterwards
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def fit(rows: DataFrame, n_classes: int, options: ClassifyOptions, standardize: 
     to all rows.
     """
     rows = _weighted(rows, n_classes, options).persist()
-    try:
+    with afterwards(rows.unpersist):
         estimator = LogisticRegression(
             labelCol="class", weightCol="weight", maxIter=options.max_iterations, standardization=standardize
         )
@@ -67,8 +68,6 @@ def fit(rows: DataFrame, n_classes: int, options: ClassifyOptions, standardize: 
         best: Any = found.bestModel
         tuning = {f"{p:g}": round(float(m), 4) for p, m in zip(penalties, found.avgMetrics, strict=True)}
         return Fitted(best, best.getRegParam(), tuning)
-    finally:
-        rows.unpersist()
 
 
 def try_on(model: LogisticRegressionModel, rows: DataFrame, n_classes: int) -> Tried:

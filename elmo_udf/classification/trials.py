@@ -17,6 +17,7 @@ from elmo_udf.classification.features import Vectors
 from elmo_udf.classification.mix import MixProblem
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.train import Fitted, Tried, balanced_weights, fit, try_on
+from elmo_udf.cleanup import afterwards
 from elmo_udf.models.form import Mix
 from elmo_udf.spark.session import task_slots
 from elmo_udf.tfidf.matrix import with_terms
@@ -97,11 +98,9 @@ def _elmo(
 ) -> Trial:
     log.info("fitting the classifier on %s", name)
     features = _spread(vectors.features(mix).select("id", "features"), rows).persist()
-    try:
+    with afterwards(features.unpersist):
         fitted = fit(features.where(~is_test), n_classes, options)
         return Trial(name, fitted, try_on(fitted.model, features.where(is_test), n_classes))
-    finally:
-        features.unpersist()
 
 
 def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, options: ClassifyOptions) -> Trial:
@@ -112,7 +111,7 @@ def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, o
     log.info("fitting the classifier on TF-IDF")
     texts = vectors.table.select("id", F.coalesce("text", F.lit("")).alias("text"))
     terms = _spread(with_terms(texts, "text", options).select("id", "terms"), rows).persist()
-    try:
+    with afterwards(terms.unpersist):
         train = terms.where(~is_test)
         counter = CountVectorizer(inputCol="terms", outputCol="counts", vocabSize=2**31 - 1).fit(train)
         idf = IDF(inputCol="counts", outputCol="weighted").fit(counter.transform(train))
@@ -120,8 +119,6 @@ def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, o
         fitted = fit(scaled.transform(idf.transform(counter.transform(train))), n_classes, options, standardize=False)
         test = scaled.transform(idf.transform(counter.transform(terms.where(is_test))))
         return Trial("TF-IDF", fitted, try_on(fitted.model, test, n_classes))
-    finally:
-        terms.unpersist()
 
 
 def _spread(features: DataFrame, rows: DataFrame) -> DataFrame:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.evaluation.correlations import Row, row_of
 from elmo_udf.evaluation.staged import StagedPairs
 from elmo_udf.evaluation.texts import EmbeddedTexts
@@ -26,11 +27,9 @@ STATIC = "static"
 def tfidf_row(pairs: StagedPairs, options: ModelOptions) -> Row:
     """The correlation of TF-IDF cosines (:mod:`elmo_udf.tfidf.matrix`), fit on the texts of these pairs."""
     documents = with_terms(pairs.texts.withColumnRenamed("key", "id"), "text", options).select("id", "terms").cache()
-    try:
+    with afterwards(documents.unpersist):
         matrix, _ = tfidf_matrix(documents)  # (n, V), rows in the order of the ids
         position = {row.id: i for i, row in enumerate(documents.select("id").orderBy("id").collect())}
-    finally:
-        documents.unpersist()
     found = pairs.good.orderBy("id").select("key_a", "key_b", "label").collect()
     a, b = (matrix[[position[row[side]] for row in found]] for side in ("key_a", "key_b"))
     lengths = [np.sqrt(np.asarray(side.multiply(side).sum(axis=1)).ravel()) for side in (a, b)]

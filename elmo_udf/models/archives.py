@@ -56,7 +56,7 @@ def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) ->
     Raises UserError where the file is not an archive, is damaged, or holds what could do harm: a path or a link that
     leaves the folder, a device, or more than ``max_bytes``.
     """
-    with tempfile.TemporaryDirectory(prefix="elmo-model-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="elmo-model-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         try:
             _unpack(archive, folder, handle, max_bytes)

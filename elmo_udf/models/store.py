@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from elmo_udf import npz
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 
@@ -33,13 +34,11 @@ def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
     }
     encoded = np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)
     unfinished = Path(f"{path}.{os.getpid()}.tmp")
-    try:
+    with afterwards(lambda: unfinished.unlink(missing_ok=True)):
         with unfinished.open("wb") as file:
             arrays = {name: array.astype(dtype, copy=False) for name, array in model.arrays.items()}
             npz.write(file, {HEADER: encoded, **arrays})
         unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path | str) -> Model:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.models.allennlp import CELLS, MIX, MIX_SCALE, MIX_WEIGHTS, N_POSITIONS
 from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
@@ -41,11 +42,9 @@ def write_allennlp(model: Model, folder: Path) -> None:
 def _write(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, and put it in place."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with afterwards(lambda: unfinished.unlink(missing_ok=True)):
         write(unfinished)
         unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write_weights(path: Path, model: Model) -> None:

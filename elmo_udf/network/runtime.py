@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def import_tensorflow() -> ModuleType:
         try:
             import tensorflow
         finally:
-            del sys.modules[optimizers]
+            sys.modules.pop(optimizers, None)
     import tensorflow
 
     module: ModuleType = tensorflow
@@ -119,14 +120,16 @@ def _stderr_in_log() -> Iterator[None]:
     with tempfile.TemporaryFile() as file:
         stderr = os.dup(2)
         os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
+
+        def restore() -> None:
             os.dup2(stderr, 2)
             os.close(stderr)
             file.seek(0)
             for line in file.read().decode(errors="replace").splitlines():
                 logger.debug("%s", line)
+
+        with afterwards(restore):
+            yield
 
 
 def _set(setter: Callable[..., object], *values: object) -> None:

@@ -40,4 +40,4 @@ def with_archive() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[OPTIONS]
+        os.environ.pop(OPTIONS, None)

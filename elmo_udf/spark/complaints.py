@@ -11,6 +11,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
 from pyspark.errors import AnalysisException, PySparkException
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 
 _ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
@@ -41,14 +42,16 @@ def _silence() -> Iterator[None]:
     log4j = SparkContext.getOrCreate()._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
     context = log4j.LogManager.getContext(False)
     names = [name for name in _LOGGERS_OF_FAILED_TASKS if not context.getConfiguration().getLoggers().containsKey(name)]
-    try:
-        for name in names:
-            log4j.core.config.Configurator.setLevel(name, log4j.Level.OFF)
-        yield
-    finally:
+
+    def as_before() -> None:
         for name in names:  # any level of their own, also the one before, takes them out of Spark's filter for shells
             context.getConfiguration().removeLogger(name)
         context.updateLoggers()
+
+    with afterwards(as_before):
+        for name in names:
+            log4j.core.config.Configurator.setLevel(name, log4j.Level.OFF)
+        yield
 
 
 def _messages(exception: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 
 
@@ -92,10 +93,8 @@ def write_text(spark: SparkSession, path: str, text: str) -> None:
     """Write a small UTF-8 file, replacing what was there."""
     file_system, where = hadoop_path(spark, path)
     stream = file_system.create(where, True)
-    try:
+    with afterwards(stream.close):
         stream.write(bytearray(text.encode("utf-8")))
-    finally:
-        stream.close()
 
 
 def put_file(spark: SparkSession, local: Path, path: str) -> None:
@@ -115,10 +114,8 @@ def read_text(spark: SparkSession, path: str) -> str | None:
         if not file_system.exists(where):
             return None
         stream = file_system.open(where)
-        try:
+        with afterwards(stream.close):
             return bytes(stream.readAllBytes()).decode("utf-8")
-        finally:
-            stream.close()
 
 
 def create_text(spark: SparkSession, path: str, text: str) -> bool:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.spark import daemon
 from elmo_udf.spark.class_archive import with_archive
@@ -115,7 +116,5 @@ def small_batches(spark: SparkSession) -> Iterator[None]:
         yield
         return
     spark.conf.set(_BATCH_BYTES, "4m")
-    try:
+    with afterwards(lambda: spark.conf.unset(_BATCH_BYTES)):
         yield
-    finally:
-        spark.conf.unset(_BATCH_BYTES)

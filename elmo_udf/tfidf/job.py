@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.plan import make_plan
 from elmo_udf.errors import UserError
@@ -87,7 +88,7 @@ def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Me
     """Both matrices of an embedding table that has kept the texts."""
     text = F.col(f"`{text_column}`")
     documents = with_terms(table.select("id", "embedding", text.alias("text")), "text", options).persist()
-    try:
+    with afterwards(documents.unpersist):
         shown = _shown(documents.schema["text"].dataType)
         collected = documents.select("id", "embedding", shown.alias("text")).orderBy("id").toArrow()
         n = collected.num_rows
@@ -101,8 +102,6 @@ def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Me
         correction = fit_correction(Moments.of(vectors), options)
         vectors = correction.apply(vectors) if correction else vectors
         matrix, n_terms = tfidf_matrix(documents)
-    finally:
-        documents.unpersist()
     ids = collected["id"].combine_chunks()
     return _Measured(ids, collected["text"].to_pylist(), dense_cosines(vectors), sparse_cosines(matrix), n_terms)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.options import CorrectionOptions
 from elmo_udf.similarity.blocks.threads import task_threads
@@ -107,10 +108,8 @@ def write_correction(spark: SparkSession, correction: Correction, folder: str) -
     """Write the file CORRECTION into the folder of a result that is being made."""
     file_system, where = files.hadoop_path(spark, f"{folder}/{CORRECTION}")
     stream = file_system.create(where, True)
-    try:
+    with afterwards(stream.close):
         stream.write(bytearray(correction.to_bytes()))
-    finally:
-        stream.close()
 
 
 def read_correction(spark: SparkSession, path: str) -> Correction:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pyspark.sql import SparkSession
 
+from elmo_udf.cleanup import if_it_fails
 from elmo_udf.errors import UserError
 from elmo_udf.spark import files
 from elmo_udf.spark.outputs.lock import Lock, locked
@@ -95,11 +96,8 @@ def _replace(spark: SparkSession, staged: str, output: str) -> None:
         return
     old = _aside(output)
     files.rename(spark, output, old)
-    try:
+    with if_it_fails(lambda: files.rename(spark, old, output)):
         files.rename(spark, staged, output)
-    except Exception:
-        files.rename(spark, old, output)
-        raise
     files.delete(spark, old)
 
 

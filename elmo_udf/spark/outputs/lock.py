@@ -22,6 +22,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.spark import files
 from elmo_udf.spark.repeated import repeated
@@ -75,12 +76,10 @@ def locked(spark: SparkSession, output: str, folder: str) -> Iterator[Lock]:
     What a killed run has left in ``folder`` is deleted, and the folder is when the block ends.
     """
     lock = _take(spark, output, folder)
-    try:
+    with afterwards(lambda: _release(lock)):
         _delete_staged(spark, folder)
         with repeated("lock", RENEWED_EVERY_S, lambda: _renew(lock)):
             yield lock
-    finally:
-        _release(lock)
 
 
 def _take(spark: SparkSession, output: str, folder: str) -> Lock:
