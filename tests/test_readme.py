@@ -37,7 +37,7 @@ def test_what_is_not_run_has_its_reason() -> None:
     assert {block.language for block in found} == {"bash", "python", "sql", "text"}
     assert README.count("\n```") == 2 * len(found), "a fence that no pattern here sees"
     assert README.count("<!-- not run") == len([block for block in found if block.reason])
-    assert len(PROGRAMS) >= 9
+    assert len(PROGRAMS) >= 6
 
 
 def test_every_way_to_start_is_a_process_of_its_own() -> None:
@@ -57,30 +57,23 @@ def test_spark_submit_took_the_properties(folder: Path) -> None:
     assert {name: found.get(name) for name in expected} == expected
 
 
-def test_tables_have_the_columns_that_are_said(folder: Path) -> None:
-    """After the programs."""
-    table = README.split("| column | type | |\n")[1].split("\n\n")[0]
+def test_tables_have_the_columns_that_the_pages_name(folder: Path) -> None:
+    """This test reads what the programs have written."""
+    table = page("tables").split("| column | type | content |\n")[1].split("\n\n")[0]
     said = dict(re.findall(r"^\| `(\w+)` \| (\w+)", table, re.MULTILINE))
     schema = pq.read_schema(next((folder / "vectors").glob("*.parquet")))
     types = {"list": "array", "int32": "int", "timestamp[us, tz=UTC]": "timestamp", "string": "string"}
     found = {column.name: types[str(column.type).partition("<")[0]] for column in schema}
     assert list(found) == [*said, "source"]
     assert found == {**said, "id": "string", "source": "string"}
-    columns = {
-        "neighbors": "id rank neighbor_id cosine",
-        "pairs": "id_a id_b cosine",
-        "vectors-rejects": "id reason detail",
-    }
-    for name, expected in columns.items():
-        assert pq.read_schema(next((folder / name).glob("*.parquet"))).names == expected.split()
-        assert all(f"`{column}`" in README for column in expected.split())
-    tokens = pq.read_schema(next((folder / "tokens").glob("*.parquet"))).names
-    assert tokens[:4] == ["id", "sentence_index", "token_index", "token"]
+    pairs = pq.read_schema(next((folder / "pairs").glob("*.parquet"))).names
+    assert pairs == ["id_a", "id_b", "cosine"]
+    assert "`id_a`, `id_b`, `cosine`" in page("similarity")
 
 
-def test_reasons_are_those_of_the_code() -> None:
-    table = README.split("| reason | |\n")[1].split("\n\n")[0]
-    said = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "elmo_udf" / "embedding").glob("*.py"))
-    ending = "id|text|record|large|vector|utf8"
-    assert said == set(re.findall(rf'"((?:null|not|blank|duplicate|malformed|too|non_finite)_(?:{ending}))"', code))
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 160, "move what is only looked up to a page of docs/"

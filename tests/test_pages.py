@@ -1,0 +1,54 @@
+"""Every command of the pages in docs/ that are listed here runs, in order, and prints what the page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.pages import ROOT, Program, check, make_folder, programs
+
+PAGES = ("embed", "growing", "jobs", "pyspark", "tables")
+PROGRAMS = [
+    (page, program) for page in PAGES for program in programs((ROOT / "docs" / f"{page}.md").read_text("utf-8"))
+]
+TABLES = (ROOT / "docs" / "tables.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A working directory for each page."""
+    return {page: make_folder(tmp_path_factory.mktemp(page)) for page in PAGES}
+
+
+@pytest.mark.parametrize(("page", "program"), PROGRAMS, ids=lambda value: getattr(value, "line", value))
+def test_program(folders: dict[str, Path], page: str, program: Program, request: pytest.FixtureRequest) -> None:
+    check(folders[page], program, request)
+
+
+def test_the_jobs_of_the_pages_are_among_them() -> None:
+    found = [page for page, program in PROGRAMS if program.in_process]
+    assert [found.count(page) for page in PAGES] == [3, 8, 1, 1, 1]
+
+
+def test_rejects_and_tokens_have_the_columns_of_the_page(folders: dict[str, Path]) -> None:
+    """This test reads what the programs have written; test_readme.py looks at the table of documents."""
+    assert columns_of(folders["tables"] / "vectors-rejects") == ["id", "reason", "detail"]
+    assert "`id`, `reason` and `detail`" in TABLES
+    tokens = columns_of(folders["embed"] / "tokens")[:4]
+    assert tokens == ["id", "sentence_index", "token_index", "token"]
+    assert all(f"`{name}`" in TABLES for name in tokens)
+
+
+def columns_of(table: Path) -> list[str]:
+    return list(pq.read_schema(next(table.glob("*.parquet"))).names)
+
+
+def test_reasons_are_those_of_the_code() -> None:
+    table = TABLES.split("| reason | what is wrong with the row |\n")[1].split("\n\n")[0]
+    said = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "elmo_udf" / "embedding").glob("*.py"))
+    ending = "id|text|record|large|vector|utf8"
+    assert said == set(re.findall(rf'"((?:null|not|blank|duplicate|malformed|too|non_finite)_(?:{ending}))"', code))
