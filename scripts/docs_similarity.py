@@ -22,7 +22,7 @@ from similarity_plans import arithmetic
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "similarity.md"
 ARITHMETIC = "<!-- arithmetic: written by scripts/docs_similarity.py -->", "<!-- end of arithmetic -->"
-PICTURE = "How many pairs there are at each cosine: all, and those of the ten nearest of every document"
+PICTURE = "Histogram of the cosines of all pairs, and of each document and its ten nearest neighbors"
 RESULTS = ROOT / "scripts" / "benchmarks" / "results" / "similarity.json"
 GROWTH = "<!-- growth: written by scripts/docs_similarity.py -->", "<!-- end of growth -->"
 SHOWN = {
@@ -61,7 +61,7 @@ def between(page: str, marks: tuple[str, str], text: str) -> str:
 
 def growth(results: dict[str, Any]) -> str:
     """How cost grows with the rows, as it was measured."""
-    lines = ["| rows | kind | time | of it packing | GFLOP/s | read from blocks | shuffled | memory of a worker |"]
+    lines = ["| rows | kind | time | packing | GFLOP/s | read from blocks | shuffled | memory of a worker |"]
     lines.append("| --- " * 8 + "|")
     for name, what in SHOWN.items():
         one = results["figures"][name]
@@ -69,8 +69,11 @@ def growth(results: dict[str, Any]) -> str:
         moved = f"{one['bytes_read'] / 2**20:,.0f} MiB | {one['spark']['shuffled'] / 2**20:.1f} MiB"
         lines.append(f"| {one['plan']['rows']:,} | {what} | {numbers} | {moved} | {one['worker_gib']:.2f} GiB |")
     machine = results["machine"]
-    lines += ["", f"On {machine['cores']} cores of {machine['processor']}, with {' and '.join(results['blas'])}, whose"]
-    lines[-1] += f" products reach {results['figures']['peak_gflop_per_s']:.0f} GFLOP/s on both."
+    lines += [
+        "",
+        f"Measured on {machine['cores']} cores of {machine['processor']} with {' and '.join(results['blas'])}.",
+    ]
+    lines[-1] += f" Plain matrix products reach {results['figures']['peak_gflop_per_s']:.0f} GFLOP/s there."
     return "\n".join(lines)
 
 
@@ -82,10 +85,10 @@ def measured(corpus: str, work: Path) -> str:
     run("similarity", ["topk", *compared, "near", "--plot", str(PAGE.parent / "similarity-cosines.png")], work)
     refused = run("similarity", ["pairs", *compared, "many", "--threshold", "0.8", "--max-pairs", "1000"], work)
     asked = "--threshold 0.8 --max-pairs 1000"
-    lines = [f"The entries of Python's documentation that `scripts/demo` embeds, with `{asked}`:", ""]
+    lines = [f"`scripts/demo` embeds Python's documentation. On its table, `pairs {asked}` stops:", ""]
     lines += ["```text", f"error: {refused['error']}", "```", "", f"![{PICTURE}](similarity-cosines.png)", ""]
-    lines += ["Near duplicates of the same corpus at threshold 0.9:", ""]
-    lines += ["| correction | quantiles of the cosines | pairs | groups | documents in them |", "| --- " * 5 + "|"]
+    lines += ["These are the near duplicates in the same corpus at threshold 0.9:", ""]
+    lines += ["| correction | quantiles of the cosines | pairs | groups | documents in groups |", "| --- " * 5 + "|"]
     for flags in ([], ["--center"], ["--remove-components", "2"], ["--whiten", "128"]):
         report = run("similarity", ["groups", *compared, "groups", *flags], work)
         shown = [f"{share}: {report['cosine_quantiles'][share]:.2f}" for share in ("0.05", "0.5", "0.95", "0.999")]

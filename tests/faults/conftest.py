@@ -48,7 +48,9 @@ class Corpus:
         assert set(ids) == set(self.vectors)
         difference = max(float(np.abs(np.array(row["embedding"]) - self.vectors[row["id"]]).max()) for row in rows)
         assert difference <= 1e-5
-        return f"{N_DOCUMENTS} rows = {len(rows)} + {len(rejected)}, unique, difference {difference:.0e}"
+        return (
+            f"{N_DOCUMENTS} rows: {len(rows)} embedded, {len(rejected)} rejected. Vectors differ by {difference:.0e}."
+        )
 
 
 def embed_arguments(corpus: Corpus, output: Path, *more: str) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ def outcome(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     found: list[str] = []
     yield found
     doc = (request.function.__doc__ or "").strip().splitlines()[0].rstrip(".")
-    _outcomes[request.node.nodeid] = (doc, "; ".join(found))
+    _outcomes[request.node.nodeid] = (doc, " ".join(found))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -44,19 +44,19 @@ def right_again(root: Path, folder: Path, corpus: Corpus, *more: str) -> str:
 
 
 def test_executor_killed_while_it_embeds(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """An executor is killed in the middle of embedding."""
+    """An executor is killed while it embeds."""
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS))
     job.middle_of(N_TASKS)
     before = job.executors()
     kill(before[0])
     job.wait_for("a new executor", lambda: set(job.executors()) - set(before))
     assert job.finish() == 0, job.text()[-3000:]
-    outcome.append("Spark starts another, the run goes on: " + corpus.check(tmp_path / "out"))
+    outcome.append("Spark starts another executor. " + corpus.check(tmp_path / "out"))
     nothing_is_left(tmp_path)
 
 
 def test_executor_killed_while_it_compares(root: Path, tmp_path: Path, vectors: Path, outcome: list[str]) -> None:
-    """An executor is killed in the middle of a similarity stage."""
+    """An executor is killed while it compares vectors."""
 
     def arguments(output: str) -> tuple[str, ...]:
         return (
@@ -88,7 +88,7 @@ def test_executor_killed_while_it_compares(root: Path, tmp_path: Path, vectors: 
     ]
     assert tables[0].num_rows > 0 and tables[0].equals(tables[1])
     nothing_is_left(tmp_path)
-    outcome.append(f"Spark starts another, the run goes on: {tables[0].num_rows} rows, equal to the undisturbed ones")
+    outcome.append(f"Spark starts another executor. {tables[0].num_rows} rows equal those of the undisturbed run.")
 
 
 def note_sizes(job: Job, sizes: set[int]) -> bool:
@@ -97,7 +97,7 @@ def note_sizes(job: Job, sizes: set[int]) -> bool:
 
 
 def test_driver_killed_between_commits(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """The driver is killed between two commits, and the command run again."""
+    """The driver is killed between two commits, and the command is run again."""
     more = ("--mode", "incremental", "--commit-every", "150")
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
     job.wait_for("a first commit", lambda: data_files(tmp_path / "out"))
@@ -106,12 +106,12 @@ def test_driver_killed_between_commits(root: Path, tmp_path: Path, corpus: Corpu
     job.clear()
     n_there = pq.read_table(tmp_path / "out").num_rows
     assert 0 < n_there < len(corpus.vectors), "killed too late"
-    outcome.append(f"{n_there} rows are in the table, and stay; the second run adds the rest")
+    outcome.append(f"{n_there} rows are in the table; the second run adds the rest.")
     outcome.append(right_again(root, tmp_path, corpus, *more))
 
 
 def test_driver_killed_during_a_commit(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """The driver is killed while it moves files into the table, and the command run again."""
+    """The driver is killed while it moves files into the table, and the command is run again."""
     more = ("--mode", "incremental", "--commit-every", "120", "--partitions", "24")
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
     job.wait_for("a first commit", lambda: data_files(tmp_path / "out"))
@@ -124,12 +124,12 @@ def test_driver_killed_during_a_commit(root: Path, tmp_path: Path, corpus: Corpu
         kill(job.process.pid, signal.SIGKILL if moved and waiting else signal.SIGCONT)
     job.process.wait()
     job.clear()
-    outcome.append(f"{moved} of {moved + waiting} files of a commit are in the table; the second run adds the rest")
+    outcome.append(f"{moved} of {moved + waiting} files of a commit are in the table; the second run adds the rest.")
     outcome.append(right_again(root, tmp_path, corpus, *more))
 
 
 def test_python_worker_killed(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """A Python worker is killed while it embeds, as by the kernel where memory is short."""
+    """A Python worker is killed while it embeds, as the kernel does if memory runs out."""
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *PARTITIONS))
     stage = job.middle_of(N_TASKS)
     worker = job.wait_for("a Python worker", job.workers)[0]
@@ -142,19 +142,19 @@ def test_python_worker_killed(root: Path, tmp_path: Path, corpus: Corpus, outcom
     kill(worker)
     job.wait_for("a failed task", lambda: any(task["status"] == "FAILED" for task in job.tasks(stage)), poll_s=0.2)
     assert job.finish() == 0, job.text()[-3000:]
-    outcome.append("Spark runs its task again: " + corpus.check(tmp_path / "out"))
+    outcome.append("Spark runs the worker's task again. " + corpus.check(tmp_path / "out"))
     nothing_is_left(tmp_path)
 
 
 def test_python_worker_refused_memory(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """Python workers get less memory than they ask for (spark.executor.pyspark.memory), then enough."""
+    """Python workers get less memory than they need (spark.executor.pyspark.memory), and then enough."""
     limit = ("spark.executor.pyspark.memory=300m", "spark.executor.memory=768m", "spark.task.maxFailures=2")
     arguments = embed_arguments(corpus, tmp_path / "out", *PARTITIONS)
     job = start(root, tmp_path, "embed", *arguments, settings=limit)
     assert job.finish() == 1, job.text()[-3000:]
     assert not (tmp_path / "out").exists() and not (tmp_path / "out-rejects").exists()
     nothing_is_left(tmp_path)
-    outcome.append("after the attempts that Spark makes (2 here) exit code 1, and nothing is left; with enough")
+    outcome.append("Exit code 1 after 2 attempts, and no file is left. With enough memory the second run succeeds.")
     outcome.append(right_again(root, tmp_path, corpus, *PARTITIONS))
 
 
@@ -170,7 +170,7 @@ def small_disk(tmp_path: Path) -> Path:
 
 
 def test_disk_full(root: Path, corpus: Corpus, small_disk: Path, outcome: list[str]) -> None:
-    """The disk is full while the table is written; then there is room."""
+    """The disk is full while the table is written, and then has room again."""
     more = ("--mode", "incremental", "--commit-every", "150")
     try:
         job = start(root, corpus.folder, "embed", *embed_arguments(corpus, small_disk / "out", *more))
@@ -178,7 +178,7 @@ def test_disk_full(root: Path, corpus: Corpus, small_disk: Path, outcome: list[s
         assert "No space left on device" in job.text()
         n_there = pq.read_table(small_disk / "out").num_rows if data_files(small_disk / "out") else 0
         assert n_there < len(corpus.vectors)
-        outcome.append(f"exit code 1; {n_there} rows are in the table, and stay; the second run adds the rest")
+        outcome.append(f"Exit code 1. {n_there} rows are in the table; the second run adds the rest.")
         subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
         outcome.append(right_again(root, small_disk, corpus, *more))
     finally:
@@ -204,7 +204,7 @@ def spark_daemon(folder: Path, name: str, host: str, *more: str) -> AbstractCont
 
 
 def test_speculation(root: Path, tmp_path: Path, corpus: Corpus, two_hosts: str, outcome: list[str]) -> None:
-    """An executor's Python worker stands still, and Spark runs its task elsewhere too (spark.speculation)."""
+    """The Python worker of an executor stops responding, and Spark runs its task elsewhere too (spark.speculation)."""
     settings = (
         f"spark.master={two_hosts}", "spark.driver.host=127.0.0.1", "spark.executor.cores=1", "spark.speculation=true",
         "spark.speculation.interval=100ms", "spark.speculation.multiplier=1.2", "spark.speculation.quantile=0.3",
@@ -221,12 +221,12 @@ def test_speculation(root: Path, tmp_path: Path, corpus: Corpus, two_hosts: str,
     job.wait_for("a second attempt that is done", is_done_elsewhere, poll_s=0.1)
     kill(worker, signal.SIGCONT)
     assert job.finish() == 0, job.text()[-3000:]
-    outcome.append("the first attempt that is done counts: " + corpus.check(tmp_path / "out"))
+    outcome.append("The attempt that finishes first counts. " + corpus.check(tmp_path / "out"))
     nothing_is_left(tmp_path)
 
 
 def test_two_runs_on_one_output(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """A second run starts on the same output while the first is at work."""
+    """A second run starts on the same output while the first one works."""
     more = ("--mode", "incremental", *PARTITIONS)
     first = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
     first.wait_for("its staging folder", lambda: list(tmp_path.glob("_elmo-*/run-*")))
@@ -234,11 +234,11 @@ def test_two_runs_on_one_output(root: Path, tmp_path: Path, corpus: Corpus, outc
     codes = first.finish(), second.finish()
     assert codes[0] == 0, first.text()[-3000:]
     if codes[1] == 0:
-        outcome.append("the second finds nothing to do: " + corpus.check(tmp_path / "out"))
+        outcome.append("The second run finds nothing to do. " + corpus.check(tmp_path / "out"))
     else:
         lines = [line for line in second.text().splitlines() if line.startswith("error: ")]
         assert codes[1] == 2 and len(lines) == 1 and "is being written by another run" in lines[0], second.text()[
             -3000:
         ]
-        outcome.append("the second is refused in one line with exit code 2: " + corpus.check(tmp_path / "out"))
+        outcome.append("The second run is refused in one line, with exit code 2. " + corpus.check(tmp_path / "out"))
     nothing_is_left(tmp_path)
