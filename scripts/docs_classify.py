@@ -87,14 +87,18 @@ def put_into_page(folders: dict[str, Path]) -> None:
 def tables(found: dict[str, Any]) -> str:
     """What was measured, in Markdown."""
     columns = ("features", "f1", "precision", "recall", "accuracy", "roc_area", "pr_area", "regularization")
-    lines = [f"Model `{found['model']}`" + (f" ({found['model_note']})" if found.get("model_note") else "") + "; ", ""]
-    lines[0] += f"{found['rows_train']:,} rows to train on, {found['rows_test']:,} held out."
+    rows = f"There are {found['rows_train']:,} training rows and {found['rows_test']:,} test rows."
+    lines = [f"The model is `{found['model']}`. {rows}", ""]
     lines += ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     for trial in found["trials"]:
         lines.append("| " + " | ".join(shown(trial[name]) for name in columns) + " |")
     mix = next(trial["mix"] for trial in found["trials"] if trial["mix"])
     s = ", ".join(f"{weight:.2f}" for weight in mix["s"])
-    lines += ["", f"The learned mix: s = ({s}), γ = {mix['gamma']:.2f}; before the softmax, `word_emb` first.", ""]
+    lines += [
+        "",
+        f"The learned mix has s = ({s}), before the softmax and with `word_emb` first, and γ = {mix['gamma']:.2f}.",
+        "",
+    ]
     return "\n".join(lines)
 
 

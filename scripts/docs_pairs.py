@@ -61,11 +61,12 @@ def evaluation_text(report: dict[str, Any]) -> str:
     weights, mix = ", ".join(f"{weight:.3f}" for weight in report["mix_softmax"]), report["mix"]
     s = ", ".join(f"{weight:.4f}" for weight in mix["weights"])
     about = (
-        f"Spearman's correlation on the {report['rows_in']:,} pairs of the STS benchmark's development set, with "
-        f"`{report['model']}` (fingerprint {report['fingerprint']}). The mix was fit on the "
-        f"{report['train_rows_in']:,} pairs of the training set: s = ({s}), γ = {mix['scale']:g}, that is weights of "
-        f"{weights} for word_emb and the LSTM layers; with centered vectors it has {report['mix_train_spearman']:.3f} "
-        f"there, and equal weights {report['equal_mix_train_spearman']:.3f}. The file of static vectors knows "
+        f"The numbers are Spearman's correlations on the {report['rows_in']:,} pairs of the STS benchmark's "
+        f"development set, with `{report['model']}` (fingerprint {report['fingerprint']}). The mix was fitted on the "
+        f"{report['train_rows_in']:,} pairs of the training set: s = ({s}) and γ = {mix['scale']:g}. These are weights "
+        f"of {weights} for `word_emb` and the LSTM layers. On the training set, with centered vectors, this mix has a "
+        f"correlation of {report['mix_train_spearman']:.3f}, and equal weights have "
+        f"{report['equal_mix_train_spearman']:.3f}. The file of static vectors contains "
         f"{report['vectors_words_found']:,} of the {report['vectors_words_wanted']:,} different tokens."
     )
     lines += ["", *textwrap.wrap(about, 118)]
