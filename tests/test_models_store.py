@@ -97,7 +97,7 @@ def test_mini_is_small_and_has_its_card() -> None:
     folder = builtin.MINI_FILE.parent
     assert builtin.MINI_FILE.stat().st_size < 15e6
     card = (folder / "MODEL_CARD.md").read_text("utf-8")
-    for word in ("OpenStax", "Rice University", "CC BY 4.0", "Perplexity", "Not for"):
+    for word in ("OpenStax", "Rice University", "CC BY 4.0", "Perplexity", "Don't use it"):
         assert word in card
     assert (folder / "training.csv").exists() and (folder / "training.png").exists()
 
