@@ -42,8 +42,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.18,<3"],
         "package": ["venv-pack2>=0.9,<1"],
         "test": [
-            "pytest>=8",
-            "pytest-timeout>=2.3.1",
+            "pytest>=9",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "ruff>=0.8",

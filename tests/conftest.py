@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,47 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 # Of every JVM that Spark's launcher starts. Tests are over before the JVM's slower, better compiler pays.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {archive_options()}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give a worker of pytest-xdist a process group, which it shares with all processes that its tests start."""
+    if hasattr(config, "workerinput"):
+        os.setpgid(0, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """End what a worker leaves that was ended, as a test ran into its timeout: its JVM, its jobs."""
+    if error is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(node.gateway._io.popen.pid, signal.SIGTERM)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    """Replace a session that an earlier test has broken, and fixtures that were made with it."""
+    for definition in item._fixtureinfo.name2fixturedefs.get("spark", ()):
+        made = definition.cached_result
+        if made is not None and made[2] is None and not is_alive(made[0]):
+            definition.finish(item._request)
+
+
+def is_alive(session: Any) -> bool:
+    """Whether the JVM of a Spark session answers and says that the session has not been stopped."""
+    try:
+        return not session._jsc.sc().isStopped()
+    except Exception:  # of several kinds: the connection is refused, is reset, gives no answer; or there is no context
+        return False
+
+
+def forget(session: Any) -> None:
+    """Let PySpark start another JVM, where the one of this session is gone."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    session.sparkContext._jsc = None
+    SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
 
 
 @pytest.fixture(autouse=True)
@@ -63,4 +107,7 @@ def spark() -> Iterator[object]:
     )
     session.sparkContext.setLogLevel("ERROR")
     yield session
-    session.stop()
+    try:
+        session.stop()
+    except Exception:  # as above
+        forget(session)
