@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from elmo_udf.cli import versions
 from elmo_udf.spark.class_archive import archive_options
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +23,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 # Of every JVM that Spark's launcher starts. Tests are over before the JVM's slower, better compiler pays.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {archive_options()}")
+
+
+def pytest_report_header() -> str:
+    """The versions that this run tests."""
+    return ", ".join(f"{name} {version}" for name, version in versions().items())
 
 
 def pytest_configure(config: pytest.Config) -> None:

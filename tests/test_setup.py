@@ -15,6 +15,7 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from unittest.mock import patch
 
+import lowest_versions
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -22,7 +23,10 @@ from packaging.specifiers import SpecifierSet
 import elmo_udf
 
 SCRIPTS = ("setup", "test", "java_home", "apt_install")
+OLDEST = Path(sys.prefix).name == ".venv-oldest"  # under scripts/test --oldest
+THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
+PATH = f"{Path(sys._base_executable).parent}:{os.environ['PATH']}"  # type: ignore[attr-defined]
 MAKE_ARCHIVE = "from elmo_udf.spark.class_archive import archive_path\narchive_path().write_text('made')\n"
 NOTES = "import os, pathlib, sys\npathlib.Path(os.environ['PIP_LOG']).write_text(' '.join(sys.argv))\n"
 
@@ -65,12 +69,27 @@ def test_ranges(metadata: dict[str, object], package: str, inside: tuple[str, ..
 def test_python_range(metadata: dict[str, object]) -> None:
     accepted = SpecifierSet(str(metadata["python_requires"]))
     assert [minor for minor in range(8, 17) if f"3.{minor}.1" in accepted] == [11, 12, 13]
+    assert THIS == "3.11" or (not OLDEST and THIS in ("3.12", "3.13"))
 
 
 @pytest.mark.parametrize("extra", [None, "test"])
 def test_what_is_installed_here_fits(metadata: dict[str, object], extra: str | None) -> None:
-    wanted = requirements(metadata, extra).values()
-    assert {r.name: version(r.name) for r in wanted if version(r.name) not in r.specifier} == {}
+    bounds = lowest_versions.constraints()
+    wanted = {
+        name: SpecifierSet(f"=={bounds[name]}") if OLDEST else requirement.specifier
+        for name, requirement in requirements(metadata, extra).items()
+    }
+    assert {name: version(name) for name, accepted in wanted.items() if version(name) not in accepted} == {}
+
+
+def test_lowest_versions_are_those_of_setup_py(metadata: dict[str, object]) -> None:
+    bounds = lowest_versions.constraints()
+    everything = requirements(metadata) | requirements(metadata, "test") | requirements(metadata, "package")
+    assert bounds.keys() == everything.keys()
+    assert all(bounds[name] in requirement.specifier for name, requirement in everything.items())
+    assert lowest_versions.lowest("tensorflow[and-cuda]>=2.18,<3") == ("tensorflow", "2.18")
+    with pytest.raises(ValueError, match="has no lower bound"):
+        lowest_versions.lowest("numpy<3")
 
 
 def test_every_import_is_declared(metadata: dict[str, object], root: Path) -> None:
@@ -111,7 +130,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(root: Path, tmp_path: Pa
 def copy_of_package(root: Path, target: Path) -> Path:
     """What set-up and packaging read, without the repository's own .venv."""
     (target / "scripts").mkdir(parents=True)
-    for name in SCRIPTS:
+    for name in (*SCRIPTS, "lowest_versions.py"):
         shutil.copy(root / "scripts" / name, target / "scripts")
     for name in ("setup.py", "pyproject.toml", "LICENSE"):
         shutil.copy(root / name, target)
@@ -161,16 +180,61 @@ def test_setup_installs_once_and_then_never_calls_pip(root: Path, tmp_path: Path
     assert stamp.read_text("utf-8").split()[1:] == ["test"]  # an extra stays
     assert archive.read_text("utf-8") == "made", "Spark may be another one now"
 
+    shutil.move(checkout / ".venv", checkout / ".venv-oldest")
+    stamp = checkout / ".venv-oldest" / ".elmo-udf-installed"
+    stamp.unlink()
+    oldest, called_pip = run_setup(checkout, "--oldest", "test")
+    if THIS == "3.11":
+        assert (oldest.returncode, called_pip) == (0, True), oldest.stderr
+        asked = (checkout / "pip.log").read_text("utf-8")
+        assert asked.endswith(" --constraint .venv-oldest/oldest.txt --editable .[test]")
+        assert "numpy==1.26\n" in (checkout / ".venv-oldest" / "oldest.txt").read_text("utf-8")
+        assert run_setup(checkout, "--oldest", "test")[1] is False
+    else:
+        assert (oldest.returncode, called_pip) == (2, False)
+        assert "expected Python 3.11; delete .venv-oldest" in oldest.stderr
 
-def run_setup(checkout: Path, *extras: str) -> tuple[subprocess.CompletedProcess[str], bool]:
+
+def test_setup_takes_the_python_that_is_asked_for(root: Path, tmp_path: Path) -> None:
+    """It passes over a command that pyenv puts on the PATH for a version that is not in use, and asks pyenv itself."""
+    checkout, commands = copy_of_package(root, tmp_path / "checkout"), tmp_path / "commands"
+    installed = tmp_path / "pyenv" / "versions" / f"{THIS}.99" / "bin" / "python3"
+    for path, code in [
+        (commands / f"python{THIS}", "exit 127"),
+        (commands / "python3", "exit 127"),
+        (commands / "pyenv", f"echo {tmp_path / 'pyenv'}"),
+        (installed, f'touch {tmp_path / "taken"}; exec {sys._base_executable} "$@"'),  # type: ignore[attr-defined]
+    ]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{code}\n", "utf-8")
+        path.chmod(0o755)
+    done, called_pip = run_setup(checkout, "--python", THIS, path=f"{commands}:/usr/bin:/bin")
+    assert (done.returncode, called_pip) == (1, True), "no index to install from"
+    assert f"making .venv-{THIS} with Python {THIS}." in done.stderr
+    assert (tmp_path / "taken").exists() and not (checkout / ".venv").exists()
+
+
+def test_setup_says_which_python_is_missing(root: Path, tmp_path: Path) -> None:
+    checkout = copy_of_package(root, tmp_path / "checkout")
+    missing = [name for name in ("3.11", "3.12", "3.13") if not Path(f"/usr/bin/python{name}").exists()]
+    if not missing:
+        pytest.skip("needs a machine that lacks a supported Python in /usr/bin")
+    for asked, line in [(missing[0], f"no Python {missing[0]} on the PATH"), ("3.10", "expected 3.11 or 3.12 or 3.13")]:
+        done, called_pip = run_setup(checkout, "--python", asked, path="/usr/bin:/bin")
+        assert (done.returncode, called_pip, done.stderr.count("\n")) == (2, False, 1)
+        assert line in done.stderr
+        assert not list(checkout.glob(".venv*"))
+
+
+def run_setup(checkout: Path, *arguments: str, path: str = PATH) -> tuple[subprocess.CompletedProcess[str], bool]:
     """Run scripts/setup where pip can reach nothing; also whether it called pip (which then keeps a log)."""
     log = checkout / "pip.log"
     log.unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
     environment |= {"PIP_LOG": str(log), "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-    environment |= {"PIP_CONFIG_FILE": os.devnull, "PATH": f"{Path(sys._base_executable).parent}:{environment['PATH']}"}  # type: ignore[attr-defined]
+    environment |= {"PIP_CONFIG_FILE": os.devnull, "PATH": path}
     result = subprocess.run(
-        [str(checkout / "scripts" / "setup"), *extras],
+        [str(checkout / "scripts" / "setup"), *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
