@@ -35,8 +35,9 @@ def run_jobs(folder: Path) -> None:
     from pyspark import SparkContext
 
     from elmo_udf.embedding.corpus import embed_corpus
-    from elmo_udf.options import EmbedOptions, SimilarityOptions
+    from elmo_udf.embedding.options import EmbedOptions
     from elmo_udf.similarity.job import compare_tables
+    from elmo_udf.similarity.options import SimilarityOptions
     from elmo_udf.spark.session import job_session
 
     (folder / "texts.csv").write_text("id,text\na,One text.\nb,Another text.\n", "utf-8")

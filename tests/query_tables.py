@@ -8,7 +8,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from tests.make_models import random_model
 from tests.model_files import write_folder
 

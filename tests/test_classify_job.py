@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 from elmo_udf.classification.job import classify
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from tests.make_models import random_model
 from tests.model_files import write_folder
 from tests.refusals import refused

@@ -19,11 +19,11 @@ from pyspark.sql import SparkSession
 from elmo_udf import elmo_udf
 from elmo_udf.embedding import device, loaded
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
 from elmo_udf.network import precision
 from elmo_udf.network.engine import Network
 from elmo_udf.network.runtime import start_tensorflow, visible_gpus
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.profile import embedding_stage
 from elmo_udf.spark.tables import metadata_of, read_embeddings
 from tests.make_models import random_model

@@ -16,9 +16,9 @@ from pyspark.sql import types as T
 from elmo_udf.embedding import records as records_module
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.documents import EmbeddedDocument
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields, rows_of_records, to_frame
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.text.tokenizer import TokenizedDocument
 from tests.make_models import random_model
 from tests.model_files import write_folder

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import strategies as st
 
 from elmo_udf.cli import run_job
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.flags import parse, read_toml, template
-from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from elmo_udf.similarity.options import SimilarityOptions
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.training.options import TrainOptions
 from tests.fuzzing import CASES, FACTOR, damaged, done_or_one_line, run_cases
 

@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.cli import run_job
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.fuzzing import CASES, FACTOR, SEED, damaged_by

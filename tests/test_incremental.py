@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.run import Run
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.text.tokenizer import Tokenizer

@@ -19,11 +19,11 @@ from pyspark.sql import functions as F
 
 from elmo_udf.cli import run_job
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
 from elmo_udf.lake.compact import compact_table
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.lake.validate import validate_table
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.tables import metadata_of, read_embeddings, read_table
 from tests.make_models import random_model

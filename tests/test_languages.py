@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.udf import elmo_udf
-from elmo_udf.options import EmbedOptions
 from elmo_udf.text.characters import character_ids
 from elmo_udf.text.languages import language_note, primary_code
 from elmo_udf.text.tokenizer import Tokenizer

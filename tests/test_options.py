@@ -10,9 +10,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf import cli
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
 from elmo_udf.flags import parse, read_toml, template
-from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
+from elmo_udf.similarity.options import SimilarityOptions
+from elmo_udf.similarity.queries.options import QueryOptions
 
 
 def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.make_models import random_model

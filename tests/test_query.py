@@ -16,13 +16,15 @@ from pyspark.sql import SparkSession
 
 from elmo_udf import cli
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.joins.fit import read_correction
 from elmo_udf.similarity.kernels.correction import Correction
+from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries import search
 from elmo_udf.similarity.queries.job import query
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from tests import numpy_elmo
 from tests.query_tables import MODEL, cosines, embedded

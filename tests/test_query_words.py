@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from elmo_udf.options import QueryOptions
 from elmo_udf.similarity.queries.job import query
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.text.context import in_context
 from tests import numpy_elmo

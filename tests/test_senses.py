@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.plots.senses import draw_senses
 from elmo_udf.words.clusters import agreement, clustered, projected, silhouette, typical_words
 from elmo_udf.words.find import collect, find

@@ -18,10 +18,10 @@ import pytest
 from matplotlib.image import imread
 
 from elmo_udf.cli import run_job
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity import pictures
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.joins import plan
+from elmo_udf.similarity.options import SimilarityOptions
 
 VECTORS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 2, 0], [-1, 0, 3]], np.float32)
 IDS = ["a", "b", "c", "d", "e"]

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.kernels.cosine import Rows
 from elmo_udf.similarity.kernels.prune import choose_pruning
+from elmo_udf.similarity.options import SimilarityOptions
 from tests.refusals import refused
 from tests.test_similarity_prune import like_a_network
 

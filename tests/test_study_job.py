@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.study.job import sentiment_study
 from elmo_udf.study.options import StudyOptions

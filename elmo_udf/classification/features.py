@@ -14,9 +14,10 @@ from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.source import Source
 from elmo_udf.cleaning.columns import clean_column
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.ml import mixed
 from elmo_udf.models.form import Mix
-from elmo_udf.options import EmbedOptions, ModelOptions
+from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ship_model
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.classification.options import ClassifyOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs.documents import MALFORMED, quoted, read_input
 from elmo_udf.spark.tables import TableMetadata, check_comparable, metadata_of
 

@@ -10,8 +10,8 @@ from pyspark.sql import types as T
 
 from elmo_udf.cleaning.columns import clean_column, is_blank
 from elmo_udf.cleaning.options import CleanOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.documents import MALFORMED, quoted, read_input
 from elmo_udf.spark.outputs import commit

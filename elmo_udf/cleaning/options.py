@@ -7,11 +7,11 @@ from typing import Literal
 
 from elmo_udf.cleaning.lemmas import check_language
 from elmo_udf.cleaning.steps import DEFAULT_PUNCTUATION, STEPS, check_steps
-from elmo_udf.options import JobOptions, option
+from elmo_udf.options import DocumentFormat, InputPath, JobOptions, OptionGroup, OutputOptions, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class CleaningOptions:
+class CleaningOptions(OptionGroup, section="cleaning"):
     """Which steps, in which order, and what they need to know."""
 
     steps: tuple[str, ...] = option(f"what to do, in this order, of {', '.join(STEPS)}", STEPS)
@@ -25,6 +25,7 @@ class CleaningOptions:
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_steps(self.steps)
         if "lemmas" in self.steps:
             check_language(self.language)
@@ -36,15 +37,11 @@ class CleaningOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CleanOptions(CleaningOptions, JobOptions):
+class CleanOptions(JobOptions, CleaningOptions, OutputOptions, DocumentFormat, InputPath, section="input"):
     """Options of jobs/clean.py."""
 
-    input: str = option("path or URI of the documents: a file, a folder or a glob")
     output: str = option("path or URI of the table of cleaned documents (Parquet)")
-    input_format: Literal["parquet", "csv", "json", "text"] | None = option(
-        "format of the input; by default told from its file names", None
-    )
-    whole_files: bool = option("with text input: a file is a document, not a line", False)
     text_column: str = option("column with the text; it is cleaned in place, all other columns are kept", "text")
-    blank_column: str = option("column that says which texts are NULL or blank after cleaning", "is_blank")
-    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
+    blank_column: str = option(
+        "column that says which texts are NULL or blank after cleaning", "is_blank", section="output"
+    )

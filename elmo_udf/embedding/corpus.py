@@ -16,11 +16,11 @@ from elmo_udf.embedding.increments import (
     parts_of,
     write_found,
 )
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan, make_plan
 from elmo_udf.embedding.report import results
 from elmo_udf.embedding.rows import checked_documents, empty_table
 from elmo_udf.embedding.run import Run
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs
 from elmo_udf.spark.outputs.outcomes import Counts

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan, n_characters_of
 from elmo_udf.embedding.rows import checked_documents
 from elmo_udf.embedding.work import estimated_seconds
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.tables import read_rows
 
 _PART, _THERE = "_part", "_there"

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.embedding.device import check_device
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, read_documents
 from elmo_udf.spark.inputs.undecoded import as_undecoded, is_doubtful

@@ -7,11 +7,11 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan
 from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields, rows_of_records
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.udf import record_udf
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, kept_names
 
 OUTCOME = "_outcome"

@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan
 from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.outputs.commit import Staging
 from elmo_udf.spark.outputs.outcomes import Counts, count_outcomes, rejects_of, staged_rows

@@ -6,9 +6,9 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import PairInput
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs.documents import MALFORMED, guess_format, quoted, read_input
 
 PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)

@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from elmo_udf.errors import UserError
-from elmo_udf.options import CorrectionOptions, JobOptions, ModelOptions, option
+from elmo_udf.options import (
+    CorrectionOptions,
+    InputPath,
+    JobOptions,
+    ModelOptions,
+    OutputOptions,
+    PretrainedModel,
+    RejectsOptions,
+    TableFormat,
+    TaskOptions,
+    TokenizerOptions,
+    option,
+)
 
 _CORRECTION = re.compile(r"none|center|(remove|whiten)-([1-9]\d*)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairInput:
+class PairInput(TableFormat, InputPath, section="input"):
     """Where the pairs are."""
 
     input: str = option("path or URI of a table with two texts a row: a file, a folder or a glob")
-    input_format: Literal["parquet", "csv", "json"] | None = option(
-        "format of the input; by default told from its file names (.tsv: tabs, and no quotes)", None
-    )
     id_column: str | None = option(
         "column that identifies a pair; by default id where there is one, else the file and the row in it, from 1", None
     )
@@ -28,43 +37,32 @@ class PairInput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairsOptions(PairInput, CorrectionOptions, ModelOptions, JobOptions):
+class PairsOptions(
+    JobOptions, TaskOptions, CorrectionOptions, ModelOptions, OutputOptions, RejectsOptions, PairInput, section="output"
+):
     """Options of jobs/pairs.py."""
 
     output: str = option("path or URI of the table of cosines (Parquet)")
-    rejects: str | None = option("path of the table of rejected pairs (default: OUTPUT-rejects)", None)
-    label_column: str | None = option("column with people's judgement: a score, or 0 and 1", None)
+    label_column: str | None = option("column with people's judgement: a score, or 0 and 1", None, section="input")
     plot: str | None = option("draw the cosines and the labels into this PNG file (needs --label-column)", None)
-    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
-    partitions: int | None = option("number of embedding tasks; by default from the estimated work", None)
 
     def __post_init__(self) -> None:
-        ModelOptions.__post_init__(self)
-        CorrectionOptions.__post_init__(self)
+        super().__post_init__()
         if self.level != "document":
             raise UserError(f"level is {self.level!r}, expected 'document': a text of a pair has one vector")
         if self.plot is not None and self.label_column is None:
             raise UserError("plot needs labels; expected --label-column beside --plot")
-        if self.partitions is not None and self.partitions < 1:
-            raise UserError(f"partitions is {self.partitions}, expected at least 1")
-        if self.rejects is not None and self.rejects.rstrip("/") == self.output.rstrip("/"):
-            raise UserError(f"rejects and output are both {self.output!r}; expected two different paths")
-
-    @property
-    def rejects_path(self) -> str:
-        """Where rejected pairs go."""
-        return self.rejects or self.output.rstrip("/") + "-rejects"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(PairInput, JobOptions):
+class EvaluateOptions(
+    JobOptions, TaskOptions, TokenizerOptions, PretrainedModel, OutputOptions, PairInput, section="evaluation"
+):
     """Options of jobs/evaluate.py."""
 
     output: str = option("path or URI of the table of correlations (Parquet)")
-    label_column: str = option("column with people's judgement of a pair, a number", "score")
-    model: str = option("model handle, as of embed.py", "builtin:mini")
-    model_sha256: str | None = option("refuse the model unless what was fetched has this SHA-256", None)
-    compare_model: tuple[str, ...] = option("handles of other models to evaluate beside it", ())
+    label_column: str = option("column with people's judgement of a pair, a number", "score", section="input")
+    compare_model: tuple[str, ...] = option("handles of other models to evaluate beside it", (), section="model")
     layers: tuple[str, ...] = option("layers to evaluate; by default all, and elmo, the model's mix of them", ())
     poolings: tuple[str, ...] = option("of mean and max", ("mean", "max"))
     corrections: tuple[str, ...] = option(
@@ -76,19 +74,12 @@ class EvaluateOptions(PairInput, JobOptions):
     mix_correction: Literal["none", "center"] = option("correction in force while the mix is fit", "center")
     tfidf: bool = option("also the cosine of TF-IDF vectors (pyspark.ml), fit on the texts of the input", False)
     vectors: str | None = option("also the mean of static word vectors: a file in word2vec's text format", None)
-    tokenizer: Literal["words", "whitespace"] = option("as of embed.py", "words")
-    language: str = option("language code of the texts (tokenizer words)", "en")
-    max_sentence_tokens: int = option("longer sentences are cut into pieces (tokenizer words)", 400)
-    precision: Literal["float32", "bfloat16"] = option("of weights and matrix products", "float32")
-    plot: str | None = option("draw the table as bars into this PNG file", None)
-    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
-    partitions: int | None = option("number of embedding tasks; by default from the estimated work", None)
+    plot: str | None = option("draw the table as bars into this PNG file", None, section="output")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.fit_mix != (self.train is not None):
             raise UserError("--fit-mix and --train go together: give both, or neither")
-        if self.partitions is not None and self.partitions < 1:
-            raise UserError(f"partitions is {self.partitions}, expected at least 1")
         if not self.corrections or not self.poolings:
             raise UserError("corrections and poolings need a value each; expected one or more of those in --help")
         for pooling in self.poolings:
@@ -96,18 +87,10 @@ class EvaluateOptions(PairInput, JobOptions):
                 raise UserError(f"pooling {pooling!r} is unknown; expected mean or max")
         for name in self.corrections:
             correction_named(name)
-        self.model_options(self.model)
 
     def model_options(self, handle: str) -> ModelOptions:
         """The options with which the texts are embedded by the model of a handle."""
-        return ModelOptions(
-            model=handle,
-            model_sha256=self.model_sha256 if handle == self.model else None,
-            tokenizer=self.tokenizer,
-            language=self.language,
-            max_sentence_tokens=self.max_sentence_tokens,
-            precision=self.precision,
-        )
+        return ModelOptions.of(self, model=handle, model_sha256=self.model_sha256 if handle == self.model else None)
 
 
 def correction_named(name: str) -> CorrectionOptions:

@@ -8,12 +8,12 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.joins.comparison import Comparison
 from elmo_udf.similarity.joins.groups import grouped
 from elmo_udf.similarity.joins.previous import Previous
 from elmo_udf.similarity.joins.update import updated_pairs, updated_top_k
 from elmo_udf.similarity.kernels.histogram import Histogram
+from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.pictures import draw_histogram, write_matrix
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.blocks.comparable import Side, shape_of, width_of
 from elmo_udf.similarity.blocks.writer import default_block_rows
 from elmo_udf.similarity.compare import cluster_of
 from elmo_udf.similarity.joins.fit import read_correction
 from elmo_udf.similarity.joins.plan import explain_matrix, make_plan
 from elmo_udf.similarity.joins.previous import Previous
+from elmo_udf.similarity.options import SimilarityOptions
 
 
 def explain(

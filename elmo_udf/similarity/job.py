@@ -8,7 +8,6 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.answers import Answer, answer, asked, draw
 from elmo_udf.similarity.blocks.comparable import Side, sides_of
 from elmo_udf.similarity.compare import compare
@@ -19,6 +18,7 @@ from elmo_udf.similarity.joins.fit import write_correction
 from elmo_udf.similarity.joins.plan import check_matrix_size
 from elmo_udf.similarity.joins.previous import Previous, read_previous, write_rows
 from elmo_udf.similarity.joins.sample import check_size, sample_cosines
+from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.pictures import check_paths, check_sizes
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given, same_place

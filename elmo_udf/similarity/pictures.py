@@ -10,12 +10,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from elmo_udf.errors import UserError
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.plots.heatmap import similarity_heatmap
 from elmo_udf.plots.histogram import cosine_histogram
 from elmo_udf.plots.paths import check_local, check_png
 from elmo_udf.similarity.kernels.cosine import STEPS
 from elmo_udf.similarity.kernels.histogram import BIN_STEPS, N_BINS, Histogram
+from elmo_udf.similarity.options import SimilarityOptions
 
 MAX_CSV_CELLS = 4_000_000
 MAX_DRAWN = 2000

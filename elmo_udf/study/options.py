@@ -6,63 +6,52 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions, JobOptions, option
-
-_AT_LEAST = {
-    "repeats": 1,
-    "training_texts": 2,
-    "validation_texts": 2,
-    "test_texts": 1,
-    "max_tokens": 1,
-    "filters": 1,
-    "filter_width": 1,
-    "dense_units": 1,
-    "batch_size": 1,
-    "max_epochs": 1,
-    "patience": 1,
-    "seed": 0,
-}
+from elmo_udf.options import (
+    DocumentColumns,
+    InputPath,
+    JobOptions,
+    LanguageOptions,
+    LayerOptions,
+    OutputOptions,
+    TableFormat,
+    option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyOptions(JobOptions):
+class StudyOptions(
+    JobOptions, LanguageOptions, LayerOptions, OutputOptions, DocumentColumns, TableFormat, InputPath, section="study"
+):
     """Options of jobs/sentiment_study.py."""
 
     input: str = option("path or URI of labelled texts: a file, a folder or a glob")
-    vectors: str = option("static word vectors: word2vec's, GloVe's or fastText's text format, also .gz and .xz")
+    vectors: str = option(
+        "static word vectors: word2vec's, GloVe's or fastText's text format, also .gz and .xz", section="input"
+    )
     output: str = option("path or URI of the table of results (Parquet)")
-    plot: str | None = option("draw the accuracies as boxes into this PNG file", None)
-    paired_plot: str | None = option("draw both accuracies of every repeat into this PNG file", None)
+    plot: str | None = option("draw the accuracies as boxes into this PNG file", None, section="output")
+    paired_plot: str | None = option("draw both accuracies of every repeat into this PNG file", None, section="output")
     tokens: str | None = option(
         "path or URI of the table of token vectors; what it lacks is added (default: OUTPUT-tokens)",
         None,
+        section="output",
     )
-    input_format: Literal["parquet", "csv", "json"] | None = option(
-        "format of the input; by default told from its file names", None
-    )
-    id_column: str = option("column that identifies a text", "id")
-    text_column: str = option("column with the text, or with its tokens", "text")
-    label_column: str = option("column with the label, of two values", "label")
-    repeats: int = option("how often texts are drawn and both networks trained", 10)
-    training_texts: int = option("texts of a repeat to train on", 200)
-    validation_texts: int = option("other texts of a repeat, that decide when training stops", 200)
-    test_texts: int = option("other texts of a repeat, that the accuracy is measured on", 500)
-    max_tokens: int = option("longer texts are cut to so many tokens", 500)
-    seed: int = option("of the draws, of the networks' first weights and of the order of training", 0)
-    model: str = option("model handle, as for embed.py", "builtin:mini")
-    model_sha256: str | None = option("refuse the model unless what was fetched has this SHA-256", None)
-    layer: str = option("elmo (the mix of all layers), word_emb, lstm_outputs1, lstm_outputs2, ...", "elmo")
-    tokenizer: Literal["words", "whitespace"] = option("how texts become tokens, as for embed.py", "words")
-    language: str = option("language code of the texts (tokenizer words)", "en")
-    precision: Literal["float32", "bfloat16"] = option("of ELMo's weights and matrix products", "float32")
-    filters: int = option("filters of the convolution", 64)
-    filter_width: int = option("tokens that a filter sees", 3)
-    dense_units: int = option("units of the dense layer", 250)
-    dropout: float = option("share of the dense layer's units that is dropped in training", 0.0)
-    batch_size: int = option("texts of a training step", 16)
-    max_epochs: int = option("most passes over the training texts", 100)
-    patience: int = option("epochs without a smaller validation loss after which training stops", 2)
+    label_column: str = option("column with the label, of two values", "label", section="input")
+    repeats: int = option("how often texts are drawn and both networks trained", 10, at_least=1)
+    training_texts: int = option("texts of a repeat to train on", 200, at_least=2)
+    validation_texts: int = option("other texts of a repeat, that decide when training stops", 200, at_least=2)
+    test_texts: int = option("other texts of a repeat, that the accuracy is measured on", 500, at_least=1)
+    max_tokens: int = option("longer texts are cut to so many tokens", 500, at_least=1)
+    seed: int = option("of the draws, of the networks' first weights and of the order of training", 0, at_least=0)
+    filters: int = option("filters of the convolution", 64, at_least=1)
+    filter_width: int = option("tokens that a filter sees", 3, at_least=1)
+    dense_units: int = option("units of the dense layer", 250, at_least=1)
+    dropout: float = option("share of the dense layer's units that is dropped in training", 0.0, at_least=0, below=1)
+    batch_size: int = option("texts of a training step", 16, at_least=1)
+    max_epochs: int = option("most passes over the training texts", 100, at_least=1)
+    patience: int = option("epochs without a smaller validation loss after which training stops", 2, at_least=1)
     learning_rates_static: tuple[str, ...] = option(
         "Adam's, for the network on static vectors; of several, each repeat takes the one of least validation loss",
         ("3e-3", "1e-3", "3e-4"),
@@ -70,14 +59,9 @@ class StudyOptions(JobOptions):
     learning_rates_elmo: tuple[str, ...] = option(
         "the same, for the network on static and ELMo vectors", ("3e-3", "1e-3", "3e-4")
     )
-    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
 
     def __post_init__(self) -> None:
-        for name, least in _AT_LEAST.items():
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}, expected at least {least}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout is {self.dropout}, expected a share from 0 to less than 1")
+        super().__post_init__()
         for name in ("learning_rates_static", "learning_rates_elmo"):
             _check_rates(name, getattr(self, name))
 
@@ -104,12 +88,7 @@ class StudyOptions(JobOptions):
             output=self.tokens_path,
             mode=mode,
             level="token",
-            model=self.model,
-            model_sha256=self.model_sha256,
-            layer=self.layer,
-            tokenizer=self.tokenizer,
-            language=self.language,
-            precision=self.precision,
+            **vars(LayerOptions.of(self)) | vars(LanguageOptions.of(self)),
         )
 
 

@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, kept_names, read_documents, read_input
 from elmo_udf.study.options import StudyOptions

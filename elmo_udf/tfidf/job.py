@@ -15,9 +15,9 @@ from pyspark.sql import types as T
 
 from elmo_udf.cleanup import afterwards
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import make_plan
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS
 from elmo_udf.plots.paths import check_png
 from elmo_udf.plots.side_by_side import Panel, side_by_side

@@ -12,9 +12,9 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.rows import with_reasons
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
 from elmo_udf.text.tokenizer import Tokenizer
 from elmo_udf.training.folder import Work

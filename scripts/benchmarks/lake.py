@@ -30,7 +30,7 @@ from published import natural_text
 from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.session import job_session
 

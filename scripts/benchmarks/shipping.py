@@ -27,7 +27,7 @@ from environments import machine
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.shipping import ship_model
 

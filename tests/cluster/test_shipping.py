@@ -16,7 +16,7 @@ LOOK = """
 import json, sys
 from pyspark.sql import SparkSession
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 
 spark = SparkSession.builder.getOrCreate()
 source, model, output = sys.argv[1:]

@@ -7,12 +7,12 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.blocks.comparable import Side, width_of
 from elmo_udf.similarity.blocks.pack import check_width
 from elmo_udf.similarity.joins.fit import fit_on_table, read_correction
 from elmo_udf.similarity.joins.previous import Previous, check_vectors
 from elmo_udf.similarity.kernels.correction import Correction, check_correction
+from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.spark.tables import TableMetadata, read_sidecar
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.options import SimilarityOptions
 from elmo_udf.similarity.blocks.comparable import Side
 from elmo_udf.similarity.blocks.pack import Packed
 from elmo_udf.similarity.joins.fit import read_correction
 from elmo_udf.similarity.kernels.correction import Correction
+from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.tables import COMPARED, TableMetadata, read_sidecar, read_table
 

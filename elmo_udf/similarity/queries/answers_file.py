@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
-from elmo_udf.options import QueryOptions
 from elmo_udf.plots.paths import check_local
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given
 

@@ -9,13 +9,13 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.options import QueryOptions
 from elmo_udf.similarity.blocks.pack import check_width
 from elmo_udf.similarity.joins.corrected import stored_correction
 from elmo_udf.similarity.queries.answers_file import check_output
 from elmo_udf.similarity.queries.corpus import Corpus
 from elmo_udf.similarity.queries.many_texts import answer_texts
 from elmo_udf.similarity.queries.one_text import answer_text, what_is_asked
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.prompt import Say, answer_lines
 from elmo_udf.spark.shipping import ship_model
 from elmo_udf.spark.tables import TableMetadata, metadata_of, read_embeddings

@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.udf import elmo_udf
 from elmo_udf.errors import UserError
-from elmo_udf.options import EmbedOptions, QueryOptions
 from elmo_udf.similarity.queries.answers_file import write_rows
 from elmo_udf.similarity.queries.corpus import Corpus
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest_to_each
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
 

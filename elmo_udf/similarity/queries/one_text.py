@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.embedding.udf import elmo_udf
 from elmo_udf.errors import UserError
-from elmo_udf.options import QueryOptions
 from elmo_udf.similarity.queries.answers_file import write_answers
 from elmo_udf.similarity.queries.corpus import NO_DIRECTION, Corpus
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.similarity.queries.sentences import sentences_at
 from elmo_udf.spark.tables import TableMetadata

@@ -8,8 +8,9 @@ from typing import Any
 
 from elmo_udf.embedding.documents import embed_documents
 from elmo_udf.embedding.loaded import encoder_in_worker
-from elmo_udf.options import ModelOptions, QueryOptions
+from elmo_udf.options import ModelOptions
 from elmo_udf.similarity.queries.corpus import NO_DIRECTION, Corpus
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.spark.shipping import ShippedModel
 

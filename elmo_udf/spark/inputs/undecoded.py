@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.options import EmbedOptions
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.spark.inputs.documents import TEXT, guess_format
 
 _REPLACEMENT = "\ufffd"
