@@ -27,7 +27,7 @@ from elmo_udf.embedding.udf import elmo_udf, model_options
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
-from elmo_udf.spark.inputs.documents import quoted
+from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.shipping import ship_model
 
 _TEXT, _FLAG, _WHOLE = TypeConverters.toString, TypeConverters.toBoolean, TypeConverters.toInt

@@ -9,15 +9,25 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
+from elmo_udf.embedding.carried import check_carried, flags_of
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.spark.inputs.documents import guess_format, read_documents
+from elmo_udf.spark.inputs.documents import read_documents
+from elmo_udf.spark.inputs.names import guess_format
+
+
+def documents(spark: SparkSession, path: Path | str, **values: object) -> DataFrame:
+    """As the job reads them."""
+    options = EmbedOptions(**{"input": str(path), "output": "unused"} | values)  # type: ignore[arg-type]
+    table = read_documents(spark, options, flags_of(options))
+    check_carried(table, options)
+    return table
 
 
 def read(spark: SparkSession, path: Path | str, **options: object) -> list[tuple[object, ...]]:
-    table = read_documents(spark, EmbedOptions(input=str(path), output="unused", **options))  # type: ignore[arg-type]
+    table = documents(spark, path, **options)
     return [tuple(row) for row in table.drop("_malformed").orderBy("id").collect()]
 
 
@@ -46,7 +56,7 @@ def test_rows_with_too_few_or_too_many_fields_are_malformed(
     path = tmp_path / f"d.{suffix}"
     rows = ["n id text", "1 a one", "2 b", "3 c one two", "4 d "]
     path.write_text("".join(row.replace(" ", separator) + "\n" for row in rows))
-    table = read_documents(spark, EmbedOptions(input=str(path), output="unused"))
+    table = documents(spark, path)
     malformed = sorted(row._malformed for row in table.collect() if row._malformed)
     assert malformed == [row.replace(" ", separator) for row in rows[2:4]]
     assert sorted(row.id for row in table.collect() if not row._malformed) == ["a", "d"]
@@ -67,7 +77,7 @@ def test_a_column_with_the_name_of_the_malformed_records_is_refused(
 def test_json_lines_keep_their_types_and_report_broken_lines(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text('{"id": 7, "text": "a\\nb"}\n{"id": 8, "text": null}\n{"id": 9, "te\n')
-    table = read_documents(spark, EmbedOptions(input=str(path), output="unused"))
+    table = documents(spark, path)
     rows = {row.id: row for row in table.collect()}
     assert (rows[7]._text, rows[8]._text) == ("a\nb", None)
     assert rows[None]._malformed == '{"id": 9, "te'
@@ -89,7 +99,7 @@ def test_text_is_a_line_a_document_with_file_and_line_as_id(
     (tmp_path / "in" / "z.txt.gz").write_bytes(gzip.compress(b"first\nsecond"))
     spark.conf.set("spark.sql.files.maxPartitionBytes", "4096")  # a file is read in several blocks and tasks
     try:
-        table = read_documents(spark, EmbedOptions(input=str(tmp_path / "in"), output="unused"))
+        table = documents(spark, tmp_path / "in")
         assert spark.read.text(str(tmp_path / "in")).rdd.getNumPartitions() > 2
         found = {row.id: row._text for row in table.collect()}
     finally:
@@ -153,7 +163,7 @@ def test_the_name_of_the_folder_comes_last(
 def test_a_column_called_malformed_is_only_a_column_of_parquet(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "d.parquet"
     pq.write_table(pa.table({"id": ["a"], "text": ["b"], "_malformed": ["c"]}), path)
-    table = read_documents(spark, EmbedOptions(input=str(path), output="unused", keep_columns=("_malformed",)))
+    table = documents(spark, path, keep_columns=("_malformed",))
     assert table.collect() == [("a", "b", None, "c")]
 
 
@@ -194,7 +204,7 @@ def test_mistakes_are_one_line(spark: SparkSession, tmp_path: Path, options: dic
     path = tmp_path / "d.json"
     path.write_text('{"id": "a", "text": "b", "n": 1, "many": ["x"], "Model": 1}\n')
     with pytest.raises(UserError) as error:
-        read_documents(spark, EmbedOptions(**{"input": str(path), "output": "unused"} | options))  # type: ignore[arg-type]
+        documents(spark, path, **options)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -9,9 +9,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.classification.options import ClassifyOptions
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.spark.inputs.documents import MALFORMED, quoted, read_input
+from elmo_udf.options import InputOptions
+from elmo_udf.spark.inputs.columns import MALFORMED, quoted
+from elmo_udf.spark.inputs.formats import read_input
 from elmo_udf.spark.tables import TableMetadata, check_comparable, metadata_of
 
 _LABELS = (T.StringType, T.IntegralType, T.BooleanType)
@@ -33,7 +34,7 @@ def read_source(spark: SparkSession, path: str, options: ClassifyOptions, label_
 
     Raises UserError for an input without the columns that are needed.
     """
-    _, table = read_input(spark, EmbedOptions(input=path, output=path, input_format=options.input_format))
+    _, table = read_input(spark, InputOptions(input=path, input_format=options.input_format))
     has_vectors = options.embedding_column in table.columns
     needed = {"--id-column": options.id_column}
     needed |= {"--label-column": label_column} if label_column else {}

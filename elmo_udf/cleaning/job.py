@@ -10,10 +10,11 @@ from pyspark.sql import types as T
 
 from elmo_udf.cleaning.columns import clean_column, is_blank
 from elmo_udf.cleaning.options import CleanOptions
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
+from elmo_udf.options import InputOptions
 from elmo_udf.spark.complaints import reading
-from elmo_udf.spark.inputs.documents import MALFORMED, quoted, read_input
+from elmo_udf.spark.inputs.columns import MALFORMED, quoted
+from elmo_udf.spark.inputs.formats import read_input
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs
 
@@ -25,10 +26,7 @@ def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
     without such a text and for an output that exists.
     """
     check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
-    source = EmbedOptions(
-        input=options.input, output=options.output, input_format=options.input_format, whole_files=options.whole_files
-    )
-    kind, table = read_input(spark, source)
+    kind, table = read_input(spark, InputOptions.of(options))
     _check_columns(table, options)
     report: dict[str, Any] = {
         "input": options.input,

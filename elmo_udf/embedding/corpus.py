@@ -71,8 +71,8 @@ def _explained(spark: SparkSession, plan: Plan, options: EmbedOptions, is_there:
 
 def _embed_all(run: Run) -> dict[str, Any]:
     """Every document of the input, in one commit."""
-    plan, options = run.plan, run.options
-    counts = run.embed(checked_documents(plan.documents, options), plan.n_tasks, plan.n_rows)
+    plan = run.plan
+    counts = run.embed(checked_documents(plan.documents), plan.n_tasks, plan.n_rows)
     _check_sum(plan, counts.n_embedded + counts.n_rejected)
     run.commit(counts)
     return plan.report() | results(run, counts, counts.rejected)

@@ -36,7 +36,7 @@ class Found:
 
 def beside_table(spark: SparkSession, plan: Plan, options: EmbedOptions, is_there: bool) -> DataFrame:
     """:func:`checked_documents` of the input, and in ``_there`` whether the table has the text of that id already."""
-    checked = checked_documents(plan.documents, options)
+    checked = checked_documents(plan.documents)
     if not is_there:
         return checked.withColumn(_THERE, F.lit(False))
     versions = read_rows(spark, options.output).groupBy("id")

@@ -9,12 +9,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.carried import check_carried, flags_of
 from elmo_udf.embedding.device import check_device
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
 from elmo_udf.spark.complaints import reading
-from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, read_documents
+from elmo_udf.spark.inputs.columns import MALFORMED
+from elmo_udf.spark.inputs.documents import TEXT, read_documents
 from elmo_udf.spark.inputs.undecoded import as_undecoded, is_doubtful
 from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.shipping import ShippedModel, ship_model
@@ -62,7 +64,8 @@ class Plan:
 
 def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
     """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either."""
-    documents = read_documents(spark, options)
+    documents = read_documents(spark, options, flags_of(options))
+    check_carried(documents, options)
     check_device(spark, options.device, options.precision)
     model = ship_model(spark, options.model, options.model_sha256)
     width = model.network.width(options.layer)

@@ -12,7 +12,8 @@ from elmo_udf.embedding.plan import Plan
 from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields, rows_of_records
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.udf import record_udf
-from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, kept_names
+from elmo_udf.spark.inputs.columns import MALFORMED
+from elmo_udf.spark.inputs.documents import TEXT, kept_columns
 
 OUTCOME = "_outcome"
 """Partition column of the staged rows: ``embedded``, or the reason of a rejection."""
@@ -21,13 +22,13 @@ _BLANK = r"(?U)^\s*$"
 _CARRIED = ("id", "content_hash", "_reason", "_detail")
 
 
-def checked_documents(documents: DataFrame, options: EmbedOptions) -> DataFrame:
+def checked_documents(documents: DataFrame) -> DataFrame:
     """Every row of the input with its ``content_hash``, and in ``_reason`` and ``_detail`` why it is rejected, or NULL.
 
     Columns: id, TEXT (NULL where the row is rejected), content_hash, _reason, _detail and those to keep. Of the good
     rows that share an id one is left.
     """
-    kept = kept_names(options)
+    kept = kept_columns(documents)
     checked = _first_of_each_id(with_reasons(documents), kept)
     text = F.when(F.col("_reason").isNull(), F.col(TEXT)).alias(TEXT)
     return checked.select("id", text, *_CARRIED[1:], *kept)
@@ -41,7 +42,7 @@ def embedded_rows(
     In a rejected row ``model`` holds the detail of the rejection. (All files of one write have the same columns; this
     one has a string to spare where there is no vector.)
     """
-    carried = [*_CARRIED, *kept_names(options)]
+    carried = [*_CARRIED, *kept_columns(checked)]
     together = _equal_texts_together(checked, n_tasks)
     records = together.select(*carried, record_udf(plan.model, options, stats)(TEXT).alias(RECORD_COLUMN))
     schema = T.StructType([records.schema[name] for name in carried] + row_fields(options.level))
@@ -67,7 +68,7 @@ def _equal_texts_together(checked: DataFrame, n_tasks: int) -> DataFrame:
 
 def empty_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> DataFrame:
     """The embedding table without a row."""
-    kept = [plan.documents.schema[name] for name in kept_names(options)]
+    kept = [plan.documents.schema[name] for name in kept_columns(plan.documents)]
     fields = [plan.documents.schema["id"], *row_fields(options.level), *kept]
     schema = T.StructType(fields).add("content_hash", "string").add("model", "string").add("embedded_at", "timestamp")
     return _in_order(spark.createDataFrame([], schema), plan, options)
@@ -78,7 +79,7 @@ def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) ->
     counts = ("n_tokens", "n_sentences", "n_truncated")
     positions = [f.name for f in row_fields(options.level) if f.name not in ("embedding", *counts)]
     embedding = F.col("embedding").alias("embedding", metadata=plan.metadata.as_dict())
-    kept = [F.col(ours).alias(name) for ours, name in zip(kept_names(options), options.carried_columns, strict=True)]
+    kept = [F.col(ours).alias(name) for ours, name in zip(kept_columns(rows), options.carried_columns, strict=True)]
     return rows.select("id", *positions, embedding, *counts, "content_hash", "model", "embedded_at", *kept, *more)
 
 

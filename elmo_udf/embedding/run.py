@@ -15,6 +15,7 @@ from elmo_udf.embedding.plan import Plan
 from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
 from elmo_udf.spark import files
+from elmo_udf.spark.inputs.documents import kept_columns
 from elmo_udf.spark.outputs.commit import Staging
 from elmo_udf.spark.outputs.outcomes import Counts, count_outcomes, rejects_of, staged_rows
 from elmo_udf.spark.outputs.writer import vector_writer
@@ -74,8 +75,7 @@ class Run:
         documents = self.spark.read.parquet(path).where("_reason IS NOT NULL")
         if not n_rejected and self._adds_to(self.options.rejects_path):
             return
-        names = [name for name in documents.columns if name.startswith("_kept_")]
-        kept = dict(zip(self.options.carried_columns, names, strict=True))
+        kept = dict(zip(self.options.carried_columns, kept_columns(documents), strict=True))
         folders = [F.col(kept[name]).alias(name) for name in self.options.partition_by]
         rejected = documents.select("id", F.col("_reason").alias("reason"), F.col("_detail").alias("detail"), *folders)
         self.timed("commit_s", lambda: self._put_rejects(rejected))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.options import PairInput
-from elmo_udf.spark.inputs.documents import MALFORMED, guess_format, quoted, read_input
+from elmo_udf.options import InputOptions
+from elmo_udf.spark.inputs.columns import MALFORMED, quoted, with_places
+from elmo_udf.spark.inputs.documents import check_id_type
+from elmo_udf.spark.inputs.formats import read_input
+from elmo_udf.spark.inputs.names import guess_format
 
 PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)
 """Columns of what is read: label is a double (NULL where it is no number), label_found what was read, a string."""
-
-_NO_ID = (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType, T.YearMonthIntervalType)
 
 
 def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column: str | None) -> DataFrame:
@@ -26,7 +27,7 @@ def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column:
     kind = options.input_format or guess_format(spark, path)
     if kind == "text":
         raise UserError(f"input {path!r} is text, expected a table with two text columns: Parquet, CSV or JSON lines")
-    table = read_input(spark, EmbedOptions(input=path, output="", input_format=options.input_format))[1]
+    table = read_input(spark, InputOptions(input=path, input_format=options.input_format))[1]
     _check_columns(table, options, path, label_column)
     label = quoted(label_column) if label_column else F.lit(None)
     malformed = quoted(MALFORMED) if MALFORMED in table.columns else F.lit(None)
@@ -42,23 +43,8 @@ def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column:
 
 
 def _with_ids(table: DataFrame, id_column: str | None) -> DataFrame:
-    """A column ``_id``: the one that is named, or ``file:row`` with rows counted from 1, headings not counted.
-
-    Spark reads a file in blocks, each in order within one task, and monotonically_increasing_id counts on within a
-    task. So a row's number is its distance from the block's first one, plus the rows of the blocks before.
-    """
-    if id_column is not None:
-        return table.withColumn("_id", quoted(id_column))
-    block = F.col("_metadata.file_block_start").alias("_block")
-    path = F.regexp_replace("_metadata.file_path", r"\+", "%2B")  # not a space, as in forms
-    file = F.regexp_replace(F.url_decode(path), "^file:/+", "/").alias("_file")
-    rows = table.select("*", file, block, F.monotonically_increasing_id().alias("_position"))
-    blocks = rows.groupBy("_file", "_block").agg(F.min("_position").alias("_first"), F.count("*").alias("_n"))
-    before = Window.partitionBy("_file").orderBy("_block").rowsBetween(Window.unboundedPreceding, -1)
-    blocks = blocks.withColumn("_before", F.coalesce(F.sum("_n").over(before), F.lit(0))).drop("_n")
-    row: Column = F.col("_position") - F.col("_first") + F.col("_before") + 1
-    joined = rows.join(F.broadcast(blocks), ["_file", "_block"])
-    return joined.withColumn("_id", F.concat_ws(":", "_file", row.cast("string")))
+    """A column ``_id``: the one that is named, or the file and the row in it."""
+    return with_places(table, "_id") if id_column is None else table.withColumn("_id", quoted(id_column))
 
 
 def _check_columns(table: DataFrame, options: PairInput, path: str, label_column: str | None) -> None:
@@ -76,9 +62,4 @@ def _check_columns(table: DataFrame, options: PairInput, path: str, label_column
                 f"text column {flags[flag]!r} is {kind.simpleString()}, expected string; name another with {flag}"
             )
     if options.id_column is not None or "id" in found:
-        kind = table.schema[options.id_column or "id"].dataType
-        if isinstance(kind, _NO_ID):
-            raise UserError(
-                f"id column {options.id_column or 'id'!r} is {kind.simpleString()}, expected a plain type such as "
-                "string or bigint; name another with --id-column"
-            )
+        check_id_type(table.schema[options.id_column or "id"].dataType, options.id_column or "id")

@@ -10,7 +10,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.spark.complaints import reading
-from elmo_udf.spark.inputs.documents import MALFORMED
+from elmo_udf.spark.inputs.columns import MALFORMED
 
 _BLANK = r"(?U)^\s*$"
 

@@ -13,7 +13,8 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.lake.options import CompactOptions
 from elmo_udf.spark import files
-from elmo_udf.spark.inputs.documents import quoted, read_documents
+from elmo_udf.spark.inputs.columns import quoted
+from elmo_udf.spark.inputs.documents import read_documents
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs
 from elmo_udf.spark.outputs.writer import vector_writer

@@ -19,8 +19,7 @@ _FOUND_WHILE_EMBEDDING = ("blank_text", "too_large", "non_finite_vector")
 
 def source_checks(spark: SparkSession, rows: DataFrame, options: ValidateOptions) -> list[Check]:
     """Every row of the source is in the table, with its text, or in the rejects; and nothing else is in the table."""
-    source = options.source_options()
-    documents = checked_documents(read_documents(spark, source), source)
+    documents = checked_documents(read_documents(spark, options.source_options()))
     ours, theirs = rows.schema["id"].dataType, documents.schema["id"].dataType
     if ours != theirs:
         found, expected = theirs.simpleString(), ours.simpleString()

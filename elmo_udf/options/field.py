@@ -65,7 +65,7 @@ class OptionGroup:
 
 def sections_of(options_class: type) -> dict[str, list[Field[Any]]]:
     """The options of a job by section, in the order of SECTIONS; within a section in that of the classes."""
-    options = fields(options_class)  # type: ignore[arg-type]
+    options = fields(options_class)
     found = {name: [item for item in options if item.metadata["section"] == name] for name in SECTIONS}
     return {name: items for name, items in found.items() if items}
 

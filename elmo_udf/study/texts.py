@@ -12,10 +12,11 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
+from elmo_udf.options import InputOptions
 from elmo_udf.spark.complaints import reading
-from elmo_udf.spark.inputs.documents import MALFORMED, TEXT, kept_names, read_documents, read_input
+from elmo_udf.spark.inputs.columns import MALFORMED
+from elmo_udf.spark.inputs.documents import TEXT, kept_columns, read_documents
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.text.tokenizer import Sentence, Tokenizer
 
@@ -87,22 +88,8 @@ def first_tokens(sentences: list[Sentence], limit: int) -> list[Sentence]:
 
 def _documents(spark: SparkSession, options: StudyOptions) -> DataFrame:
     """Columns id, ``_text``, ``_malformed`` and label (string)."""
-    read = EmbedOptions(
-        input=options.input,
-        output=options.output,
-        input_format=options.input_format,
-        id_column=options.id_column,
-        text_column=options.text_column,
-        keep_columns=(options.label_column,),
-    )
-    columns = [name for name in read_input(spark, read)[1].columns if name != MALFORMED]
-    if options.label_column not in columns:
-        raise UserError(
-            f"label column {options.label_column!r} is not in input {options.input!r}; found {columns}; "
-            "name another with --label-column"
-        )
-    documents = read_documents(spark, read)
-    label = F.trim(F.col(kept_names(read)[0]).cast("string"))
+    documents = read_documents(spark, InputOptions.of(options), {options.label_column: "--label-column"})
+    label = F.trim(F.col(kept_columns(documents)[0]).cast("string"))
     return documents.select("id", TEXT, MALFORMED, F.nullif(label, F.lit("")).alias("label"))
 
 

@@ -15,14 +15,14 @@ from pyspark.sql import types as T
 
 from elmo_udf.cleanup import afterwards
 from elmo_udf.embedding.corpus import embed_corpus
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import make_plan
 from elmo_udf.errors import UserError
 from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS
 from elmo_udf.plots.paths import check_png
 from elmo_udf.plots.side_by_side import Panel, side_by_side
 from elmo_udf.similarity.kernels.correction import Moments, fit_correction
-from elmo_udf.spark.inputs.documents import guess_format, read_documents
+from elmo_udf.spark.inputs.documents import read_documents
+from elmo_udf.spark.inputs.names import guess_format
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given
 from elmo_udf.tfidf.matrix import METHOD, tfidf_matrix, with_terms
@@ -57,7 +57,7 @@ def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any
         check_png(options.plot)
     kind = options.input_format or guess_format(spark, options.input)
     text_column = "text" if kind == "text" else options.text_column
-    _check_size(spark, options.embed_options("", text_column))
+    _check_size(spark, options)
     if options.dry_run:
         return make_plan(spark, options.embed_options("", text_column)).report()
     with commit.staging(spark, options.output) as staging:
@@ -74,7 +74,7 @@ def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any
     return _report(embedded, measured, pairs, options, spearman)
 
 
-def _check_size(spark: SparkSession, options: EmbedOptions) -> None:
+def _check_size(spark: SparkSession, options: CompareOptions) -> None:
     n = read_documents(spark, options).limit(MAX_DOCUMENTS + 1).count()
     if not MIN_DOCUMENTS <= n <= MAX_DOCUMENTS:
         found = f"more than {MAX_DOCUMENTS:,}" if n > MAX_DOCUMENTS else f"{n}"

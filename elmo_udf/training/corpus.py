@@ -12,7 +12,6 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.rows import with_reasons
 from elmo_udf.errors import UserError
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
@@ -35,17 +34,7 @@ def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
 
     Raises UserError where they can't be read.
     """
-    documents = read_documents(
-        spark,
-        EmbedOptions(
-            input=options.input,
-            output=options.output,
-            input_format=options.input_format,
-            whole_files=options.whole_files,
-            id_column=options.id_column,
-            text_column=options.text_column,
-        ),
-    )
+    documents = read_documents(spark, options)
     return with_reasons(documents, needs_id=False).select(TEXT, "_reason")
 
 

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.udf import elmo_udf
 from elmo_udf.errors import UserError
+from elmo_udf.options import InputOptions
 from elmo_udf.similarity.queries.answers_file import write_rows
 from elmo_udf.similarity.queries.corpus import Corpus
 from elmo_udf.similarity.queries.options import QueryOptions
@@ -50,7 +50,7 @@ def _embedded(
 ) -> tuple[pa.Table, np.ndarray, dict[str, int]]:
     """``query_id`` and ``text`` of lines with a vector; these vectors (n, D), corrected; why other lines have none."""
     assert options.texts is not None
-    documents = read_documents(spark, EmbedOptions(input=options.texts, output="", input_format="text"))
+    documents = read_documents(spark, InputOptions(input=options.texts, input_format="text"))
     n = documents.limit(MAX_TEXTS + 1).count()
     if n > MAX_TEXTS:
         raise UserError(

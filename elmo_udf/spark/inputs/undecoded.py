@@ -9,8 +9,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.embedding.options import EmbedOptions
-from elmo_udf.spark.inputs.documents import TEXT, guess_format
+from elmo_udf.options import InputOptions
+from elmo_udf.spark.inputs.documents import TEXT
+from elmo_udf.spark.inputs.names import guess_format
 
 _REPLACEMENT = "\ufffd"
 """What Spark puts for bytes of CSV that are not UTF-8."""
@@ -29,7 +30,7 @@ def is_doubtful(documents: DataFrame) -> Column:
     return found
 
 
-def as_undecoded(spark: SparkSession, documents: DataFrame, options: EmbedOptions) -> DataFrame:
+def as_undecoded(spark: SparkSession, documents: DataFrame, options: InputOptions) -> DataFrame:
     """The documents, with ids and texts that Spark had to mend as it read them no UTF-8 again; others as they are.
 
     Of a file with a line that is not UTF-8 these are all that hold U+FFFD: more can't be told. Reads all lines of CSV

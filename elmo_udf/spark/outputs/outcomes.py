@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.spark.inputs.documents import quoted
+from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.tables import rejects_schema
 
 

@@ -1,0 +1,55 @@
+"""Columns of what is read: by their very names, with the place of a row, with the records that can't be read."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from elmo_udf.errors import UserError
+
+MALFORMED = "_malformed"
+"""Column with a JSON line that is no object, or a row of CSV with too few or too many fields; else NULL."""
+
+
+def quoted(name: str) -> Column:
+    """The column of that very name, whatever characters it has."""
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def with_malformed(table: DataFrame, path: str) -> T.StructType:
+    """The table's schema, and MALFORMED."""
+    for name in table.columns:
+        if name.lower() == MALFORMED:
+            raise UserError(
+                f"input {path!r} has a column {name!r}, where records that can't be read are put; expected no such "
+                "column; rename it"
+            )
+    return T.StructType([*table.schema.fields, T.StructField(MALFORMED, T.StringType())])
+
+
+def file_path() -> Column:
+    """The file of a row; local files without the scheme."""
+    # A plus in a path is a plus, and not a space, as in forms.
+    return F.regexp_replace(F.url_decode(F.regexp_replace("_metadata.file_path", r"\+", "%2B")), "^file:/+", "/")
+
+
+def with_places(table: DataFrame, name: str) -> DataFrame:
+    """The table, and in the column ``name`` where each row is: ``file:row``, rows counted from 1, headers not counted.
+
+    Spark reads a file in blocks, each in order within one task, and monotonically_increasing_id counts on within a
+    task. So a row's number is its distance from the block's first row, plus the rows of the blocks before.
+    """
+    rows = table.select(
+        "*",
+        file_path().alias("_file"),
+        F.col("_metadata.file_block_start").alias("_block"),
+        F.monotonically_increasing_id().alias("_position"),
+    )
+    blocks = rows.groupBy("_file", "_block").agg(F.min("_position").alias("_first"), F.count("*").alias("_n"))
+    before = Window.partitionBy("_file").orderBy("_block").rowsBetween(Window.unboundedPreceding, -1)
+    blocks = blocks.withColumn("_before", F.coalesce(F.sum("_n").over(before), F.lit(0))).drop("_n")
+    row = F.col("_position") - F.col("_first") + F.col("_before") + 1
+    joined = rows.join(F.broadcast(blocks), ["_file", "_block"])
+    placed = joined.withColumn(name, F.concat_ws(":", "_file", row.cast("string")))
+    return placed.select(*(quoted(column) for column in table.columns), name)
