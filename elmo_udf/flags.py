@@ -41,6 +41,7 @@ def parse(options_class: type[Options], argv: Sequence[str], description: str = 
     values = {**(read_toml(options_class, config) if config else {}), **given}
     missing = [f for f in fields(options_class) if f.default is MISSING and f.name not in values]
     if missing:
+        missing.sort(key=lambda item: not item.metadata["positional"])
         shown = ", ".join(_shown(item, _kind(options_class, item)) for item in missing)
         raise UserError(f"missing {shown}; give it on the command line or in the file of --config")
     return options_class(**values)

@@ -169,7 +169,7 @@ ROOMS = {
     "similarity": ["options", "kernels", "blocks", "joins", "queries", ""],
     "spark": ["", "inputs", "outputs"],
 }
-"""The rooms inside a part, from the ground up ("" are the files beside them, but for those named): arrows point down only."""
+"""The rooms inside a part, from the ground up ("" are the files that are not named): arrows point down only."""
 
 
 @pytest.mark.parametrize("name", ROOMS)
