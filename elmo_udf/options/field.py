@@ -45,10 +45,9 @@ class OptionGroup:
         super().__init_subclass__()
         for name, value in vars(cls).items():
             if isinstance(value, Field) and value.metadata["section"] is None:
-                inherited = getattr(cls, "__dataclass_fields__", {}).get(name)
-                value.metadata = MappingProxyType(
-                    dict(value.metadata) | {"section": inherited.metadata["section"] if inherited else section}
-                )
+                bases = (vars(base).get("__dataclass_fields__", {}) for base in cls.__mro__)
+                inherited = next((known[name].metadata["section"] for known in bases if name in known), section)
+                value.metadata = MappingProxyType({**value.metadata, "section": inherited})
 
     def __post_init__(self) -> None:
         for item in fields(self):
