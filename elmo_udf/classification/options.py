@@ -16,12 +16,20 @@ class ClassifyOptions(
 ):
     """Options of jobs/classify.py."""
 
-    train: str = option("path or URI of labelled documents: an embedding table that kept the label, or texts")
-    label_column: str = option("column with the label of a document; rows where it is NULL are left out")
+    train: str = option(
+        "path or URI of labelled documents: an embedding table that kept the label, or texts", section="input"
+    )
+    label_column: str = option(
+        "column with the label of a document; rows where it is NULL are left out", section="input"
+    )
     output: str = option("folder for the pipeline (model), metrics.json, pictures and predictions.csv")
-    test: str | None = option("documents without label, of the same kind as --train; predictions.csv has theirs", None)
+    test: str | None = option(
+        "documents without label, of the same kind as --train; predictions.csv has theirs", None, section="input"
+    )
     text_column: str = option("column with the text", "text")
-    embedding_column: str = option("column with the vector; a table that has it is not embedded anew", "embedding")
+    embedding_column: str = option(
+        "column with the vector; a table that has it is not embedded anew", "embedding", section="input"
+    )
     steps: tuple[str, ...] = option("how texts are cleaned before they are embedded: the --steps of clean.py", ())
     seed: int = option("of the split, the folds and the folds of the tuning", 42, at_least=0)
     test_size: float = option(
