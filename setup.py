@@ -31,7 +31,7 @@ setup(
         "setuptools>=68,<81",  # tensorflow-hub 0.16 imports pkg_resources, which later ones lack
         "h5py>=3.11,<4",
         "sacremoses>=0.1.1",
-        "sentencex>=1.0.11,<2",
+        "sentencex>=1.0.30,<2",  # earlier ones end sentences elsewhere, which changes vectors
         "simplemma>=2.0,<3",
         "regex>=2024.4.16",
         "scipy>=1.11,<2",
