@@ -35,6 +35,7 @@ setup(
         "simplemma>=2.0,<3",
         "regex>=2024.4.16",
         "scipy>=1.11,<2",
+        "scikit-learn>=1.5,<2",
         "matplotlib>=3.8,<4",
         "threadpoolctl>=3.2,<4",
     ],
@@ -50,7 +51,6 @@ setup(
             "pre-commit>=3.5",
             "duckdb>=1.1",
             "polars>=1.15",
-            "scikit-learn>=1.4",
         ],
     },
     classifiers=[

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-import numpy as np
 from pyspark import keyword_only
 from pyspark.ml import Transformer
 from pyspark.ml.functions import array_to_vector
@@ -255,10 +254,8 @@ def mixed(layers: Sequence[Column], mix: Mix) -> Column:
 
     Peters et al. 2018, eq. 1. A mean over tokens is linear, so the mix of pooled layers is the pooled mix.
     """
-    weights = np.exp(np.array(mix.weights) - max(mix.weights))  # (J,)
-    shares = (mix.scale * weights / weights.sum()).tolist()
     both = [F.concat(layers[0], layers[0]), *layers[1:]]
-    parts = [_times(layer, share) for layer, share in zip(both, shares, strict=True)]
+    parts = [_times(layer, share) for layer, share in zip(both, mix.shares.tolist(), strict=True)]
     return reduce(lambda left, right: F.zip_with(left, right, lambda x, y: x + y), parts).cast("array<float>")
 
 

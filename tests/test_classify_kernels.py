@@ -10,29 +10,14 @@ from matplotlib.image import imread
 from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
-from sklearn.model_selection import KFold, train_test_split
 
-from elmo_udf.classification.mix import MixProblem
+from elmo_udf.classification.learned_mix import MixProblem
 from elmo_udf.classification.options import ClassifyOptions
+from elmo_udf.classification.rows import _held_out
 from elmo_udf.classification.scores import Scores
-from elmo_udf.classification.split import fold_numbers, held_out
 from elmo_udf.plots.confusion import Confusion, confusion_matrices
 from elmo_udf.plots.curves import Curve, curves
 from tests.refusals import refused
-
-
-@pytest.mark.parametrize(("n", "size", "seed"), [(7920, 0.2, 42), (11, 0.25, 0), (10, 0.5, 7), (101, 0.33, 2**31)])
-def test_split_is_that_of_scikit_learn(n: int, size: float, seed: int) -> None:
-    _, theirs = train_test_split(np.arange(n), test_size=size, random_state=seed)
-    mask = held_out(n, size, seed)
-    assert set(np.flatnonzero(mask)) == set(theirs)
-
-
-@pytest.mark.parametrize(("n", "folds", "seed"), [(7920, 5, 42), (11, 3, 0), (10, 10, 7)])
-def test_folds_are_those_of_scikit_learn(n: int, folds: int, seed: int) -> None:
-    ours = fold_numbers(n, folds, seed)
-    for number, (_, test) in enumerate(KFold(folds, shuffle=True, random_state=seed).split(np.arange(n))):
-        assert set(np.flatnonzero(ours == number)) == set(test)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -146,3 +131,9 @@ def test_pictures(tmp_path: Path, n_labels: int) -> None:
 def test_options_that_make_no_sense(options: dict[str, object], words: str) -> None:
     with refused(words):
         ClassifyOptions(train="t", label_column="label", output="o", **options)  # type: ignore[arg-type]
+
+
+def test_a_share_held_out_that_leaves_nothing_to_train_on() -> None:
+    assert _held_out(10, ClassifyOptions(train="in", output="out", label_column="y", test_size=0.9)).sum() == 9
+    with refused("test_size is 0.95 of 10 labelled rows"):
+        _held_out(10, ClassifyOptions(train="in", output="out", label_column="y", test_size=0.95))

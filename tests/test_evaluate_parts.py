@@ -11,10 +11,11 @@ from matplotlib.image import imread
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from elmo_udf.evaluation.mix import fit_mix, mixed_cosines, softmax
+from elmo_udf.correlation import pearson, spearman
+from elmo_udf.evaluation.fitted_mix import fit_mix, mixed_cosines
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions, correction_named
 from elmo_udf.evaluation.pooled import pooled_texts
-from elmo_udf.evaluation.scores import best_threshold, check_scores, pearson, spearman
+from elmo_udf.evaluation.scores import best_threshold, check_scores
 from elmo_udf.evaluation.views import Layout
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.network.encoder import OutOfMemory
@@ -136,7 +137,7 @@ def test_the_mix_that_made_the_scores_is_found(true: tuple[float, ...]) -> None:
     first, second = pairs_of_layers()
     scores = np.exp(3 * direct_cosines(first, second, np.array(true)))  # in any monotonic scale: ranks decide
     found = fit_mix(products_of(first, second), scores)
-    np.testing.assert_allclose(softmax(np.array(found.mix.weights)), true, atol=0.01)
+    np.testing.assert_allclose(found.mix.shares, true, atol=0.01)
     assert found.spearman > 0.999 >= found.equal_spearman - 1e-3
     assert found.mix.scale == 1
 

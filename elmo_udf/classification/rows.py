@@ -1,14 +1,17 @@
-"""Which row is for what: the order of the ids, the rows held out, and the folds."""
+"""Which row is for what: the order of the ids, the rows held out, and the folds.
+
+Splits are those of scikit-learn, so that results can be compared with what others have published.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.classification.options import ClassifyOptions
-from elmo_udf.classification.split import fold_numbers, held_out
 from elmo_udf.errors import UserError
 
 _WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
@@ -43,8 +46,32 @@ def roles(spark: SparkSession, labelled: DataFrame, options: ClassifyOptions) ->
         raise UserError(f"input {options.train!r} has {n} labelled rows, expected at least {least}; give more")
     columns = {
         "id": ids,
-        "is_test": pa.array(held_out(n, options.test_size, options.seed)),
-        "fold": pa.array(fold_numbers(n, options.folds or 1, options.seed)),
-        "tuning_fold": pa.array(fold_numbers(n, options.tuning_folds, options.seed + 1)),
+        "is_test": pa.array(_held_out(n, options)),
+        "fold": pa.array(_fold_numbers(n, options.folds, options.seed)),
+        "tuning_fold": pa.array(_fold_numbers(n, options.tuning_folds, options.seed + 1)),
     }
     return spark.createDataFrame(pa.table(columns))
+
+
+def _held_out(n: int, options: ClassifyOptions) -> np.ndarray:
+    """(n,) bool: the test rows. Raises UserError where no row would be left to train on."""
+    from sklearn.model_selection import train_test_split
+
+    if options.test_size * n > n - 1:
+        raise UserError(
+            f"test_size is {options.test_size} of {n} labelled rows, which leaves none to train on; give a smaller one"
+        )
+    mask = np.zeros(n, bool)
+    mask[train_test_split(np.arange(n), test_size=options.test_size, random_state=options.seed)[1]] = True
+    return mask
+
+
+def _fold_numbers(n: int, folds: int, seed: int) -> np.ndarray:
+    """(n,) int32: in which test fold each row is; 0 for all where there are no folds."""
+    from sklearn.model_selection import KFold
+
+    numbers = np.zeros(n, np.int32)
+    if folds:
+        for number, (_, rows) in enumerate(KFold(folds, shuffle=True, random_state=seed).split(numbers)):
+            numbers[rows] = number
+    return numbers

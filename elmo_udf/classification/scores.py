@@ -24,13 +24,10 @@ class Scores:
     @staticmethod
     def of(confusion: np.ndarray) -> Scores:
         """From the confusion matrix (K, K) of at least one row."""
-        hits = np.diag(confusion).astype(float)
-        precision = _ratio(hits, confusion.sum(axis=0))
-        recall = _ratio(hits, confusion.sum(axis=1))
-        f1 = _ratio(2 * hits, confusion.sum(axis=0) + confusion.sum(axis=1))
-        return Scores(confusion, precision, recall, f1, float(hits.sum() / confusion.sum()))
+        from sklearn.metrics import precision_recall_fscore_support
 
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    ratio: np.ndarray = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
-    return ratio
+        true, found = np.indices(confusion.shape).reshape(2, -1)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            true, found, sample_weight=confusion.ravel(), zero_division=0
+        )
+        return Scores(confusion, precision, recall, f1, float(np.trace(confusion) / confusion.sum()))

@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from elmo_udf.classification.features import Vectors
-from elmo_udf.classification.mix import MixProblem
+from elmo_udf.classification.learned_mix import MixProblem
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.train import Fitted, Tried, balanced_weights, fit, try_on
 from elmo_udf.cleanup import afterwards

@@ -8,8 +8,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from elmo_udf.correlation import pearson, spearman
 from elmo_udf.errors import UserError
-from elmo_udf.evaluation.scores import best_threshold, pearson, spearman
+from elmo_udf.evaluation.scores import best_threshold
 from elmo_udf.plots.scatter import class_histograms, score_scatter
 
 log = logging.getLogger(__name__)

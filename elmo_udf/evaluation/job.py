@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.evaluation.baselines import STATIC, static_texts, tfidf_row
 from elmo_udf.evaluation.correlations import TABLE, Row, correlations, mix_of
+from elmo_udf.evaluation.fitted_mix import FittedMix
 from elmo_udf.evaluation.inputs import read_pairs
-from elmo_udf.evaluation.mix import FittedMix, softmax
 from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.evaluation.staged import StagedPairs, stage_pairs
 from elmo_udf.evaluation.texts import embed_texts
@@ -91,9 +90,8 @@ def _rows(
             report |= embedded.report
         if i == 0 and options.fit_mix:
             mix = mix_of(staged["train"], embedded, model.network, options.mix_correction)
-            weights = softmax(np.array(mix.mix.weights))
-            report |= _mix_report(mix, weights)
-            views.append(layout.mixed(FITTED, model.network, weights))
+            report |= _mix_report(mix)
+            views.append(layout.mixed(FITTED, model.network, mix.mix.shares))
         rows += correlations(pairs, embedded, model.handle, views, options.corrections)
     settings = options.model_options(options.model)
     if options.tfidf:
@@ -123,10 +121,10 @@ def _layers(model: ShippedModel, options: EvaluateOptions) -> tuple[str, ...]:
     return tuple(dict.fromkeys(options.layers or (*model.network.layer_names, "elmo")))
 
 
-def _mix_report(found: FittedMix, weights: np.ndarray) -> dict[str, Any]:
+def _mix_report(found: FittedMix) -> dict[str, Any]:
     return {
         "mix": asdict(found.mix),
-        "mix_softmax": [round(float(weight), 4) for weight in weights],
+        "mix_softmax": [round(float(weight), 4) for weight in found.mix.shares],
         "mix_train_spearman": round(found.spearman, 4),
         "equal_mix_train_spearman": round(found.equal_spearman, 4),
     }

@@ -19,20 +19,6 @@ def check_scores(scores: np.ndarray, what: str) -> None:
         )
 
 
-def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation of (n,) and (n,); NaN where one of them is constant."""
-    x, y = x - x.mean(), y - y.mean()
-    scale = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / scale if scale > 0 else float("nan")
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation of (n,) and (n,): Pearson's of the ranks, where ties share their mean rank."""
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(x), rankdata(y))
-
-
 @dataclass(frozen=True)
 class Threshold:
     """Pairs at or above ``cosine`` count as positive; precision, recall and their harmonic mean F1 of that."""
@@ -48,11 +34,10 @@ def best_threshold(cosines: np.ndarray, is_positive: np.ndarray) -> Threshold:
 
     It is chosen on the pairs it is measured on, so that on others F1 will be a little less.
     """
-    order = np.argsort(-cosines, kind="stable")
-    sorted_cosines, hits = cosines[order], np.cumsum(is_positive[order])
-    last = np.flatnonzero(np.append(np.diff(sorted_cosines) != 0, True))  # equal cosines fall on the same side
-    n_taken, n_true, n_positive = last + 1, hits[last], int(is_positive.sum())
-    f1 = 2 * n_true / (n_taken + n_positive)
-    best = int(np.argmax(f1))
-    precision, recall = n_true[best] / n_taken[best], n_true[best] / n_positive
-    return Threshold(float(sorted_cosines[last[best]]), float(f1[best]), float(precision), float(recall))
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, thresholds = (part[::-1] for part in precision_recall_curve(is_positive, cosines))
+    precision, recall = precision[1:], recall[1:]  # without the end at which no pair is positive
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    best = int(np.argmax(f1.round(12)))  # the first of equal ones, however they were rounded
+    return Threshold(float(thresholds[best]), float(f1[best]), float(precision[best]), float(recall[best]))

@@ -57,6 +57,13 @@ class Mix:
         object.__setattr__(self, "weights", tuple(float(np.float32(weight)) for weight in self.weights))
         object.__setattr__(self, "scale", float(np.float32(self.scale)))
 
+    @property
+    def shares(self) -> np.ndarray:
+        """(J,) float64: what each layer is multiplied with, ``scale · softmax(weights)``."""
+        from scipy.special import softmax
+
+        return np.asarray(self.scale * softmax(self.weights))
+
     @classmethod
     def equal(cls, n_layers: int) -> Mix:
         """The mean of word_emb and ``n_layers`` LSTM layers: what a model without a mix of its own has."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from elmo_udf.correlation import spearman
 from elmo_udf.similarity.kernels.cosine import Rows, cosine_of, exact_block, scale_rows
 
 if TYPE_CHECKING:
@@ -53,17 +53,10 @@ class Pairs:
     def spearman(self) -> float | None:
         """Spearman's rank correlation of the two cosines; None where one is the same for all pairs, or there are < 2.
 
-        Pearson's correlation of the ranks (Spearman 1904). Pairs share documents and are not independent, so that no
-        test of significance belongs to it.
+        Pairs share documents and are not independent, so that no test of significance belongs to it.
         """
-        from scipy.stats import ConstantInputWarning, pearsonr
-
         ranked = np.isfinite(self.elmo_rank)
-        if ranked.sum() < 2:
-            return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConstantInputWarning)
-            correlation = float(pearsonr(self.elmo_rank[ranked], self.tfidf_rank[ranked]).statistic)
+        correlation = spearman(self.elmo_rank[ranked], self.tfidf_rank[ranked])
         return correlation if np.isfinite(correlation) else None
 
     def most_different(self, k: int) -> np.ndarray:

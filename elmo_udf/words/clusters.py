@@ -10,8 +10,6 @@ import numpy as np
 
 from elmo_udf.errors import UserError
 
-_STARTS = 10
-
 
 @dataclass(frozen=True)
 class Clusters:
@@ -30,31 +28,20 @@ class Clusters:
 
 
 def clustered(unit: np.ndarray, k: int, seed: int) -> Clusters:
-    """k-means (Lloyd 1957) of unit vectors (n, D), the best of some starts from random vectors among them.
+    """k-means (Lloyd 1957; scikit-learn's, the best of ten starts that ``seed`` gives) of unit vectors (n, D).
 
     On unit vectors, ‖x − y‖² = 2 (1 − cosine): near is alike in direction. Raises UserError where there are not k
     different vectors.
     """
-    from scipy.cluster.vq import kmeans, vq
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    distinct = np.unique(unit, axis=0)
-    if len(distinct) < k:
-        raise UserError(
-            f"k is {k}, and the occurrences have {len(distinct)} different vectors; expected at most as many"
-        )
-    random = np.random.default_rng(seed)
-    best: tuple[float, np.ndarray] | None = None
-    for _ in range(_STARTS):
-        centres, _ = kmeans(unit, distinct[random.choice(len(distinct), k, replace=False)], thresh=1e-7)
-        labels, distances = vq(unit, centres)
-        error = float(np.square(distances).sum())
-        # a cluster that has lost all of its vectors is gone: such a start does not count
-        if len(np.unique(labels)) == k and (best is None or error < best[0] - 1e-12):
-            best = error, labels
-    if best is None:
-        raise UserError(f"k is {k}, and k-means finds fewer clusters than that; give a smaller k")
-    labels = _largest_first(best[1])
-    means = np.stack([unit[labels == cluster].mean(axis=0) for cluster in range(k)])  # (k, D)
+    n_distinct = len(np.unique(unit, axis=0))
+    if n_distinct < k:
+        raise UserError(f"k is {k}, and the occurrences have {n_distinct} different vectors; expected at most as many")
+    with threadpool_limits(1):  # several threads would add up the centres in an order that differs from run to run
+        labels = _largest_first(KMeans(k, n_init=10, random_state=seed).fit_predict(unit))
+    means = np.stack([unit[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)])  # (k, D)
     cosines = (unit * means[labels]).sum(axis=1) / np.linalg.norm(means[labels], axis=1)
     return Clusters(labels, cosines.round(6))
 
@@ -66,42 +53,18 @@ def _largest_first(labels: np.ndarray) -> np.ndarray:
     return np.argsort(order)[np.searchsorted(names, labels)]
 
 
-def silhouette(unit: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette of unit vectors (n, D) by cosine distance, from -1 to 1 (Rousseeuw 1987, eq. 1).
-
-    (b − a) / max(a, b), where a is a vector's mean distance to the others of its cluster and b that to the nearest
-    other cluster; 0 for a vector alone in its cluster. Around 0 the clusters are none.
-    """
-    distances = np.clip(1 - unit @ unit.T, 0, None)  # (n, n)
-    np.fill_diagonal(distances, 0)
-    sizes = np.bincount(labels)
-    sums = np.stack([distances[:, labels == cluster].sum(axis=1) for cluster in range(len(sizes))], axis=1)  # (n, k)
-    own = sizes[labels]
-    within = sums[np.arange(len(labels)), labels] / np.maximum(own - 1, 1)
-    others = sums / sizes
-    others[np.arange(len(labels)), labels] = np.inf
-    nearest = others.min(axis=1)
-    scores = (nearest - within) / np.maximum(np.maximum(nearest, within), np.finfo(float).tiny)
-    return float(np.where(own > 1, scores, 0).mean())
-
-
 def projected(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first two principal components: coordinates (n, 2), and their shares (2,) of the variance.
 
-    Rows (n, D), n >= 3. The largest coordinate on each axis is positive, so that the picture does not flip.
+    Rows (n, D), n >= 3, not all equal. The largest weight of each component is positive, so that the picture does not
+    flip.
     """
-    from scipy.linalg import svd
+    from sklearn.decomposition import PCA
 
-    centred = vectors - vectors.mean(axis=0)
-    left, values, _ = svd(centred, full_matrices=False)
-    left, values = (
-        np.pad(part, [*[(0, 0)] * (part.ndim - 1), (0, max(0, 2 - len(values)))]) for part in (left, values)
-    )
-    places = left[:, :2] * values[:2]
-    largest = np.abs(places).argmax(axis=0)
-    places = places * np.where(places[largest, [0, 1]] < 0, -1, 1)
-    variances = np.square(values)
-    return places, variances[:2] / max(variances.sum(), np.finfo(float).tiny)
+    components = PCA(min(2, vectors.shape[1]), svd_solver="full")
+    places, shares = components.fit_transform(vectors), components.explained_variance_ratio_
+    n_missing = 2 - len(shares)  # of vectors with a single value
+    return np.pad(places, [(0, 0), (0, n_missing)]), np.pad(shares, (0, n_missing))
 
 
 def typical_words(sentences: Sequence[Sequence[str]], labels: np.ndarray, word: str, n: int) -> list[list[str]]:
@@ -132,9 +95,7 @@ def agreement(labels: np.ndarray, senses: Sequence[str]) -> float:
     The accuracy of a clustering (Munkres assignment); compare it with the share of the most frequent sense.
     """
     from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics.cluster import contingency_matrix
 
-    names, columns = np.unique(np.asarray(senses), return_inverse=True)
-    counts = np.zeros((int(labels.max()) + 1, len(names)), np.int64)
-    np.add.at(counts, (labels, columns), 1)
-    rows, columns = linear_sum_assignment(-counts)
-    return float(counts[rows, columns].sum() / len(labels))
+    counts = contingency_matrix(labels, senses)
+    return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(labels))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from elmo_udf.plots.senses import draw_senses
-from elmo_udf.words.clusters import Clusters, agreement, clustered, projected, silhouette, typical_words
+from elmo_udf.words.clusters import Clusters, agreement, clustered, projected, typical_words
 from elmo_udf.words.occurrences import LABEL, PLACE, Occurrences
 from elmo_udf.words.options import SensesOptions
 
@@ -60,8 +60,11 @@ class Separation:
 
     def report(self, n_examples: int) -> dict[str, Any]:
         """How far apart the clusters are, what they hold, and how they lie to the senses that are known."""
+        from sklearn.metrics import silhouette_score
+
+        silhouette = silhouette_score(self.occurrences.unit, self.clusters.labels, metric="cosine")
         report: dict[str, Any] = {
-            "silhouette": round(silhouette(self.occurrences.unit, self.clusters.labels), 4),
+            "silhouette": round(float(silhouette), 4),
             "variance_shown": round(float(self.shares.sum()), 4),
         }
         if self.occurrences.senses is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elmo_udf.evaluation.scores import pearson, spearman
+from elmo_udf.correlation import spearman
 from elmo_udf.models.form import Mix
 
 _BOUND = 8.0
@@ -21,12 +21,6 @@ class FittedMix:
     spearman: float
     equal_spearman: float
     """Of the equal weights."""
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(J,) -> (J,), positive, of sum 1."""
-    powers = np.exp(logits - logits.max())
-    return np.asarray(powers / powers.sum())
 
 
 def mixed_cosines(products: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -47,14 +41,12 @@ def fit_mix(products: np.ndarray, scores: np.ndarray) -> FittedMix:
     alone; the best end is taken. γ stays 1: no cosine depends on it.
     """
     from scipy.optimize import minimize
-    from scipy.stats import rankdata
+    from scipy.special import softmax
 
     n_layers = products.shape[-1]
-    ranks = rankdata(scores)
 
     def loss(differences: np.ndarray) -> float:
-        cosines = mixed_cosines(products, softmax(np.append(0.0, differences)))
-        return -pearson(rankdata(cosines), ranks)
+        return -spearman(mixed_cosines(products, softmax(np.append(0.0, differences))), scores)
 
     starts = [np.zeros(n_layers), *(3.0 * np.eye(n_layers))]
     ends = []
@@ -66,6 +58,6 @@ def fit_mix(products: np.ndarray, scores: np.ndarray) -> FittedMix:
     logits = np.append(0.0, min(ends, key=lambda end: float(end.fun)).x)
     logits -= logits.mean()
     mix = Mix(tuple(logits), 1.0)
-    found = spearman(mixed_cosines(products, softmax(np.array(mix.weights))), scores)
+    found = spearman(mixed_cosines(products, mix.shares), scores)
     equal = spearman(mixed_cosines(products, np.full(n_layers, 1 / n_layers)), scores)
     return FittedMix(mix, found, equal)

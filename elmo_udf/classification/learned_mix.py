@@ -43,21 +43,23 @@ class MixProblem:
 
     def loss(self, parameters: np.ndarray, deviation: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss, and its gradient by all parameters."""
+        from scipy.special import expit, softmax
+
         n_layers, n = self.layers.shape[:2]
         s, log_scale, intercept, w = np.split(parameters, [n_layers, n_layers + 1, n_layers + 2])
-        softmax = np.exp(s - s.max()) / np.exp(s - s.max()).sum()
-        shares = np.exp(log_scale) * softmax  # (J,)
+        weights = softmax(s)
+        shares = np.exp(log_scale) * weights  # (J,)
         by_layer = self.layers @ (w / deviation)  # (J, n)
         logits = shares @ by_layer + intercept  # (n,)
         signed = np.where(self.positive > 0, -logits, logits)
         prior = (s @ s + log_scale @ log_scale) / (2 * n)
         value = self.row_weights @ np.logaddexp(0, signed) + self.penalty / 2 * (w @ w) + prior
-        residuals = self.row_weights * (1 / (1 + np.exp(-np.clip(logits, -700, 700))) - self.positive)  # (n,)
+        residuals = self.row_weights * (expit(logits) - self.positive)  # (n,)
         by_share = by_layer @ residuals  # (J,) gradient by the shares
         # (D, n) @ (n,) layer by layer, so that no mixed copy of the rows is made
         by_w = np.sum([share * (layer.T @ residuals) for share, layer in zip(shares, self.layers, strict=True)], axis=0)
         gradient = [
-            shares * (by_share - softmax @ by_share) + s / n,
+            shares * (by_share - weights @ by_share) + s / n,
             [shares @ by_share + log_scale[0] / n],
             [residuals.sum()],
             by_w / deviation + self.penalty * w,
