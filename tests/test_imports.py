@@ -27,7 +27,10 @@ MAY_IMPORT = {
     "spark": {"cleanup", "errors", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
     "similarity": {"cleanup", "errors", "npz", "options", "plots", "text", "spark", "embedding"},
-    "tfidf": {"cleanup", "correlation", "errors", "options", "plots", "text", "network", "spark", "embedding", "similarity"},
+    "tfidf": {
+        *("cleanup", "correlation", "errors", "options", "plots", "text", "network", "spark", "embedding"),
+        *("similarity",),
+    },
     "evaluation": {
         *("cleanup", "correlation", "errors", "options", "plots", "text", "models", "network", "spark", "embedding"),
         *("similarity", "tfidf", "study"),

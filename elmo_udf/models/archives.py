@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import lzma
 import re
-import shutil
 import stat
 import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import TypeVar
 
 from elmo_udf.errors import UserError
+
+Member = TypeVar("Member", tarfile.TarInfo, zipfile.ZipInfo)
 
 MAX_UNPACKED_BYTES = 16 * 1024**3
 """Forty times the largest published ELMo model: what claims to be more is not one."""
@@ -37,16 +36,6 @@ _DAMAGE = (
     ValueError,  # that of a name no file can have
     LookupError,  # zipfile's where a member has no name
 )
-
-
-@dataclass(frozen=True)
-class _Member:
-    """One entry of an archive, of either kind."""
-
-    name: str
-    n_bytes: int
-    is_folder: bool
-    open: Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 @contextmanager
@@ -73,74 +62,49 @@ def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) ->
 def _unpack(archive: Path, folder: Path, handle: str, max_bytes: int) -> None:
     # A .tar is tried first: one that holds a .zip could be taken for a .zip, but not the other way round.
     if tarfile.is_tarfile(archive):
-        members = _tar_members(archive, handle)
+        with tarfile.open(archive, "r:*") as tar:
+            # Permissions and owners are of no use here; Python 3.11.0 to 3.11.3 lack the filter that drops them.
+            tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            members = ((member, member.name, member.size, member.isfile() or member.isdir()) for member in tar)
+            tar.extractall(folder, _checked(members, handle, max_bytes))
     elif zipfile.is_zipfile(archive):
-        members = _zip_members(archive, handle)
+        with zipfile.ZipFile(archive) as file:
+            # zipfile reads no more of a member than the size that is declared here
+            infos = ((info, info.filename, info.file_size, _is_plain(info)) for info in file.infolist())
+            file.extractall(folder, _checked(infos, handle, max_bytes))
     else:
         raise UserError(
             f"model {handle!r}: the file is not an archive, expected a .zip or .tar.gz, or the folder of a model; "
             "give one of these"
         )
+
+
+def _checked(members: Iterable[tuple[Member, str, int, bool]], handle: str, max_bytes: int) -> Iterator[Member]:
+    """The members, each with its name, bytes and whether it is a plain file or folder, checked as they are unpacked."""
     n_bytes = 0
-    for n_members, member in enumerate(members, start=1):
-        n_bytes += member.n_bytes
-        if n_bytes > max_bytes or n_members > MAX_MEMBERS or member.n_bytes < 0:
+    for n_members, (member, name, size, is_plain) in enumerate(members, start=1):
+        n_bytes += size
+        if n_bytes > max_bytes or n_members > MAX_MEMBERS or size < 0:
             raise UserError(
                 f"model {handle!r}: the archive holds more than {max_bytes} bytes or {MAX_MEMBERS} files, expected "
                 "less of an ELMo model; check where it comes from"
             )
-        _write(member, folder / _inside(member.name, handle))
+        if not is_plain:
+            raise UserError(
+                f"model {handle!r}: the archive holds {name!r}, which is a link or a device; expected plain files and "
+                "folders; unpack it where you trust it, and give the folder"
+            )
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
+            raise UserError(
+                f"model {handle!r}: the archive holds the path {name!r}, which leaves its folder; expected relative "
+                "paths; don't use this archive"
+            )
+        yield member
 
 
-def _inside(name: str, handle: str) -> PurePosixPath:
-    """``name`` as a relative path that stays in its folder."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
-        raise UserError(
-            f"model {handle!r}: the archive holds the path {name!r}, which leaves its folder; expected relative paths; "
-            "don't use this archive"
-        )
-    return path
-
-
-def _write(member: _Member, target: Path) -> None:
-    if member.is_folder:
-        target.mkdir(parents=True, exist_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with member.open() as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, length=1 << 20)
-
-
-def _zip_members(archive: Path, handle: str) -> Iterator[_Member]:
-    with zipfile.ZipFile(archive) as file:
-        for info in file.infolist():
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise _not_plain(info.filename, handle)
-            # zipfile reads no more than the size that is declared here
-            yield _Member(info.filename, info.file_size, info.is_dir(), partial(file.open, info))
-
-
-def _tar_members(archive: Path, handle: str) -> Iterator[_Member]:
-    with tarfile.open(archive, "r:*") as file:
-        for info in file:
-            if not (info.isfile() or info.isdir()):
-                raise _not_plain(info.name, handle)
-            yield _Member(info.name, info.size, info.isdir(), partial(_content, file, info))
-
-
-def _content(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    content = file.extractfile(info)
-    assert content is not None  # it is a file
-    return content
-
-
-def _not_plain(name: str, handle: str) -> UserError:
-    return UserError(
-        f"model {handle!r}: the archive holds {name!r}, which is a link or a device; expected plain files and folders; "
-        "unpack it where you trust it, and give the folder"
-    )
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def content_folder(folder: Path, is_content: Callable[[Path], bool]) -> Path:
