@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,12 @@ import pytest
 
 from elmo_udf.cli import versions
 from elmo_udf.spark.class_archive import archive_options
+from tests.workers import (  # noqa: F401  # hooks of pytest, which are found here
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_testnodedown,
+    pytest_xdist_make_scheduler,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -28,20 +32,6 @@ os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:TieredStopAtLevel=1 -XX:+UseSer
 def pytest_report_header() -> str:
     """The versions that this run tests."""
     return ", ".join(f"{name} {version}" for name, version in versions().items())
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Give a worker of pytest-xdist a process group, which it shares with all processes that its tests start."""
-    if hasattr(config, "workerinput"):
-        os.setpgid(0, 0)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
-    """End what a worker leaves that was ended, as a test ran into its timeout: its JVM, its jobs."""
-    if error is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(node.gateway._io.popen.pid, signal.SIGTERM)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -67,12 +67,13 @@ def test_last(frame: DataFrame, spark: SparkSession) -> None:
 
 def run(root: Path, folder: Path, tests: str, timeout_s: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A file of tests run as this one is, but for the time that each may take."""
+    (folder / "test_another.py").write_text("def test_another():\n    pass\n")
     (folder / "test_some.py").write_text(tests)
     own = ["--rootdir", str(folder), "-c", str(root / "pyproject.toml"), "-p", "tests.conftest"]
     command = [sys.executable, "-m", "pytest", *own, "-o", f"faulthandler_timeout={timeout_s}", "-v", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(root)
-    return subprocess.run([*command, "test_some.py"], cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run([*command, "."], cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def is_running(process: int) -> bool:
@@ -85,8 +86,8 @@ def is_running(process: int) -> bool:
 
 @pytest.mark.slow
 def test_only_the_test_that_hangs_fails(root: Path, tmp_path: Path) -> None:
-    done = run(root, tmp_path, TESTS, STARTS_WITHIN_S, "--numprocesses=1", "--dist=worksteal")
-    assert "1 failed, 6 passed" in done.stdout.splitlines()[-1], done.stdout
+    done = run(root, tmp_path, TESTS, STARTS_WITHIN_S, "--numprocesses=1", "--dist=loadfile")
+    assert "1 failed, 7 passed" in done.stdout.splitlines()[-1], done.stdout
     assert "crashed while running 'test_some.py::test_hangs'" in done.stdout
     assert " in test_hangs" in done.stderr, "the stacks are printed"
     processes = [int(process) for process in (tmp_path / "processes").read_text().split()]
