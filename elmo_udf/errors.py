@@ -23,9 +23,13 @@ class UserError(ValueError):
         super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line))
 
 
+class LaterFormat(UserError):
+    """A later version of the program wrote the table or file, in a format that this version does not know."""
+
+
 def user_error_in(error: Exception) -> UserError | None:
     """The mistake of the user's that ``error`` is, or tells of: what a Python worker raised ends a traceback in it."""
     if isinstance(error, UserError):
         return error
-    told = re.findall(rf"^{__name__}\.UserError: (.+)$", str(error), re.MULTILINE)
+    told = re.findall(rf"^{__name__}\.(?:UserError|LaterFormat): (.+)$", str(error), re.MULTILINE)
     return UserError(told[-1]) if told else None

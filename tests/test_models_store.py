@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elmo_udf import __version__
 from elmo_udf.models import Mix, builtin, load_model, store
 from tests import numpy_elmo
 from tests.make_models import random_model
@@ -71,9 +72,10 @@ def test_missing_arrays_and_other_formats_are_refused(tmp_path: Path, monkeypatc
     np.savez(path, **{name: array for name, array in arrays.items() if name != "header"})
     with refused("header"):
         store.load(path)
-    monkeypatch.setattr(store, "FORMAT", 2)
-    np.savez(path, **arrays)
-    with refused("format 1", "expected 2"):
+    with monkeypatch.context() as later:
+        later.setattr(store, "FORMAT", 2)
+        store.save(random_model(1), path)
+    with refused("format 2", "reads formats up to 1", f"install elmo-udf {__version__}"):
         store.load(path)
 
 

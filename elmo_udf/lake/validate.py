@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.embedding.records import row_fields
-from elmo_udf.errors import UserError
+from elmo_udf.errors import LaterFormat, UserError
 from elmo_udf.lake.checks import COUNTED, Check, counting
 from elmo_udf.lake.options import ValidateOptions
 from elmo_udf.lake.source import source_checks
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import SIDECAR, TableMetadata, metadata_of, read_rows, read_sidecar
+from elmo_udf.spark.tables import MAY_DIFFER, SIDECAR, TableMetadata, metadata_of, read_rows, read_sidecar
 from elmo_udf.spark.versions import POSITIONS, newest_rows
 
 
@@ -28,6 +28,8 @@ def validate_table(spark: SparkSession, options: ValidateOptions) -> dict[str, A
         raise UserError(f"table {path!r} does not exist; expected an embedding table; check the path")
     try:
         rows = read_rows(spark, path)
+    except LaterFormat:
+        raise
     except UserError as error:
         return _report(options, [Check("readable", False, str(error), "Parquet files")], {})
     made = metadata_of(rows, "embedding")
@@ -72,11 +74,12 @@ def _schema_check(rows: DataFrame, made: TableMetadata) -> Check:
 
 
 def _sidecar_check(spark: SparkSession, path: str, made: TableMetadata) -> Check:
-    """What ``_elmo.json`` and the metadata of the column say is the same."""
+    """What ``_elmo.json`` and the metadata of the column say is the same, as far as it is of every row."""
     said = read_sidecar(spark, path)
     if said is None:
         return Check("metadata", False, f"no {SIDECAR}", f"{SIDECAR} beside the data")
-    unlike = [f"{name} {said.get(name)!r}" for name, value in made.as_dict().items() if said.get(name) != value]
+    expected = {name: value for name, value in made.as_dict().items() if name not in MAY_DIFFER}
+    unlike = [f"{name} {said.get(name)!r}" for name, value in expected.items() if said.get(name) != value]
     return Check("metadata", not unlike, ", ".join(unlike) or "equal", f"{SIDECAR} as the column's metadata")
 
 

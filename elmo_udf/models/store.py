@@ -12,7 +12,8 @@ import numpy as np
 
 from elmo_udf import npz
 from elmo_udf.cleanup import afterwards
-from elmo_udf.errors import UserError
+from elmo_udf.errors import LaterFormat, UserError
+from elmo_udf.formats import check_format, numbered
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 
 FORMAT = 1
@@ -26,7 +27,7 @@ def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
     ``dtype`` of the numbers in the file: with float16 they are rounded, and the file has half the size.
     """
     header = {
-        "format": FORMAT,
+        **numbered(FORMAT),
         "options": asdict(model.options),
         "mix": asdict(model.mix),
         "handle": model.handle,
@@ -46,10 +47,11 @@ def load(path: Path | str) -> Model:
     try:
         arrays = npz.read(path)
         header = json.loads(arrays.pop(HEADER).tobytes())
-        if header["format"] != FORMAT:
-            raise ValueError(f"format {header['format']}, expected {FORMAT}")
+        check_format(header, FORMAT, f"model file {str(path)!r}")
         options, mix = NetworkOptions(**header["options"]), Mix(**header["mix"])
         return Model(options, arrays, mix, header["handle"], header["note"])
+    except LaterFormat:
+        raise
     except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
             f"model file {str(path)!r} can't be read ({error}), expected one that this version of the program wrote; "

@@ -11,17 +11,23 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
+from elmo_udf.formats import UNNUMBERED, check_format, numbered
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.versions import newest_rows
-from elmo_udf.version import __version__
 
 SIDECAR = "_elmo.json"
 """Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
 
+FORMAT = 1
+"""Of all tables. CONTRIBUTING.md says when the number goes up."""
+
 COMPARED = ("fingerprint", "layer", "pooling", "width")
 """Of the metadata: where these differ, vectors can't be compared."""
+
+MAY_DIFFER = ("model", "elmo_udf_version")
+"""Of the metadata: these may differ among the rows of one table. One model has many handles, and versions follow."""
 
 _OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
 
@@ -41,25 +47,30 @@ class TableMetadata:
     precision: str
     normalize: bool
     width: int
+    format: int
     elmo_udf_version: str
 
     @staticmethod
     def of_options(options: ModelOptions, fingerprint: str, width: int) -> TableMetadata:
         """What a table made with these options will say."""
         values = {name: getattr(options, name) for name in _OPTIONS}
-        return TableMetadata(fingerprint=fingerprint, width=width, elmo_udf_version=__version__, **values)
+        return TableMetadata(fingerprint=fingerprint, width=width, **numbered(FORMAT), **values)
 
     def options(self) -> dict[str, Any]:
         """The model options that make such vectors again."""
         return {name: getattr(self, name) for name in _OPTIONS}
 
     @staticmethod
-    def of_column(column: T.StructField) -> TableMetadata | None:
-        """What the column says, or None for a column that is not ours."""
+    def of_column(column: T.StructField, table: str = "the table") -> TableMetadata | None:
+        """What the column says, or None for a column that is not ours.
+
+        Raises UserError, which names ``table``, where a later version wrote it in a format that this one does not know.
+        """
+        said = {"format": UNNUMBERED} | column.metadata
+        if "elmo_udf_version" in said:
+            check_format(said, FORMAT, f"column {column.name!r} of {table}")
         names = {f.name for f in fields(TableMetadata)}
-        if not names <= column.metadata.keys():
-            return None
-        return TableMetadata(**{name: column.metadata[name] for name in names})
+        return TableMetadata(**{name: said[name] for name in names}) if names <= said.keys() else None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for Spark's column metadata and for JSON."""
@@ -76,13 +87,17 @@ def read_table(spark: SparkSession, path: str) -> DataFrame:
 
 
 def read_rows(spark: SparkSession, path: str) -> DataFrame:
-    """All rows of the Parquet table at ``path`` as they lie there. Raises UserError where there is none."""
+    """All rows of the Parquet table at ``path`` as they lie there.
+
+    Raises UserError where there is none, and where a later version wrote it in a format that this one does not know.
+    """
     is_glob = any(character in path for character in "*?{[")
     if not is_glob and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
+    kinds = {} if is_glob else partition_types(spark, path)
     with reading(f"table {path!r}", "Parquet files", quiet=True):
         table = spark.read.parquet(path)
-        kinds = {} if is_glob else partition_types(spark, path)
+        metadata_of(table, "embedding", f"table {path!r}")  # refuses a later format, of a glob too
         if not kinds:
             return table
         # Spark guesses types from the names of folders, and would make 7 of "007".
@@ -99,7 +114,11 @@ def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
 
 
 def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
-    """What a table of ours says of itself in ``_elmo.json``; None where there is none. Raises UserError for no JSON."""
+    """What a table of ours says of itself in ``_elmo.json``, with its format; None where there is none.
+
+    Raises UserError where that is no JSON, and where a later version wrote the table in a format that this one does not
+    know.
+    """
     try:
         text = files.read_text(spark, f"{path}/{SIDECAR}")
         if text is None:
@@ -109,7 +128,8 @@ def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
         said = None
     if not isinstance(said, dict):
         raise UserError(f"file '{path}/{SIDECAR}' is no JSON object, expected what a job wrote there; make it again")
-    return said
+    check_format(said, FORMAT, f"table {path!r}")
+    return {"format": UNNUMBERED} | said
 
 
 def read_embeddings(spark: SparkSession, path: str) -> DataFrame:
@@ -126,9 +146,13 @@ def read_embeddings(spark: SparkSession, path: str) -> DataFrame:
     return table
 
 
-def metadata_of(table: DataFrame, column: str) -> TableMetadata | None:
-    """How the vectors of ``column`` were made, or None for a column that is not ours or is not there."""
-    return TableMetadata.of_column(table.schema[column]) if column in table.columns else None
+def metadata_of(table: DataFrame, column: str, name: str = "the table") -> TableMetadata | None:
+    """How the vectors of ``column`` were made, or None for a column that is not ours or is not there.
+
+    Raises UserError, which calls the table ``name``, where a later version made it in a format that this one does not
+    know.
+    """
+    return TableMetadata.of_column(table.schema[column], name) if column in table.columns else None
 
 
 def check_comparable(left: TableMetadata | None, right: TableMetadata | None, what: str) -> None:
@@ -182,7 +206,7 @@ def _check_table(
     differences = [
         f"{name} {getattr(there, name)!r}, and this run has {ours!r}"
         for name, ours in metadata.as_dict().items()
-        if getattr(there, name) != ours and name not in ("model", "elmo_udf_version")
+        if getattr(there, name) != ours and name not in MAY_DIFFER
     ]
     if differences:
         raise UserError(

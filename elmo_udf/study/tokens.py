@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import TableMetadata, metadata_of, read_embeddings
+from elmo_udf.spark.tables import MAY_DIFFER, TableMetadata, metadata_of, read_embeddings
 from elmo_udf.study.options import StudyOptions
 
 PIECES = "{id} sentence_index int, token_index int, vectors binary"
@@ -51,7 +51,7 @@ def check_tokens(spark: SparkSession, made: TableMetadata, options: StudyOptions
     found = metadata_of(table, "embedding")
     for name, ours in made.as_dict().items():
         theirs = getattr(found, name)
-        if ours != theirs and name not in ("model", "elmo_udf_version"):
+        if ours != theirs and name not in MAY_DIFFER:
             raise UserError(
                 f"table {options.tokens_path!r} was made with {name} {theirs!r}, and this study has {ours!r}; expected "
                 "equal options; change them, or give another --tokens"

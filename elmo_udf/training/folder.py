@@ -13,8 +13,11 @@ import numpy as np
 
 from elmo_udf import npz
 from elmo_udf.errors import UserError
+from elmo_udf.formats import check_format, numbered
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.training.options import TrainOptions
+
+FORMAT = 1
 
 MAY_CHANGE = (
     *("report", "dry_run", "log_level", "mode", "work", "epochs", "max_hours", "patience", "evaluate_every"),
@@ -104,12 +107,13 @@ class Work:
             if other:
                 shutil.rmtree(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
-        write_text(self.options, json.dumps(mine, indent=2) + "\n")
+        write_text(self.options, json.dumps(numbered(FORMAT) | mine, indent=2) + "\n")
 
     def _begun_with(self) -> dict[str, Any] | None:
         """The options of the training that is in the folder; None where there is none."""
         if self.options.is_file():
             found: dict[str, Any] = json.loads(self.options.read_text("utf-8"))
+            check_format(found, FORMAT, f"work folder {str(self.root)!r}")
             return found
         if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
             raise UserError(

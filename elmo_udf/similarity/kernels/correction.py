@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from elmo_udf import npz
-from elmo_udf.errors import UserError
+from elmo_udf.errors import LaterFormat, UserError
+from elmo_udf.formats import check_format, numbered
 from elmo_udf.options import CorrectionOptions
 
 FORMAT = 1
@@ -123,7 +124,7 @@ class Correction:
         """The content of an .npz file."""
         file = io.BytesIO()
         arrays = {"mean": self.mean, "components": self.components, "deviations": self.deviations}
-        npz.write(file, {"format": FORMAT, "name": self.name, "n": self.n, **arrays})
+        npz.write(file, {**numbered(FORMAT), "name": self.name, "n": self.n, **arrays})
         return file.getvalue()
 
     @staticmethod
@@ -131,10 +132,12 @@ class Correction:
         """The correction in a file's content. Raises UserError, which names ``source``, where it is not one."""
         try:
             file = npz.read(io.BytesIO(content))
-            if int(file["format"]) != FORMAT:
-                raise ValueError(f"format {file['format']}, expected {FORMAT}")
+            entries = {name: file[name].item() for name in numbered(FORMAT) if name in file}
+            check_format(entries, FORMAT, f"correction file {source!r}")
             arrays = (file["mean"], file["components"], file["deviations"])
             return Correction(str(file["name"]), *arrays, n=int(file["n"]))
+        except LaterFormat:
+            raise
         except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
             raise UserError(
                 f"correction file {source!r} can't be read ({error}), expected one that this program wrote beside a "

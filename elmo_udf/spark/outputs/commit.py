@@ -15,9 +15,10 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.cleanup import if_it_fails
 from elmo_udf.errors import UserError
+from elmo_udf.formats import numbered
 from elmo_udf.spark import files
 from elmo_udf.spark.outputs.lock import Lock, locked
-from elmo_udf.spark.tables import SIDECAR
+from elmo_udf.spark.tables import FORMAT, SIDECAR
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def staging(spark: SparkSession, output: str) -> Iterator[Staging]:
 
 
 def _write_sidecar(spark: SparkSession, folder: str, sidecar: dict[str, Any]) -> None:
-    files.write_text(spark, f"{folder}/{SIDECAR}", json.dumps(sidecar, indent=2, default=str) + "\n")
+    files.write_text(spark, f"{folder}/{SIDECAR}", json.dumps(sidecar | numbered(FORMAT), indent=2, default=str) + "\n")
 
 
 def _replace(spark: SparkSession, staged: str, output: str) -> None:
