@@ -16,15 +16,17 @@ from pyspark.sql import functions as F
 
 from elmo_udf import __version__, compare, read_embeddings
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import LaterFormat
 from elmo_udf.formats import check_format, numbered
 from elmo_udf.lake.compact import compact_table
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.lake.validate import validate_table
-from elmo_udf.options import EmbedOptions, QueryOptions, SimilarityOptions
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.kernels.correction import Correction
+from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.job import query
+from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.spark.tables import SIDECAR, metadata_of
 from elmo_udf.training.folder import Work
 from elmo_udf.training.options import TrainOptions
@@ -44,7 +46,6 @@ def old(root: Path, tmp_path: Path) -> Path:
 
 
 def embed(spark: SparkSession, documents: Path, output: Path, mode: Any = "error") -> dict[str, Any]:
-    # The handle is of an option that was given when the table was made, the model of that name is another one now.
     return embed_corpus(spark, EmbedOptions(input=str(documents), output=str(output), mode=mode, model=MODEL))
 
 
@@ -75,7 +76,7 @@ def test_an_old_table_is_read_compared_and_queried(spark: SparkSession, old: Pat
     }
 
 
-@pytest.mark.parametrize("mode", ["incremental", "append"])
+@pytest.mark.parametrize("mode", ["incremental", pytest.param("append", marks=pytest.mark.slow)])
 def test_an_old_table_grows(spark: SparkSession, old: Path, tmp_path: Path, mode: str) -> None:
     documents = (old / "documents.csv").read_text("utf-8") if mode == "incremental" else "id,text\n"
     (tmp_path / "more.csv").write_text(f"{documents}tides,The sea has tides.\n", "utf-8")
@@ -152,7 +153,7 @@ READERS: dict[str, Callable[[SparkSession, str, Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize("where", ["sidecar", "column"])
+@pytest.mark.parametrize("where", ["sidecar", pytest.param("column", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("reader", READERS)
 def test_a_later_table_is_refused(
     spark: SparkSession, old: Path, later: Path, tmp_path: Path, reader: str, where: str
