@@ -1,6 +1,6 @@
 """ELMo vectors for large corpora on Spark, and exact cosine similarity between documents.
 
-Names are imported when first used, so that text functions load neither Spark nor TensorFlow.
+A name is imported when it is first used, so importing a text function loads neither Spark nor TensorFlow.
 """
 
 from __future__ import annotations

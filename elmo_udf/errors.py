@@ -1,22 +1,22 @@
-"""The one error that is the user's to mend."""
+"""The error for mistakes that the user can correct."""
 
 from __future__ import annotations
 
 import re
 
 MAX_CHARACTERS = 4000
-"""Of a message. What is quoted in it may be a file's, and of any length."""
+"""The largest length of a message. It may quote text from a file, which can have any length."""
 
 
 class UserError(ValueError):
-    """Bad input, a bad option or a bad model.
+    """A mistake in the input, an option or a model, which the user can correct.
 
-    The message is one line that names the thing, what was found, what was expected and what to do.
-    Jobs print it and exit with 2; library users catch it (it is a ValueError).
+    The message is one line. It names the thing, what was found, what was expected and what to do. Jobs print it and
+    exit with code 2. Users of the library can catch it; it is a ValueError.
     """
 
     def __init__(self, message: str) -> None:
-        """Join the lines that another library's message brought along; escape what a terminal would obey; cut."""
+        """Joins the lines of the message, escapes control characters, and shortens the message if it is too long."""
         line = " ".join(line.strip() for line in message.splitlines() if line.strip())
         if len(line) > MAX_CHARACTERS:  # what to do stands at the end
             line = f"{line[: MAX_CHARACTERS // 2]} [...] {line[-MAX_CHARACTERS // 2 + 7 :]}"
@@ -28,7 +28,10 @@ class LaterFormat(UserError):
 
 
 def user_error_in(error: Exception) -> UserError | None:
-    """The mistake of the user's that ``error`` is, or tells of: what a Python worker raised ends a traceback in it."""
+    """Returns the UserError that ``error`` is or reports, or None.
+
+    If a Python worker raised it, Spark's error contains its traceback, whose last line names the UserError.
+    """
     if isinstance(error, UserError):
         return error
     told = re.findall(rf"^{__name__}\.(?:UserError|LaterFormat): (.+)$", str(error), re.MULTILINE)

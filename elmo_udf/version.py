@@ -1,3 +1,3 @@
-"""The one place of the version."""
+"""The version of the package; everything else reads it here."""
 
 __version__ = "0.2.0"

@@ -89,9 +89,9 @@ def test_builtin_models_are_the_same_everywhere_and_say_what_they_are() -> None:
         assert (model.fingerprint(), model.handle) == (fingerprint, handle)
         assert word in model.note
         assert model.options.layer_names == ("word_emb", "lstm_outputs1", "lstm_outputs2")
-    with refused("no such model in the program", "builtin:mini or builtin:untrained"):
+    with refused("the package has no such model", "builtin:mini or builtin:untrained"):
         load_model("builtin:maxi")
-    with refused("not fetched"):
+    with refused("is not fetched"):
         load_model("builtin:mini", sha256="0" * 64)
 
 

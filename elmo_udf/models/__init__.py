@@ -1,4 +1,4 @@
-"""Models: from a handle to weights and options in memory."""
+"""Loads a model by its handle, and holds its weights and options in memory."""
 
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 from elmo_udf.models.handles import load_model

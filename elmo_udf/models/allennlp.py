@@ -1,7 +1,7 @@
-"""Models as AllenNLP, bilm-tf, NLPL and simple_elmo keep them: an options.json and one .hdf5 of weights.
+"""Reads models in the format of AllenNLP, bilm-tf, NLPL and simple_elmo: an options.json and one .hdf5 file.
 
-A model that was trained here may have a mix of layers of its own, which options.json keeps under a key that these
-programs pass over.
+A model that ``jobs/train.py`` trained may have its own mix of layers. options.json stores it under a key that the other
+programs ignore.
 """
 
 from __future__ import annotations
@@ -30,23 +30,26 @@ from elmo_udf.models.variables import (
 
 CELLS = CellNames(kernel="LSTMCell/W_0", bias="LSTMCell/B", projection="LSTMCell/W_P_0")
 TRAINING_ONLY = ("embedding", "softmax/W", "softmax/b")
-"""Variables that training may leave in the file and that say nothing of a token's vectors: the words it predicted."""
+"""Variables of the softmax over the predicted words. Training may leave them in the file; vectors don't need them."""
 N_POSITIONS = 50
-"""Character positions of a token, which AllenNLP reads whatever max_characters_per_token says."""
+"""Number of characters of a token. AllenNLP reads this many, whatever max_characters_per_token says."""
 MIX, MIX_WEIGHTS, MIX_SCALE = "scalar_mix", "weights", "gamma"
-"""Keys of the mix in options.json: an object with the weights before the softmax, and the scale (AllenNLP's words)."""
+"""Keys of the mix in options.json: an object with the weights before the softmax, and the scale (AllenNLP's names)."""
 MAX_EXPANSION = 100
-"""How many times its size a weights file may be unpacked: compression finds little in weights, and much in a trap."""
+"""Largest ratio of the unpacked size of a weights file to its own size.
+
+Real weights hardly compress; a decompression bomb compresses far more.
+"""
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 def options_files(folder: Path) -> list[Path]:
-    """Files of ``folder`` that may hold the options of a network."""
+    """Returns the files in ``folder`` that may contain the options of a network."""
     return [path for path in _visible(folder) if path.suffix == ".json" and "options" in path.name.lower()]
 
 
 def weights_files(folder: Path) -> list[Path]:
-    """Files of ``folder`` that may hold the weights of a network."""
+    """Returns the files in ``folder`` that may contain the weights of a network."""
     return [path for path in _visible(folder) if path.suffix.lower() in (".hdf5", ".h5")]
 
 
@@ -55,7 +58,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def read(folder: Path, handle: str) -> Model:
-    """The model in ``folder``. Raises UserError where the files are not those of one ELMo model."""
+    """Returns the model in ``folder``. Raises UserError if its files are not those of exactly one ELMo model."""
     options_file = _only(options_files(folder), "options file (*options*.json)", handle)
     weights_file = _only(weights_files(folder), "weights file (.hdf5)", handle)
     options, mix, note = read_options(options_file, handle)
@@ -88,14 +91,17 @@ def read(folder: Path, handle: str) -> Model:
 def _only(candidates: list[Path], what: str, handle: str) -> Path:
     if len(candidates) != 1:
         found = ", ".join(path.name for path in candidates) or "none"
-        raise UserError(f"model {handle!r}: found as {what}: {found}; expected exactly one; leave only the model's")
+        raise UserError(
+            f"model {handle!r}: found {len(candidates)} files that may be the {what}: {found}; expected exactly one; "
+            "remove the others"
+        )
     return candidates[0]
 
 
 def read_options(path: Path, handle: str) -> tuple[NetworkOptions, Mix, str]:
-    """Options of a network from an options.json, its mix, and a note for the user, empty where there is nothing to say.
+    """Returns the options of the network in an options.json, its mix, and a note for the user (often empty).
 
-    What bilm-tf takes as absent is absent here too: no highways, one layer, no clips, no skip connections.
+    Missing keys mean the same as in bilm-tf: no highway layers, one LSTM layer, no clipping, no skip connections.
     """
     where = f"model {handle!r}, {path.name}"
     try:
@@ -130,7 +136,7 @@ def read_options(path: Path, handle: str) -> tuple[NetworkOptions, Mix, str]:
 
 
 def _mix(options: dict[str, Any], n_layers: int, where: str) -> Mix:
-    """The mix in an options.json, or equal weights where it has none."""
+    """Returns the mix in an options.json, or equal weights if there is none."""
     if MIX not in options:
         return Mix.equal(n_layers)
     mix = options[MIX]
@@ -143,17 +149,17 @@ def _mix(options: dict[str, Any], n_layers: int, where: str) -> Mix:
         or not all(abs(number) <= _LARGEST for number in numbers)  # which NaN is not either
     ):
         raise UserError(
-            f"{where}: option {MIX} is {json.dumps(mix)}, expected {n_layers + 1} numbers as {MIX_WEIGHTS} (one a "
+            f"{where}: option {MIX} is {json.dumps(mix)}, expected {n_layers + 1} numbers as {MIX_WEIGHTS} (one per "
             f"layer, word_emb first) and a number as {MIX_SCALE}; leave {MIX} out for equal weights"
         )
     return Mix(tuple(numbers[:-1]), numbers[-1])
 
 
 def _character_note(characters: dict[str, Any], where: str) -> str:
-    """Check the options that only say how characters are counted; a note where tokens were cut shorter in training.
+    """Checks the options about character counts. Returns a note if training used shorter tokens, else an empty string.
 
-    n_characters is 261 while a network is trained and is to be set to 262 afterwards (README of bilm-tf); files keep
-    either, and the rows of char_embed say more.
+    n_characters is 261 during training, and should be set to 262 afterwards (README of bilm-tf). Files have either
+    number, so the rows of char_embed decide.
     """
     n_characters = characters.get("n_characters", N_CHARACTERS)
     if n_characters not in (N_CHARACTERS - 1, N_CHARACTERS):
@@ -168,7 +174,7 @@ def _character_note(characters: dict[str, Any], where: str) -> str:
 
 
 def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
-    """Every dataset of an HDF5 file by its full name, but for those of training."""
+    """Returns every dataset of an HDF5 file by its full name, except those that only training needs."""
     import h5py
 
     variables: dict[str, np.ndarray] = {}
@@ -190,13 +196,16 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
         raise
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, OverflowError) as error:
         raise UserError(
-            f"{where}: can't be read as HDF5 ({error}), expected a whole file; fetch the model again"
+            f"{where}: can't be read as HDF5 ({error}), expected a complete file; fetch the model again"
         ) from None
     return variables
 
 
 def _checked_bytes(name: str, dataset: Any, most_bytes: int, where: str) -> int:
-    """What a dataset takes in memory. Raises UserError for one that is no array of numbers, or not all in this file."""
+    """Returns the size of a dataset in memory in bytes.
+
+    Raises UserError if it is not an array of numbers, is stored in another file, or is too large.
+    """
     if dataset.external or dataset.is_virtual:  # HDF5 would read whatever file it names
         raise UserError(
             f"{where}: the values of {name} are in another file, expected all of them in this one; don't use this model"
@@ -208,18 +217,18 @@ def _checked_bytes(name: str, dataset: Any, most_bytes: int, where: str) -> int:
         )
     if dataset.nbytes > most_bytes:
         raise UserError(
-            f"{where}: variable {name} has the shape {dataset.shape}, expected less of a file of this size; "
-            "check where it comes from"
+            f"{where}: variable {name} has the shape {dataset.shape}, expected a smaller one in a file of this size; "
+            "check where the model comes from"
         )
     return int(dataset.nbytes)
 
 
 def _characters(in_file: np.ndarray, where: str) -> np.ndarray:
-    """``char_embed`` of a weights file: (261 or 262, d) -> (262, d) with row 0, "no token", zero.
+    """Returns ``char_embed`` with 262 rows: (261 or 262, d) to (262, d). Row 0 means "no token" and is zero.
 
-    Files written by training have 261 rows, byte b in row b, and bilm-tf and AllenNLP put the zero row before them.
-    Of 262 rows either the first is that zero row already, or the network was trained with n_characters 262: then byte
-    b is in row b all the same, and the last row was never used (AllenNLP reads such a file so).
+    Files that training wrote have 261 rows, with byte b in row b; bilm-tf and AllenNLP add the zero row in front. In a
+    file with 262 rows, the first row is either this zero row, or the network was trained with n_characters 262. Then
+    byte b is in row b as well, and the last row was never used (AllenNLP reads such a file in the same way).
     """
     check_rows(in_file, where)
     if len(in_file) == N_CHARACTERS and in_file[0].any():

@@ -1,4 +1,4 @@
-"""The models that are part of the program."""
+"""Loads the models that are part of the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from elmo_udf.models.form import Model
 
 MINI = "builtin:mini"
 MINI_FILE = Path(__file__).parent / "mini" / "weights.npz"
-"""Made by scripts/mini.py; the model card is beside it."""
+"""The weights of ``builtin:mini``. ``scripts/mini.py`` makes this file; the model card is beside it."""
 MINI_NOTE = (
     "builtin:mini is a small model, trained on novels and textbooks in English; for real work use one of the published "
     "models, or train your own"
@@ -25,4 +25,4 @@ def _mini() -> Model:
 
 
 MODELS: dict[str, Callable[[], Model]] = {MINI: _mini, untrained.HANDLE: untrained.make}
-"""By their handles."""
+"""The functions that load the built-in models, by handle."""

@@ -1,4 +1,4 @@
-"""SHA-256 of what a model handle brought: pins a model to the one that was once looked at."""
+"""Computes SHA-256 digests of models, so that a user can pin the model that they have checked."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from elmo_udf.errors import UserError
 
 
 def file_sha256(path: Path) -> str:
-    """Hex digest of a file, as ``sha256sum FILE`` prints it."""
+    """Returns the hex digest of a file, as ``sha256sum FILE`` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_sha256(folder: Path) -> str:
-    """Hex digest of all files below ``folder``, their names and contents.
+    """Returns one hex digest for the names and contents of all files in ``folder`` and its subfolders.
 
-    The same as that of the list that ``sha256sum`` prints, sorted by name::
+    It equals the digest of the list that ``sha256sum`` prints, sorted by name::
 
         cd FOLDER && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
     """
@@ -29,9 +29,9 @@ def folder_sha256(folder: Path) -> str:
 
 
 def check_sha256(path: Path, expected: str, handle: str) -> None:
-    """Raise UserError where the file or folder at ``path`` has another digest than ``expected``."""
+    """Raises UserError if the digest of the file or folder at ``path`` is not ``expected``."""
     if not re.fullmatch(r"[0-9A-Fa-f]{64}", expected):
-        raise UserError(f"model {handle!r}: the SHA-256 {expected!r} is not one, expected 64 hexadecimal digits")
+        raise UserError(f"model {handle!r}: the SHA-256 {expected!r} is not valid, expected 64 hexadecimal digits")
     found = folder_sha256(path) if path.is_dir() else file_sha256(path)
     if found != expected.lower():
         raise UserError(

@@ -1,4 +1,4 @@
-"""The one in-memory form of a model: every source of weights ends here, and the network reads only this."""
+"""The in-memory form of a model. Every reader returns it, and the network reads only this form."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from elmo_udf.models.options import NetworkOptions
 __all__ = ["N_CHARACTERS", "Mix", "Model", "NetworkOptions", "array_shapes"]
 
 N_CHARACTERS = 262
-"""Rows of the character embedding: 256 bytes, 4 boundary marks, padding, and row 0 for "no token"."""
+"""Number of rows of the character embedding: 256 bytes, 4 boundary marks, padding, and row 0 for "no token"."""
 
 
 def array_shapes(options: NetworkOptions) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of every array of a network, in the order of the fingerprint.
+    """Yields the name and the shape of every array of a network, in the order of the fingerprint.
 
-    With d = character_dim, F = n_filters, P = projection_dim, C = cell_dim.
-    Kernels multiply rows from the right: ``y = x @ kernel + bias``.
+    d is character_dim, F is n_filters, P is projection_dim and C is cell_dim. Kernels multiply rows from the right: ``y
+    = x @ kernel + bias``.
     """
     d, f, p, c = options.character_dim, options.n_filters, options.projection_dim, options.cell_dim
     yield "character_embedding", (N_CHARACTERS, d)
@@ -46,14 +46,14 @@ def array_shapes(options: NetworkOptions) -> Iterator[tuple[str, tuple[int, ...]
 
 @dataclass(frozen=True)
 class Mix:
-    """The task's mix of layers: ``elmo = scale · Σ softmax(weights)_j · layer_j`` (Peters et al. 2018, eq. 1)."""
+    """A weighted mix of the layers: ``elmo = scale · Σ softmax(weights)_j · layer_j`` (Peters et al. 2018, eq. 1)."""
 
     weights: tuple[float, ...]
-    """Before the softmax; one a layer, word_emb first."""
+    """The weights before the softmax, one per layer, starting with word_emb."""
     scale: float
 
     def __post_init__(self) -> None:
-        """Round to float32, which is what checkpoints keep, so that equal mixes have one fingerprint."""
+        """Rounds to float32, as checkpoints do, so that equal mixes have the same fingerprint."""
         object.__setattr__(self, "weights", tuple(float(np.float32(weight)) for weight in self.weights))
         object.__setattr__(self, "scale", float(np.float32(self.scale)))
 
@@ -66,25 +66,27 @@ class Mix:
 
     @classmethod
     def equal(cls, n_layers: int) -> Mix:
-        """The mean of word_emb and ``n_layers`` LSTM layers: what a model without a mix of its own has."""
+        """Returns the mean of word_emb and ``n_layers`` LSTM layers. A model without a mix of its own has this one."""
         return cls((0.0,) * (n_layers + 1), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Frozen weights and options of one bidirectional language model; to compare two, compare their fingerprints.
+    """Frozen weights and options of one bidirectional language model.
 
-    ``arrays`` are float32, read-only, and exactly those of :func:`array_shapes`;
-    row 0 of ``character_embedding`` ("no token") is zero. Raises UserError where they are not.
+    To compare two models, compare their fingerprints.
+
+    ``arrays`` are float32 and read-only, and are exactly those of :func:`array_shapes`. Row 0 of
+    ``character_embedding`` ("no token") is zero. Raises UserError if the arrays are different.
     """
 
     options: NetworkOptions
     arrays: Mapping[str, np.ndarray]
     mix: Mix
     handle: str = ""
-    """Where it came from, as the user named it. Not part of the fingerprint."""
+    """Where the model came from, as the user named it. It is not part of the fingerprint."""
     note: str = ""
-    """A sentence the user should see, such as that the weights are untrained."""
+    """A sentence that the user should see, for example that the weights are untrained."""
 
     def __post_init__(self) -> None:
         expected = dict(array_shapes(self.options))
@@ -104,7 +106,7 @@ class Model:
         self._check_mix()
 
     def _frozen(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """The array ``name``, checked, as float32 that can't be written to."""
+        """Returns the array ``name`` as read-only float32, after checks."""
         array = self.arrays[name]
         if array.shape != shape:
             raise UserError(
@@ -127,11 +129,11 @@ class Model:
         return array
 
     def _check_mix(self) -> None:
-        """Raise UserError where the mix does not fit the layers."""
+        """Raises UserError if the mix does not fit the layers."""
         if len(self.mix.weights) != self.options.n_layers + 1:
             raise UserError(
                 f"model {self.handle!r}: {len(self.mix.weights)} mix weights, expected {self.options.n_layers + 1} "
-                "(one a layer, word_emb first); export the model again"
+                "(one per layer, word_emb first); export the model again"
             )
         if not np.isfinite([*self.mix.weights, self.mix.scale]).all():
             raise UserError(
@@ -140,7 +142,7 @@ class Model:
             )
 
     def fingerprint(self) -> str:
-        """Digest of options, mix and arrays in memory, 16 hex digits: equal for equal weights whatever their source."""
+        """Returns a digest of options, mix and arrays: 16 hex digits, equal for equal weights from any source."""
         digest = hashlib.sha256()
         digest.update(json.dumps([asdict(self.options), asdict(self.mix)], sort_keys=True).encode())
         for name, _ in array_shapes(self.options):
@@ -148,5 +150,5 @@ class Model:
         return digest.hexdigest()[:16]
 
     def width(self, layer: str) -> int:
-        """Number of values a token has in ``layer``, see :meth:`NetworkOptions.width`."""
+        """Returns the number of values that a token has in ``layer``; see :meth:`NetworkOptions.width`."""
         return self.options.width(layer)

@@ -1,4 +1,4 @@
-"""From a model handle, as users write it, to the model.
+"""Finds and loads the model that a handle names.
 
 A handle is ``builtin:mini``, a local folder or archive (also as a ``file:`` URI), an http(s) address that TensorFlow
 Hub resolves, or any other URI, which Spark fetches.
@@ -20,19 +20,20 @@ from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
 
 Fetch = Callable[[str], Path]
-"""Brings what a URI names to this machine and returns where it is; raises UserError where it can't."""
+"""A function that copies what a URI names to this machine and returns its path. It raises UserError if it can't."""
 
 
 def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Model:
-    """The model that ``handle`` names.
+    """Returns the model that ``handle`` names.
 
-    ``sha256`` pins what was fetched: hex digest of the archive, or of the folder (:func:`checksum.folder_sha256`).
-    ``fetch`` brings URIs of Spark's file systems (``elmo_udf.spark.fetch``); without it they are refused.
-    Raises UserError where there is no such model, where it is not as pinned, or is not an ELMo model.
+    sha256: the hex digest that the archive, or the folder (:func:`checksum.folder_sha256`), must have.
+    fetch: a function that fetches URIs of Spark's file systems (``elmo_udf.spark.fetch``). Without it they are refused.
+
+    Raises UserError if there is no such model, if its digest differs, or if it is not an ELMo model.
     """
     if handle in builtin.MODELS:
         if sha256 is not None:
-            raise UserError(f"model {handle!r}: it is part of the program and not fetched; leave its SHA-256 out")
+            raise UserError(f"model {handle!r}: it is part of the package and is not fetched; leave out its SHA-256")
         return builtin.MODELS[handle]()
     path = resolve(handle, sha256, fetch)
     with _folder(path, handle) as folder:
@@ -40,9 +41,9 @@ def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = Non
 
 
 def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Path:
-    """The local folder or archive of ``handle``, fetched where it is elsewhere, and as ``sha256`` says where given.
+    """Returns the local folder or archive of ``handle``, after fetching it if it is elsewhere.
 
-    Raises UserError where it can't be reached or differs from ``sha256``.
+    Raises UserError if it can't be reached, or if its digest is not ``sha256``.
     """
     try:
         path = _local(handle, fetch)
@@ -51,8 +52,8 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
         raise
     except (OSError, ValueError, RuntimeError) as error:  # names that no file has, no address, or ~ of nobody
         raise UserError(
-            f"model {handle!r}: no path and no address ({error}); expected builtin:mini, a folder, an archive, or a "
-            "URI; check how it is written"
+            f"model {handle!r}: this is neither a path nor an address ({error}); expected builtin:mini, a folder, an "
+            "archive, or a URI; check the spelling"
         ) from None
     if not found:
         raise UserError(
@@ -65,13 +66,13 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
 
 
 def _local(handle: str, fetch: Fetch | None) -> Path:
-    """Where on this machine the files of ``handle`` are, or would be."""
+    """Returns the path on this machine where the files of ``handle`` are or should be."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", handle)
     if scheme is None or Path(handle).exists():
         return Path(handle).expanduser()
     if scheme[1].lower() == "builtin":
         known = " or ".join(builtin.MODELS)
-        raise UserError(f"model {handle!r}: there is no such model in the program; expected {known}")
+        raise UserError(f"model {handle!r}: the package has no such model; expected {known}")
     if scheme[1].lower() == "file":
         return _file_uri(handle)
     # TensorFlow Hub's resolver reads no .zip, and Spark reads http too.
@@ -90,22 +91,22 @@ def _local(handle: str, fetch: Fetch | None) -> Path:
 def _file_uri(handle: str) -> Path:
     parts = urlsplit(handle)
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise UserError(f"model {handle!r}: not a file of this machine, expected file:///absolute/path")
+        raise UserError(f"model {handle!r}: this is not a file on this machine, expected file:///absolute/path")
     return Path(url2pathname(parts.path))
 
 
 def _folder(path: Path, handle: str) -> AbstractContextManager[Path]:
-    """The folder at ``path``, or a temporary one with the content of the archive there."""
+    """Returns the folder at ``path``, or a temporary folder with the content of the archive at ``path``."""
     return nullcontext(path) if path.is_dir() else unpacked(path, handle)
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether ``folder`` has a file that says it is a model's."""
+    """Returns whether ``folder`` contains files of a model."""
     return savedmodel.is_saved_model(folder) or bool(allennlp.options_files(folder) or allennlp.weights_files(folder))
 
 
 def _read(folder: Path, handle: str) -> Model:
-    """The model in ``folder``, which says by its files which kind it is."""
+    """Returns the model in ``folder``. Its files show which kind of model it is."""
     if not _is_model(folder):
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise UserError(

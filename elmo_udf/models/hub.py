@@ -1,4 +1,4 @@
-"""Models of TensorFlow Hub, fetched by its own resolver into its own cache (TFHUB_CACHE_DIR)."""
+"""Fetches models from TensorFlow Hub with its own resolver and its own cache (TFHUB_CACHE_DIR)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from elmo_udf.errors import UserError
 
 TIMEOUT_S = 60.0
-"""How long a server may be silent."""
+"""Number of seconds to wait for an answer of the server."""
 
 
 def fetch_from_hub(handle: str) -> Path:
-    """The folder that TensorFlow Hub keeps ``handle`` in, downloaded at first use.
+    """Returns the folder in which TensorFlow Hub keeps the model, and downloads it at first use.
 
-    Raises UserError where the address does not answer with a model.
+    Raises UserError if the address does not answer with a model.
     """
     import tensorflow as tf
 
@@ -38,7 +38,7 @@ def fetch_from_hub(handle: str) -> Path:
 
 @contextmanager
 def _silence_limited() -> Iterator[None]:
-    """Sockets give up after TIMEOUT_S, where no other limit is set: the resolver would wait for ever."""
+    """Gives sockets a timeout of TIMEOUT_S if there is none, because the resolver would wait forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(before if before is not None else TIMEOUT_S)
     try:

@@ -1,4 +1,4 @@
-"""The options of a network: what its arrays alone do not say, and what says how large they are."""
+"""The options of a network: they determine the shapes of its arrays, and what the arrays alone don't say."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 from elmo_udf.errors import UserError
 
 MAX_FILTER_WIDTH = 50
-"""A convolution can't be wider than the character positions of a token."""
+"""A convolution can't be wider than the number of characters of a token."""
 MAX_PARTS = 999
-"""Layers, highways and convolutions that a network may have: a file that says more is damaged, or means harm."""
+"""Largest number of layers, highway layers or convolutions. A file with a larger number is damaged or malicious."""
 
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Sizes and switches of one network. Names follow Peters et al. 2018 and the published options.json files.
+    """The sizes and switches of one network. The names follow Peters et al. 2018 and the published options.json files.
 
-    Raises UserError where a value can't be one of a network.
+    Raises UserError if a value is not possible.
     """
 
     character_dim: int
     filters: tuple[tuple[int, int], ...]
-    """(width in characters, number of filters) of each convolution, in order."""
+    """The width in characters and the number of filters of each convolution, in order."""
     n_highway: int
     activation: str
-    """Of the convolutions: ``relu`` or ``tanh``. Highway layers always use relu."""
+    """The activation of the convolutions: ``relu`` or ``tanh``. Highway layers always use relu."""
     n_layers: int
     cell_dim: int
     projection_dim: int
     cell_clip: float | None
     projection_clip: float | None
     residual: bool
-    """Whether a layer's input is added to its output, from the second LSTM layer on (``use_skip_connections``)."""
+    """Whether the input of a layer is added to its output, from the second LSTM layer on (``use_skip_connections``)."""
     project_characters: bool = True
-    """False where the network was made without a projection after the highways (n_filters equals projection_dim)."""
+    """False if the network has no projection after the highway layers (then n_filters equals projection_dim)."""
 
     def __post_init__(self) -> None:
-        """Bring every number to its one type, so that equal options have one fingerprint; refuse what can't be."""
+        """Refuses impossible values, and gives numbers one type, so that equal options have equal fingerprints."""
         for name in ("character_dim", "n_layers", "cell_dim", "projection_dim", "n_highway"):
             at_least = 0 if name == "n_highway" else 1
             object.__setattr__(self, name, _whole_number(name, getattr(self, name), at_least))
@@ -57,23 +57,23 @@ class NetworkOptions:
         if not self.project_characters and self.n_filters != self.projection_dim:
             raise UserError(
                 f"network options say {self.n_filters} filters and a projection_dim of {self.projection_dim}, "
-                "expected equal numbers where there is no projection after the highways"
+                "expected equal numbers, because there is no projection after the highway layers"
             )
 
     @property
     def n_filters(self) -> int:
-        """Width of a token after the convolutions: the sum over all filter sizes."""
+        """The width of a token after the convolutions, which is the total number of filters."""
         return sum(n for _, n in self.filters)
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """Names of the layers as TF-Hub calls them, from the bottom, without the mix (``elmo``)."""
+        """The names of the layers as on TF-Hub, from the lowest to the highest, without the mix (``elmo``)."""
         return ("word_emb", *(f"lstm_outputs{i + 1}" for i in range(self.n_layers)))
 
     def width(self, layer: str) -> int:
-        """Number of values a token has in ``layer``: P for word_emb, two directions (2P) for every other.
+        """Returns the number of values of a token in ``layer``: P for word_emb, and 2P (two directions) for all others.
 
-        Raises UserError for a layer that the network does not have.
+        Raises UserError if the network does not have this layer.
         """
         known = ("elmo", *self.layer_names)
         if layer not in known:
@@ -82,24 +82,27 @@ class NetworkOptions:
 
 
 def _whole_number(name: str, value: object, at_least: int) -> int:
-    """``value`` as an int, where it is a whole number of at least ``at_least``."""
+    """Returns ``value`` as an int. Raises UserError if it is not a whole number of at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
         raise UserError(f"network option {name} is {value!r}, expected a whole number of {at_least} or more")
     return int(value)
 
 
 def _bound(name: str, value: object) -> float | None:
-    """``value`` as a clip: None for no clip, or a positive number."""
+    """Returns ``value`` as a bound for clipping: None, or a positive number. Raises UserError for other values."""
     if value is None:
         return None
     largest = sys.float_info.max  # whole numbers of JSON can be larger
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= largest:
-        raise UserError(f"network option {name} is {value!r}, expected a number above 0, or null for no clip")
+        raise UserError(f"network option {name} is {value!r}, expected a number above 0, or null for no clipping")
     return float(value)
 
 
 def _filters(filters: object) -> tuple[tuple[int, int], ...]:
-    """``filters`` as tuples of ints, where they are pairs of a width and a number of filters."""
+    """Returns ``filters`` as tuples of ints.
+
+    Raises UserError if they are not pairs of a width and a number of filters.
+    """
     pairs = list(filters) if isinstance(filters, list | tuple) else []
     if not pairs or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         raise UserError(f"network option filters is {filters!r}, expected pairs of a width and a number of filters")

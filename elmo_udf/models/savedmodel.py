@@ -1,8 +1,8 @@
-"""TF-Hub style SavedModels, read for their variables; their graph is never run.
+"""Reads the variables of SavedModels as on TF-Hub, and never runs their graph.
 
-A TF1 SavedModel's checkpoint has the variables under their names. In a TF2 SavedModel the keys say where an object
-hangs in the program that wrote it (``variables/3/.ATTRIBUTES/VARIABLE_VALUE``); the object graph, which is kept
-in the checkpoint too, has the name of each.
+In a TF1 SavedModel, the checkpoint stores the variables under their names. In a TF2 SavedModel, the keys describe the
+position of an object in the program that wrote it (``variables/3/.ATTRIBUTES/VARIABLE_VALUE``). The object graph, which
+the checkpoint also contains, has the name of each variable.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CELLS = CellNames("rnn/lstm_cell/kernel", "rnn/lstm_cell/bias", "rnn/lstm_cell/p
 MIX_WEIGHTS, MIX_SCALE = "aggregation/weights", "aggregation/scaling"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 CLIP = 3.0
-"""Of cells and projections in the published models; nothing in a SavedModel's variables says so."""
+"""Bound of cells and projections in the published models. The variables of a SavedModel don't contain it."""
 NOT_OF_THE_NETWORK = re.compile(
     r"(.*/)?(global_step|save_counter|beta_?[12](_power)?|learning_rate|iter|iterations?|decay"  # how training went
     r"|(adam|adagrad|momentum|rmsprop|ftrl|adadelta)(_\d+)?(/.*)?"  # an optimizer's slots
@@ -42,12 +42,15 @@ NOT_OF_THE_NETWORK = re.compile(
 
 
 def is_saved_model(folder: Path) -> bool:
-    """Whether ``folder`` is one that TensorFlow would load."""
+    """Returns whether TensorFlow would load ``folder`` as a SavedModel."""
     return (folder / "saved_model.pb").is_file()
 
 
 def read(folder: Path, handle: str) -> Model:
-    """The model in the SavedModel ``folder``. Raises UserError where its variables are not those of one ELMo model."""
+    """Returns the model in the SavedModel ``folder``.
+
+    Raises UserError if its variables are not those of one ELMo model.
+    """
     where = f"model {handle!r}"
     checkpoint = _open(folder, where)
     keys = _network_keys(_variable_keys(checkpoint, where), where)
@@ -64,7 +67,7 @@ def read(folder: Path, handle: str) -> Model:
 
 
 def _open(folder: Path, where: str) -> Any:
-    """TensorFlow's reader of the checkpoint in a SavedModel."""
+    """Returns TensorFlow's reader for the checkpoint in a SavedModel."""
     import tensorflow as tf
 
     try:
@@ -83,13 +86,13 @@ def _value(checkpoint: Any, key: str, where: str) -> np.ndarray:
         value: np.ndarray = checkpoint.get_tensor(key)
     except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
         raise UserError(
-            f"{where}: variable {key} can't be read ({error}), expected a whole checkpoint; fetch the model again"
+            f"{where}: variable {key} can't be read ({error}), expected a complete checkpoint; fetch the model again"
         ) from None
     return value
 
 
 def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:
-    """Key in the checkpoint of every variable, by the variable's full name."""
+    """Returns the key in the checkpoint of every variable, by the variable's full name."""
     all_keys = checkpoint.get_variable_to_shape_map()
     if OBJECT_GRAPH not in all_keys:
         return {key.removesuffix(":0"): key for key in all_keys}
@@ -100,7 +103,7 @@ def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:
         graph = TrackableObjectGraph.FromString(_value(checkpoint, OBJECT_GRAPH, where))
     except (DecodeError, TypeError) as error:
         raise UserError(
-            f"{where}: the names of the variables can't be read ({error}), expected a whole checkpoint; fetch the "
+            f"{where}: the names of the variables can't be read ({error}), expected a complete checkpoint; fetch the "
             "model again"
         ) from None
     keys: dict[str, str] = {}
@@ -114,16 +117,16 @@ def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:
 
 
 def _network_keys(keys: dict[str, str], where: str) -> dict[str, str]:
-    """The keys by the variables' names without what stands before them, such as ``module/bilm/``.
+    """Returns the keys by the names of the variables without their prefix, such as ``module/bilm/``.
 
-    Training's own variables are left out; the mix keeps the name ``aggregation/...``.
+    It leaves out variables that only training needs. The mix keeps its name ``aggregation/...``.
     """
     keys = {name: key for name, key in keys.items() if not NOT_OF_THE_NETWORK.fullmatch(name)}
     characters = [name for name in keys if name == CHARACTERS or name.endswith(f"/{CHARACTERS}")]
     if len(characters) != 1:
         raise UserError(
             f"{where}: found {len(characters)} variables called {CHARACTERS} among {listed(list(keys))}; "
-            "expected one, as in an ELMo SavedModel; check that this is one"
+            "expected one, as in an ELMo SavedModel; check that this is an ELMo model"
         )
     network = characters[0].removesuffix(CHARACTERS)  # such as "module/bilm/"
     module = re.sub(r"(^|/)bilm/$", r"\1", network)  # such as "module/"
@@ -132,7 +135,7 @@ def _network_keys(keys: dict[str, str], where: str) -> dict[str, str]:
 
 
 def _options(parts: Parts, variables: dict[str, np.ndarray], where: str) -> NetworkOptions:
-    """Options of the network: sizes from the shapes of variables, the rest as in the published hub models."""
+    """Returns the options of the network: sizes from the shapes of variables, the rest as in published models."""
     check_rows(variables[CHARACTERS], where)
     cell = "RNN_0/RNN/MultiRNNCell/Cell0"
     kernel = _shape(variables, f"{cell}/{CELLS.kernel}", 2, where)
@@ -157,7 +160,10 @@ def _options(parts: Parts, variables: dict[str, np.ndarray], where: str) -> Netw
 
 
 def _shape(variables: dict[str, np.ndarray], name: str, n_axes: int, where: str) -> tuple[int, ...]:
-    """Shape of a variable that no ELMo model is without."""
+    """Returns the shape of a variable that every ELMo model has.
+
+    Raises UserError if the variable is missing, or does not have ``n_axes`` axes.
+    """
     check_names(variables, {*variables, name}, where)
     shape = variables[name].shape
     if len(shape) != n_axes or 0 in shape:
@@ -166,7 +172,7 @@ def _shape(variables: dict[str, np.ndarray], name: str, n_axes: int, where: str)
 
 
 def _mix(variables: dict[str, np.ndarray], n_layers: int, where: str) -> Mix:
-    """The SavedModel's mix of layers, or equal weights where it has none."""
+    """Returns the SavedModel's mix of layers, or equal weights if it has none."""
     if MIX_WEIGHTS not in variables:
         return Mix.equal(n_layers)
     weights, scale = variables[MIX_WEIGHTS], variables[MIX_SCALE]

@@ -1,4 +1,4 @@
-"""A model as one file, which the driver writes and every executor reads: an uncompressed .npz without pickles."""
+"""Stores a model in one file, an uncompressed .npz without pickles, which the driver writes and executors read."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from elmo_udf.models.form import Mix, Model, NetworkOptions
 
 FORMAT = 1
 HEADER = "header"
-"""Name of the array that holds the UTF-8 bytes of a JSON object with everything that is not an array."""
+"""Name of the array with the UTF-8 bytes of a JSON object, which contains everything that is not an array."""
 
 
 def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
-    """Write ``model`` to ``path``, which appears when it is whole and replaces what was there.
+    """Writes ``model`` to ``path``. The file appears when it is complete, and replaces an existing one.
 
-    ``dtype`` of the numbers in the file: with float16 they are rounded, and the file has half the size.
+    dtype: the type of the numbers in the file. float16 rounds them and halves the size of the file.
     """
     header = {
         **numbered(FORMAT),
@@ -43,7 +43,10 @@ def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
 
 
 def load(path: Path | str) -> Model:
-    """The model in a file that :func:`save` wrote; its checksums are verified. Raises UserError where it is not one."""
+    """Returns the model in a file that :func:`save` wrote, after verifying its checksums.
+
+    Raises UserError if it is not such a file.
+    """
     try:
         arrays = npz.read(path)
         header = json.loads(arrays.pop(HEADER).tobytes())

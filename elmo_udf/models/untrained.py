@@ -1,4 +1,4 @@
-"""``builtin:untrained``: random weights from a fixed seed, to see what training is worth."""
+"""Makes ``builtin:untrained``, a model with random weights from a fixed seed. It shows what training is worth."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ OPTIONS = NetworkOptions(
     residual=True,
 )
 CARRY_BIAS = -2.0
-"""Of the highways, as bilm-tf starts them: at first most of a token passes unchanged."""
+"""Bias of the highway layers, the same as in bilm-tf: at first they pass most of a token unchanged."""
 FILTER_BIAS = -1.2
-"""Only the better matches of a filter pass the relu."""
+"""Bias of the filters. It is negative, so only the better matches of a filter pass the relu."""
 PROJECTION_SCALE = 4.0
-"""Makes up for what the filters' bias takes, so that a token's values are around 1."""
+"""Scale of the projection. It compensates for the bias of the filters, so that a token's values are around 1."""
 
 
 def make() -> Model:
-    """The model: the same to the last bit on every machine.
+    """Returns the model, which is identical to the last bit on every machine.
 
-    Weights are uniform and not normal, because RandomState's uniform numbers need no function of the C library, which
-    may differ in the last bit. Their variance is 1 / (rows summed over) (LeCun initialization), doubled before a relu.
+    The weights are uniform and not normal, because RandomState's uniform numbers use no function of the C library,
+    which may differ in the last bit. Their variance is 1 / (number of summed rows) (LeCun initialization), and twice
+    that before a relu.
     """
     random = np.random.RandomState(SEED)
     arrays: dict[str, np.ndarray] = {}
@@ -51,12 +52,12 @@ def make() -> Model:
 
 
 def _bias(name: str) -> float:
-    """Value of all biases of an array."""
+    """Returns the value of all biases of an array."""
     return CARRY_BIAS if name.endswith("carry_bias") else FILTER_BIAS if name.startswith("filter") else 0.0
 
 
 def _bound(name: str, shape: tuple[int, ...]) -> float:
-    """Largest absolute value of an array's weights."""
+    """Returns the largest absolute value of the weights of an array."""
     if name == "character_embedding":
         return 1.0
     before_relu = name.startswith("filter") or name.endswith("transform_kernel")

@@ -1,7 +1,7 @@
-"""From the variables of a bilm-tf network, under the names it gives them, to the arrays of a model.
+"""Converts the variables of a bilm-tf network, by the names that bilm-tf gives them, to the arrays of a model.
 
-bilm-tf (Peters et al. 2018) named the variables that AllenNLP, NLPL and TF-Hub files still carry. Only the names inside
-the LSTM cells differ between a weights file (``.hdf5``) and a TensorFlow checkpoint.
+The files of AllenNLP, NLPL and TF-Hub still use these names (Peters et al. 2018). Only the names inside of the LSTM
+cells differ between a weights file (``.hdf5``) and a TensorFlow checkpoint.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from elmo_udf.models.form import N_CHARACTERS, NetworkOptions, array_shapes
 
 CHARACTERS = "char_embed"
 N_SHOWN = 4
-"""Names that a message lists before it counts the rest."""
+"""Number of names that a message lists. It only counts the others."""
 
 
 @dataclass(frozen=True)
 class CellNames:
-    """Names of an LSTM cell's variables, below ``RNN_0/RNN/MultiRNNCell/Cell0/``."""
+    """The names of an LSTM cell's variables, below ``RNN_0/RNN/MultiRNNCell/Cell0/``."""
 
     kernel: str
     bias: str
@@ -31,18 +31,21 @@ class CellNames:
 
 @dataclass(frozen=True)
 class Parts:
-    """How many of each part a network has."""
+    """The number of parts of each kind that a network has."""
 
     n_convolutions: int
     n_highway: int
     n_layers: int
     project_characters: bool
     project_states: bool
-    """False where the LSTMs have no projection, as bilm-tf makes them where dim equals projection_dim."""
+    """False if the LSTMs have no projection, as in bilm-tf if dim equals projection_dim."""
 
 
 def parts_of(names: Collection[str], cells: CellNames) -> Parts:
-    """The parts that variables called ``names`` make up; a part that lacks a variable counts all the same."""
+    """Returns the parts of the network whose variables are called ``names``.
+
+    It counts a part even if variables are missing.
+    """
 
     def count(pattern: str) -> int:
         found = (re.match(pattern, name) for name in names)
@@ -58,7 +61,7 @@ def parts_of(names: Collection[str], cells: CellNames) -> Parts:
 
 
 def variable_names(parts: Parts, cells: CellNames) -> Iterator[tuple[str, str]]:
-    """Name of every array of a model that has these parts, with the name of the variable it is read from."""
+    """Yields the name of every array of a model with these parts, and the name of the variable that it is read from."""
     yield "character_embedding", CHARACTERS
     for i in range(parts.n_convolutions):
         yield f"filter_{i}_kernel", f"CNN/W_cnn_{i}"
@@ -80,17 +83,17 @@ def variable_names(parts: Parts, cells: CellNames) -> Iterator[tuple[str, str]]:
 
 
 def check_names(found: Collection[str], expected: Collection[str], where: str) -> None:
-    """Raise UserError where a variable is missing or there is one that the network has no place for."""
+    """Raises UserError if a variable is missing, or if the network has no place for one."""
     missing, surplus = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing or surplus:
         raise UserError(
             f"{where}: missing variables: {listed(missing)}; surplus variables: {listed(surplus)}; "
-            "expected those of a bilm-tf network and no others; check that this is an ELMo model and whole"
+            "expected those of a bilm-tf network and no others; check that this is a complete ELMo model"
         )
 
 
 def listed(names: Collection[str]) -> str:
-    """The first names, and how many more there are."""
+    """Returns the first names, and the number of the others."""
     shown, more = ", ".join(sorted(names)[:N_SHOWN]), len(names) - N_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown or "none"
 
@@ -98,10 +101,10 @@ def listed(names: Collection[str]) -> str:
 def to_arrays(
     variables: Mapping[str, np.ndarray], names: Mapping[str, str], options: NetworkOptions, where: str
 ) -> dict[str, np.ndarray]:
-    """The arrays of a model from its variables, whose shapes are checked; ``names`` is that of variable_names.
+    """Returns the arrays of a model, made from its variables, after checking their shapes.
 
-    ``char_embed`` must have all 262 rows (see the functions below). LSTMs without a projection get the identity,
-    which is exact.
+    ``names`` is the result of :func:`variable_names`. ``char_embed`` must have all 262 rows (see the functions below).
+    LSTMs without a projection get the identity matrix, which is exact.
     """
     arrays = {}
     for array, shape in array_shapes(options):
@@ -120,14 +123,14 @@ def to_arrays(
 
 
 def with_no_token_row(characters: np.ndarray, where: str) -> np.ndarray:
-    """``char_embed`` as a network reads it, whose row 0 is "no token": (261 or 262, d) -> (262, d), row 0 zero."""
+    """Returns ``char_embed`` as a network reads it: (261 or 262, d) to (262, d), where row 0 ("no token") is zero."""
     check_rows(characters, where)
     rows = characters if len(characters) == N_CHARACTERS else np.insert(characters, 0, 0, axis=0)
     return np.concatenate([np.zeros_like(rows[:1]), rows[1:]])
 
 
 def check_rows(characters: np.ndarray, where: str) -> None:
-    """Raise UserError where ``char_embed`` is not (261, d) or (262, d)."""
+    """Raises UserError if the shape of ``char_embed`` is not (261, d) or (262, d)."""
     if characters.ndim != 2 or len(characters) not in (N_CHARACTERS - 1, N_CHARACTERS):
         raise UserError(
             f"{where}: variable {CHARACTERS} has shape {characters.shape}, expected 261 or 262 rows (256 bytes and the "

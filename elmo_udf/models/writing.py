@@ -1,4 +1,4 @@
-"""Models written as AllenNLP, bilm-tf and simple_elmo read them: an options.json and a weights.hdf5."""
+"""Writes models in the format of AllenNLP, bilm-tf and simple_elmo: an options.json and a weights.hdf5."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WEIGHTS_FILE = "weights.hdf5"
 
 
 def write_allennlp(model: Model, folder: Path) -> None:
-    """Write ``model`` into ``folder``, which is made where it is not there: ``load_model`` gives an equal one back.
+    """Writes ``model`` to ``folder`` and creates the folder if needed. ``load_model`` returns an equal model from it.
 
-    Each of the two files appears when it is whole, and replaces one of its name. Raises UserError where they can't be
+    Each of the two files appears when it is complete, and replaces an existing one. Raises UserError if they can't be
     written.
     """
     try:
@@ -40,7 +40,7 @@ def write_allennlp(model: Model, folder: Path) -> None:
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, and put it in place."""
+    """Calls ``write`` on a new file beside ``path``, and then moves that file to ``path``."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with afterwards(lambda: unfinished.unlink(missing_ok=True)):
         write(unfinished)
@@ -58,9 +58,9 @@ def _write_weights(path: Path, model: Model) -> None:
 
 
 def network_variables(model: Model, cells: CellNames) -> dict[str, np.ndarray]:
-    """The arrays of ``model`` as bilm-tf's variables, float32: the inverse of ``variables.to_arrays``.
+    """Returns the arrays of ``model`` as bilm-tf's variables, float32. It is the inverse of ``variables.to_arrays``.
 
-    ``char_embed`` has all 262 rows; kernels of convolutions are (1, width, d, n), for conv2d.
+    ``char_embed`` has all 262 rows. The kernels of convolutions have the shape (1, width, d, n), for conv2d.
     """
     variables = {}
     for array, variable in network_names(model.options, cells).items():
@@ -70,7 +70,7 @@ def network_variables(model: Model, cells: CellNames) -> dict[str, np.ndarray]:
 
 
 def network_names(options: NetworkOptions, cells: CellNames) -> dict[str, str]:
-    """Name of the variable that each array of a model is written to."""
+    """Returns the names of the variables to which the arrays of a model are written, by the arrays' names."""
     parts = Parts(
         n_convolutions=len(options.filters),
         n_highway=options.n_highway,
@@ -82,14 +82,14 @@ def network_names(options: NetworkOptions, cells: CellNames) -> dict[str, str]:
 
 
 def is_filter(array: str) -> bool:
-    """Whether the array of this name is the kernel of a convolution, which bilm-tf gives an axis of height 1."""
+    """Returns whether the array is the kernel of a convolution, to which bilm-tf adds an axis of height 1."""
     return re.fullmatch(r"filter_\d+_kernel", array) is not None
 
 
 def options_json(model: Model) -> dict[str, Any]:
-    """Content of options.json: bilm-tf's options, and the mix where the model has one of its own.
+    """Returns the content of options.json: bilm-tf's options, and the mix if the model has its own.
 
-    Other programs pass over what they don't know, so they mix layers as they are told to.
+    Other programs ignore keys that they don't know, so they mix the layers as their own options say.
     """
     options = model.options
     result: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""Text to tokens to character ids: plain Python and numpy."""
+"""Converts text to tokens and tokens to character ids, in plain Python and numpy."""

@@ -1,4 +1,4 @@
-"""Language codes: which of them the tokenizer ``words`` knows, and which languages it can't cut into words."""
+"""Checks language codes, and says which languages the tokenizer ``words`` can split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TWO_LETTERS = (
     "se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve "
     "vi vo wa wo xh yi yo za zh zu"
 )
-"""ISO 639-1, with the withdrawn bh and sh, which corpora still name."""
+"""The codes of ISO 639-1, and the withdrawn codes bh and sh, which some corpora still use."""
 
 _CODES = frozenset(_TWO_LETTERS.split())
 
@@ -25,16 +25,19 @@ _WITH_RULES = frozenset({"mni", "tdt", "yue"})
 """Codes of three letters for which sacremoses has rules."""
 
 BY_CHARACTER = frozenset({"zh", "ja", "yue", "wuu", "lzh"})
-"""Written without spaces, but a Han character means something by itself: each is a token."""
+"""Languages written without spaces whose Han characters have a meaning of their own: each becomes a token."""
 
 _BY_NOTHING = frozenset({"th", "lo", "km", "my", "bo", "dz"})
-"""Written without spaces between words, in characters that are only letters."""
+"""Languages written without spaces whose single characters have no meaning."""
 
 _CUT = "give a column of lists of tokens, or put spaces between the words and add --tokenizer whitespace"
 
 
 def primary_code(language: str) -> str:
-    """``zh`` of ``zh``, ``zh-CN`` and ``ZH_tw``. Raises UserError for what is no code of ISO 639."""
+    """Returns the main part of a code, such as ``zh`` for ``zh``, ``zh-CN`` and ``ZH_tw``.
+
+    Raises UserError if it is not a code of ISO 639.
+    """
     code = re.split("[-_]", language.strip().lower(), maxsplit=1)[0]
     if code not in _CODES and not re.fullmatch("[a-z]{3}", code):
         raise UserError(
@@ -45,7 +48,7 @@ def primary_code(language: str) -> str:
 
 
 def check_language(tokenizer: str, language: str) -> None:
-    """Raise UserError for an unknown code, and for a language whose words the tokenizer ``words`` can't find."""
+    """Raises UserError if the code is unknown, or if the tokenizer ``words`` can't find words in the language."""
     if tokenizer == "words" and primary_code(language) in _BY_NOTHING:
         raise UserError(
             f"language is {language!r}, written without spaces between words, by which the tokenizer words finds them; "
@@ -54,7 +57,7 @@ def check_language(tokenizer: str, language: str) -> None:
 
 
 def language_note(tokenizer: str, language: str) -> str:
-    """What a user should know about a language before the work starts; often nothing."""
+    """Returns what a user should know about the language before the work starts; often an empty string."""
     code = primary_code(language) if tokenizer == "words" else "en"
     if code in BY_CHARACTER:
         return (
@@ -68,6 +71,6 @@ def language_note(tokenizer: str, language: str) -> str:
 
 @cache
 def marks() -> str:
-    """All characters that belong to the one before: combining marks, and the joiners inside of words (ZWNJ, ZWJ)."""
+    """Returns all characters that belong to the character before them: combining marks, ZWNJ and ZWJ."""
     combining = (chr(i) for i in range(sys.maxunicode + 1) if unicodedata.category(chr(i)).startswith("M"))
     return "".join(combining) + "\u200c\u200d"

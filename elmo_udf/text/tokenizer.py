@@ -1,4 +1,4 @@
-"""Documents to sentences to tokens."""
+"""Splits documents into sentences and tokens."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ Sentence = list[str]
 
 @dataclass(frozen=True)
 class TokenizedDocument:
-    """A document's sentences, none of them empty, and how many cuts long sentences needed."""
+    """The sentences of a document, none of them empty, and the number of cuts that long sentences needed."""
 
     sentences: list[Sentence]
     n_cuts: int = 0
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of all sentences."""
+        """The number of tokens in all sentences."""
         return sum(map(len, self.sentences))
 
 
 class Tokenizer:
-    """``words``: sentences by sentencex, tokens by sacremoses; ``whitespace``: one sentence, split at U+0020.
+    """Splits a document into sentences and tokens.
 
-    The published models were trained on the One Billion Word benchmark, tokenized by the Moses scripts, of which
-    sacremoses is the Python port. A document that is tokenized already (a list of tokens, or a list of lists) is
-    taken as it is. Every Han character of Chinese and Japanese text becomes a token; languages that are written
-    without spaces in other scripts are refused (UserError), like codes that name no language.
+    The kind ``words`` finds sentences with sentencex and tokens with sacremoses. The kind ``whitespace`` takes the
+    document as one sentence and splits it at U+0020.
+
+    The published models were trained on the One Billion Word benchmark. The Moses scripts tokenized it, and sacremoses
+    is the Python port of these scripts. If a document is tokenized already (a list of tokens, or a list of such lists),
+    it is not changed. Every Han character of Chinese and Japanese text becomes a token. Raises UserError for languages
+    in other scripts that are written without spaces, and for codes that are not those of a language.
     """
 
     def __init__(self, kind: str = "words", language: str = "en", max_sentence_tokens: int = 400) -> None:
@@ -43,7 +46,10 @@ class Tokenizer:
         self._limit = None if kind == "whitespace" else max_sentence_tokens
 
     def __call__(self, document: Any) -> TokenizedDocument:
-        """Tokenize a text, or take a list of tokens or a list of tokenized sentences. Empty tokens are dropped."""
+        """Returns the sentences and tokens of a text, of a list of tokens or of a list of tokenized sentences.
+
+        It drops empty tokens.
+        """
         if not isinstance(document, str):
             return TokenizedDocument(_given(document))
         sentences = self._split(document)
@@ -74,9 +80,10 @@ def _words(language: str) -> Callable[[str], list[Sentence]]:
 
 
 def _moses(code: str) -> Any:
-    """sacremoses for a language; the rules of English where a character is a token.
+    """Returns sacremoses for a language; for languages split by character, with the rules of English.
 
-    Its rules for Chinese and Japanese expect text that is cut into words already, and leave the rest in one piece.
+    The rules that sacremoses has for Chinese and Japanese expect text whose words are separated, and leave other text
+    in one piece.
     """
     from sacremoses import MosesTokenizer
 
@@ -84,9 +91,10 @@ def _moses(code: str) -> Any:
 
 
 def _moses_with_marks(code: str) -> Any:
-    """The same, where a combining mark stays with its character.
+    """Returns the same tokenizer, changed so that combining marks stay with their characters.
 
-    Moses sets apart accents of decomposed letters, points of Hebrew and the joiners inside of Persian words.
+    Moses alone would separate the accents of decomposed letters, the points of Hebrew, and the joiners in Persian
+    words.
     """
     moses = _moses(code)
     apart = rf"([^{moses.IsAlnum}{marks()}\s.'`,\-][{marks()}]*)"
