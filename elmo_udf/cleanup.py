@@ -1,4 +1,4 @@
-"""Cleaning up after a block, without hiding the error that has ended it."""
+"""Cleans up after a block without hiding the error that ended it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def afterwards(clean: Callable[[], object]) -> Iterator[None]:
-    """Call ``clean`` when the block ends, however it ends.
+    """Calls ``clean`` when the block ends, with or without an error.
 
-    If the block ends with an error, that error is raised, and what ``clean`` raises is only logged: where a disk is
-    full or Spark is gone, cleaning up fails as well, and would otherwise be all that is seen.
+    If the block ends with an error, that error is raised, and an error of ``clean`` is only logged. If a disk is full
+    or Spark is gone, cleaning up fails as well, and its error would otherwise hide the first one.
     """
     with if_it_fails(clean):
         yield
@@ -23,7 +23,7 @@ def afterwards(clean: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def if_it_fails(undo: Callable[[], object]) -> Iterator[None]:
-    """Call ``undo`` if the block ends with an error, which is raised; what ``undo`` raises is only logged."""
+    """Calls ``undo`` if the block ends with an error, which is raised. An error of ``undo`` is only logged."""
     try:
         yield
     except BaseException:

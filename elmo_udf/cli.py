@@ -1,4 +1,4 @@
-"""Runs a job as a command: options in; exit code, summary and report out."""
+"""Runs a job as a command: parses its options, and produces its exit code, summary and report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _PACKAGES = ("pyspark", "pyarrow", "numpy", "pandas", "tensorflow")
 
 Work = Callable[..., dict[str, Any]]
-"""A job of the library: (Spark session, options) to report."""
+"""A job of the library: a function that takes a Spark session and options, and returns a report."""
 
 
 def run_job(
@@ -38,11 +38,15 @@ def run_job(
     whole_machine: bool = False,
     converses: bool = False,
 ) -> int:
-    """Parse, run, summarize, report. The exit code: 0 done, 2 a mistake of the user's (one line), 1 anything else.
+    """Runs a job with the options in ``argv``, prints its summary and writes its report. Returns the exit code.
 
-    Work whose report has another ``status`` than ``ok`` did not find what it should: exit code 1, with its summary.
-    ``whole_machine``: in local mode a task takes all cores, so that one Python worker, and one model, serves them.
-    ``converses``: the work takes ``lines``, those of standard input, and ``say``, which prints a report at once.
+    The code is 0 for success, 2 for a mistake of the user (printed as one line), and 1 for anything else. It is also 1
+    if the report has another ``status`` than ``ok``, which means that a check did not pass; the summary is printed
+    then.
+
+    whole_machine: whether a task takes all cores in local mode, so that one Python worker with one model serves them
+    all.
+    converses: whether the work takes ``lines``, those of standard input, and ``say``, which prints a report at once.
     """
     work = partial(work, lines=prompted("text> "), say=say) if converses else work
     started = time.time()
@@ -75,7 +79,7 @@ def run_job(
 
 
 def summary(report: dict[str, Any]) -> str:
-    """The report as a table to read: names and values, then lists of rows with their headings."""
+    """Returns the report as a readable table: names and values, then lists of rows with their headings."""
     said = {name: value for name, value in report.items() if value is not False and value not in ("", None, {})}
     rows = {name: value for name, value in said.items() if not _is_rows(value)}
     width = max(map(len, rows))
@@ -87,12 +91,15 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that results depend on."""
+    """Returns the versions of Python and of the packages that affect results."""
     return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str:
-    """As it was installed; the pyspark that a cluster brings is installed nowhere, and says itself which it is."""
+    """Returns the version of an installed package.
+
+    A pyspark that comes with a cluster is not installed as a package, so the module is asked for its version.
+    """
     try:
         return version(package)
     except PackageNotFoundError:
@@ -100,14 +107,15 @@ def _version(package: str) -> str:
 
 
 def say(report: dict[str, Any]) -> None:
-    """Print a report at once, while the job goes on."""
+    """Prints a report at once, while the job continues."""
     print(summary(report), end="\n\n", flush=True)
 
 
 def prompted(prompt: str) -> Iterator[str]:
-    """The lines of standard input, each read when it is asked for; before each, where a person types, the prompt.
+    """Yields the lines of standard input, reading each one when it is needed.
 
-    Bytes that are no characters in its encoding come as surrogates (PEP 383), and end nothing.
+    If a person types them, it prints the prompt before each one. Bytes that are invalid in the encoding become
+    surrogates (PEP 383), and raise no error.
     """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")
@@ -121,7 +129,7 @@ def prompted(prompt: str) -> Iterator[str]:
 
 
 def _in_session(work: Work, options: Any, name: str, whole_machine: bool) -> dict[str, Any]:
-    """Run in the session there is, or in one of our own that is stopped afterwards."""
+    """Runs the work in the existing session, or in a new one that it stops afterwards."""
     from elmo_udf.spark.session import job_session  # after the flags are known to be good: starting Spark takes seconds
 
     spark, is_ours = job_session(name, whole_machine)

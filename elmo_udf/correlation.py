@@ -1,4 +1,4 @@
-"""Correlation coefficients, by SciPy: NaN, and no warning, where there is none."""
+"""Computes correlation coefficients with SciPy. They are NaN, without a warning, if they are not defined."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import numpy as np
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation of (n,) and (n,); NaN where one of them is constant, or n < 2."""
+    """Returns Pearson's correlation of two arrays of shape (n,), or NaN if one of them is constant or n < 2."""
     from scipy.stats import pearsonr
 
     return _statistic(pearsonr, x, y)
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation of (n,) and (n,), where ties share their mean rank; NaN as for :func:`pearson`."""
+    """Returns Spearman's rank correlation of two arrays of shape (n,), or NaN as in :func:`pearson`.
+
+    Equal values share the mean of their ranks.
+    """
     from scipy.stats import spearmanr
 
     return _statistic(spearmanr, x, y)

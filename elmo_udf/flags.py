@@ -1,4 +1,4 @@
-"""From a frozen dataclass of options to flags and a TOML file."""
+"""Makes command-line flags, TOML files and ``--help`` from the dataclasses of options."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 import math
+import textwrap
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from elmo_udf.errors import UserError
+from elmo_udf.options import SECTIONS, sections_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,28 +29,70 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
 
+    def format_help(self) -> str:
+        """Returns the help, which begins with what the job does. argparse would begin with the usage."""
+        description, self.description = self.description, None
+        try:
+            return f"{description}\n\n{super().format_help()}" if description else super().format_help()
+        finally:
+            self.description = description
+
 
 def parse(options_class: type[Options], argv: Sequence[str], description: str = "") -> Options:
-    """Flags over the TOML file of ``--config`` over defaults. Raises UserError for any mistake in them."""
-    parser = _Parser(description=description, allow_abbrev=False)
-    parser.add_argument("--config", metavar="FILE.toml", help="options from a file; flags win", default=None)
-    for item in fields(options_class):
-        _add_argument(parser, item, _kind(options_class, item))
+    """Returns the options from ``argv``, from the TOML file of ``--config`` and from defaults, in this order.
+
+    Raises UserError for any mistake in them.
+    """
+    parser = make_parser(options_class, description)
     given = {name: value for name, value in vars(parser.parse_args(list(argv))).items() if value is not None}
     config = given.pop("config", None)
     for name, value in given.items():
         _check_size("--" + name.replace("_", "-"), value)
     values = {**(read_toml(options_class, config) if config else {}), **given}
-    missing = [f for f in fields(options_class) if f.default is MISSING and f.name not in values]
+    missing = [item for item in _required(options_class) if item.name not in values]
     if missing:
-        missing.sort(key=lambda item: not item.metadata["positional"])
         shown = ", ".join(_shown(item, _kind(options_class, item)) for item in missing)
         raise UserError(f"missing {shown}; give it on the command line or in the file of --config")
     return options_class(**values)
 
 
+def make_parser(options_class: type[Options], description: str = "") -> argparse.ArgumentParser:
+    """Returns the parser of a job.
+
+    Its help shows the required options first, then a group for each section. The group of the options that every job
+    has is the last one.
+    """
+    required = _required(options_class)
+    usage = " ".join(["%(prog)s", *(_usage(item, _kind(options_class, item)) for item in required), "[options]"])
+    parser = _Parser(usage=usage, description=description, allow_abbrev=False, add_help=False)
+    group = parser.add_argument_group("required options (on the command line or in the file of --config)")
+    for item in required:
+        _add_argument(group, item, _kind(options_class, item))
+    for section, items in sections_of(options_class).items():
+        group = parser.add_argument_group(f"{section} options")
+        if section == SECTIONS[-1]:
+            group.add_argument("-h", "--help", action="help", help="Show this help.")
+            text = "Read options from this file. Options on the command line take precedence."
+            group.add_argument("--config", metavar="FILE.toml", help=text)
+        for item in items:
+            if item not in required:
+                _add_argument(group, item, _kind(options_class, item))
+    return parser
+
+
+def _required(options_class: type[Options]) -> list[Field[Any]]:
+    """Returns the options without a default, in the order of their sections, with the positional one first."""
+    options = [item for items in sections_of(options_class).values() for item in items if item.default is MISSING]
+    return sorted(options, key=lambda item: not item.metadata["positional"])
+
+
+def _usage(item: Field[Any], kind: _Kind) -> str:
+    """Returns how a required option is written in the usage line."""
+    return _shown(item, kind) if item.metadata["positional"] else f"{_shown(item, kind)} {_metavar(item, kind)}"
+
+
 def read_toml(options_class: type[Options], path: str) -> dict[str, Any]:
-    """Options from a TOML file, checked against the dataclass: unknown names and wrong types are refused."""
+    """Returns the options in a TOML file. Raises UserError for unknown names and wrong types."""
     try:
         values = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
@@ -59,7 +103,10 @@ def read_toml(options_class: type[Options], path: str) -> dict[str, Any]:
 
 
 def check_values(options_class: type, values: dict[str, Any], where: str) -> dict[str, Any]:
-    """The values, with lists made tuples. Raises UserError for unknown names and wrong types; names ``where``."""
+    """Returns the values with lists converted to tuples.
+
+    Raises UserError for unknown names and wrong types. ``where`` names the place of the values in the message.
+    """
     known = {f.name: f for f in fields(options_class)}
     checked = {}
     for name, value in values.items():
@@ -73,24 +120,30 @@ def check_values(options_class: type, values: dict[str, Any], where: str) -> dic
 
 
 def template(options_class: type, title: str, preset: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """The commented TOML file with every option at its value in ``preset`` or its default; the others commented out."""
-    lines = [f"# {title}", "# Flags on the command line win over this file. Commented lines have no default.", ""]
-    for item in fields(options_class):
-        kind = _kind(options_class, item)
-        lines.append(f"# {item.metadata['help']}")
-        if kind.choices:
-            lines.append(f"# one of: {', '.join(kind.choices)}")
-        value = preset.get(item.name, item.default)
-        if value is MISSING or value is None:
-            lines.append(f"# {item.name} = {_toml(kind.example)}")
-        else:
-            lines.append(f"{item.name} = {_toml(value)}")
-        lines.append("")
+    """Returns a commented TOML file with every option at its value in ``preset``, or else at its default.
+
+    An option that has neither is commented out.
+    """
+    lines = [f"# {title}", "# Options on the command line take precedence. Commented options have no default.", ""]
+    for section, items in sections_of(options_class).items():
+        lines += [f"# ---- {section} ----", ""]
+        for item in items:
+            lines += [*_entry(item, _kind(options_class, item), preset.get(item.name, item.default)), ""]
     return "\n".join(lines)
 
 
+def _entry(item: Field[Any], kind: _Kind, value: Any) -> list[str]:
+    """Returns the lines of one option in a TOML file."""
+    lines = textwrap.wrap(item.metadata["help"], 120, initial_indent="# ", subsequent_indent="# ")
+    if kind.choices:
+        lines.append(f"# One of: {', '.join(kind.choices)}.")
+    if value is MISSING or value is None:
+        return [*lines, f"# {item.name} = {_toml(kind.example)}"]
+    return [*lines, f"{item.name} = {_toml(value)}"]
+
+
 class _Kind:
-    """How one option is parsed: its scalar type, whether it is a list, its choices."""
+    """How one option is parsed: its scalar type, whether it is a list, and its choices."""
 
     def __init__(self, hint: Any) -> None:
         if get_origin(hint) in (Union, types.UnionType):
@@ -113,26 +166,40 @@ def _hints(options_class: type) -> dict[str, Any]:
     return get_type_hints(options_class)
 
 
-def _add_argument(parser: argparse.ArgumentParser, item: Field[Any], kind: _Kind) -> None:
-    default = "" if item.default is MISSING or item.default in (None, ()) else f" (default: {item.default})"
+def _add_argument(group: argparse._ArgumentGroup, item: Field[Any], kind: _Kind) -> None:
     settings: dict[str, Any] = {
-        "help": (item.metadata["help"] + default).replace("%", "%%"),
+        "help": (item.metadata["help"] + _default(item)).replace("%", "%%"),
         "default": argparse.SUPPRESS,
+        "metavar": _metavar(item, kind),
     }
     if kind.scalar is bool:
+        del settings["metavar"]
         settings["action"] = argparse.BooleanOptionalAction
     elif kind.many:
-        settings |= {
-            "type": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
-            "metavar": "a,b",
-        }
+        settings["type"] = lambda text: tuple(part.strip() for part in text.split(",") if part.strip())
     else:
         settings |= {"type": kind.scalar, "choices": kind.choices or None}
     if item.metadata["positional"]:
         # None where it is not given: Python 3.11 checks SUPPRESS itself against the choices of a positional
-        parser.add_argument(item.name, nargs="?", **settings | {"default": None})
+        group.add_argument(item.name, nargs="?", **settings | {"default": None})
     else:
-        parser.add_argument("--" + item.name.replace("_", "-"), **settings)
+        group.add_argument("--" + item.name.replace("_", "-"), **settings)
+
+
+def _metavar(item: Field[Any], kind: _Kind) -> str:
+    if kind.choices:
+        return "|".join(kind.choices)
+    return "A,B,..." if kind.many else {int: "N", float: "X"}.get(kind.scalar, item.name.upper())
+
+
+def _default(item: Field[Any]) -> str:
+    """Returns the sentence about the default, or an empty string if there is none or if it is off."""
+    value = item.default
+    if value is MISSING or value in (None, ()):
+        return ""
+    if isinstance(value, bool):
+        return " Default: on." if value else ""
+    return f" Default: {','.join(value) if isinstance(value, tuple) else value}."
 
 
 def _checked(kind: _Kind, value: Any, where: str) -> Any:
@@ -143,7 +210,7 @@ def _checked(kind: _Kind, value: Any, where: str) -> Any:
         _check_size(where, value)
         return float(value)
     if kind.many or type(value) is not kind.scalar:
-        expected = "a list of strings" if kind.many else f"a {kind.scalar.__name__}"
+        expected = "a list of strings" if kind.many else _NOUNS[kind.scalar]
         raise UserError(f"{where} is {_quoted(value)}, expected {expected}")
     if kind.choices and value not in kind.choices:
         raise UserError(f"{where} is {value!r}, expected one of {', '.join(kind.choices)}")
@@ -151,15 +218,18 @@ def _checked(kind: _Kind, value: Any, where: str) -> Any:
     return value
 
 
+_NOUNS: dict[type, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
 def _quoted(value: Any) -> str:
     try:
         return repr(value)
     except ValueError:  # which Python raises for integers that would take it long to write
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
 
 
 def _check_size(where: str, value: Any) -> None:
-    """Refuse numbers that are no int of Spark's, NaN, and strings that are no text and can name no file."""
+    """Raises UserError for integers that Spark can't store, for NaN, and for strings that are not valid text."""
     if isinstance(value, int) and not -(2**31) <= value < 2**31:
         raise UserError(f"{where} is {_quoted(value)}, expected a number between -2147483648 and 2147483647")
     if isinstance(value, float) and math.isnan(value):

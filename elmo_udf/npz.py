@@ -1,4 +1,4 @@
-"""Named arrays in one uncompressed .npz file, without pickles."""
+"""Reads and writes named arrays in one uncompressed .npz file, without pickles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def write(file: IO[bytes], arrays: Mapping[str, Any]) -> None:
-    """Write ``arrays`` to a file that is open for writing. Raises ValueError for objects, which numpy would pickle."""
+    """Writes ``arrays`` to a file that is open for writing. Raises ValueError for objects, which numpy would pickle."""
     if objects := [name for name, values in arrays.items() if np.asarray(values).dtype.hasobject]:
         raise ValueError(f"{', '.join(objects)}: arrays of objects, expected numbers or strings")
     # No allow_pickle=False here: numpy before 2.1 has no such argument and stores it as one more array.
@@ -18,10 +18,10 @@ def write(file: IO[bytes], arrays: Mapping[str, Any]) -> None:
 
 
 def read(file: PathLike[str] | str | IO[bytes]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return all arrays of a file that :func:`write` wrote, by name.
+    """Returns all arrays of a file that :func:`write` wrote, by name.
 
-    Raises ValueError where it holds pickles or a single array without a name, EOFError, OSError or zipfile.BadZipFile
-    where it is no file of arrays, or is damaged.
+    Raises ValueError if the file contains pickles or a single array without a name. Raises EOFError, OSError or
+    zipfile.BadZipFile if it is damaged or is not a file of arrays.
     """
     opened = np.load(file, allow_pickle=False)
     if isinstance(opened, np.ndarray):

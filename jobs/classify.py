@@ -1,4 +1,4 @@
-"""Train a classifier on ELMo vectors: labelled documents in; a pipeline, its scores, pictures and predictions out."""
+"""Train a classifier on ELMo vectors of labelled documents, test it, and predict the labels of other documents."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Clean texts: URLs, punctuation, case, digits, white space, lemmas; documents in, the same documents out (Parquet)."""
+"""Clean texts (URLs, punctuation, case, digits, white space, lemmas), and write them as a Parquet table."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Rewrite an embedding table that has grown by increments: the newest row of each id, in few files."""
+"""Rewrite an embedding table that has grown, so that it has one version of each document in files of good size."""
 
 import sys
 

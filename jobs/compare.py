@@ -1,4 +1,4 @@
-"""Put the similarities of some texts by ELMo beside those by TF-IDF: a table of pairs, a picture, their correlation."""
+"""Compare the similarities of texts by ELMo with those by TF-IDF."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Embed a corpus with ELMo: documents in; a Parquet table of vectors and a table of rejects out."""
+"""Embed documents with ELMo, and write a Parquet table of vectors and a table of rejected rows."""
 
 import sys
 

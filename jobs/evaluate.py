@@ -1,4 +1,4 @@
-"""How well cosines of pairs of texts agree with people's judgement: by layer, pooling and correction, for any model."""
+"""Compute how well cosines agree with people's scores, for each layer, pooling and correction."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The cosine of each pair of texts in a table with two text columns; with labels, how well the two agree."""
+"""Compute the cosine of the two texts in each row."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Find the documents of an embedding table most like some texts, or the words most like a word in its sentence."""
+"""Find the documents that are most similar to a text, or the words most similar to a word in its sentence."""
 
 import sys
 

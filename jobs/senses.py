@@ -1,4 +1,4 @@
-"""Take the senses of a word apart: its occurrences in a token table, clustered, drawn, and examples of each cluster."""
+"""Divide the occurrences of a word in a token table into clusters, such as its senses."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train a small network on static word vectors with and without ELMo, on texts drawn anew in every repeat."""
+"""Train a small network with and without ELMo many times, and compare the accuracies."""
 
 import sys
 

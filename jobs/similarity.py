@@ -1,4 +1,4 @@
-"""Compare the documents of embedding tables by exact cosine: the k nearest, pairs above a threshold, or a matrix."""
+"""Compare the documents of embedding tables by exact cosine: nearest neighbors, pairs, groups or a matrix."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train ELMo on a corpus of one's own: documents in; a model folder that --model takes out."""
+"""Train an ELMo model on a corpus."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Check an embedding table: its schema, its numbers, one row an id, and the documents that it was made from."""
+"""Check an embedding table against its schema, its numbers and the documents that it was made from."""
 
 import sys
 

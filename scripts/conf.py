@@ -1,4 +1,4 @@
-"""Writes conf/*.toml: every option of a job, with its sentence and its default (or preset), from the dataclass.
+"""Writes conf/*.toml from the dataclasses of options: each option of a job with its sentence and default or preset.
 
 python scripts/conf.py
 """
@@ -44,18 +44,18 @@ OPTIONS: dict[str, type] = {
 FILES: dict[str, tuple[str, dict[str, Any]]] = {job: (job, {}) for job in OPTIONS if job != "train"} | {
     f"train-{name}": ("train", preset) for name, preset in PRESETS.items()
 }
-"""Of each file of conf/, by its name: the job, and the options that are not at their defaults."""
+"""The job of each file of conf/, and the options in which it differs from the defaults."""
 
 
 def toml(name: str) -> str:
-    """The text of ``conf/NAME.toml``."""
+    """Returns the text of ``conf/NAME.toml``."""
     job, preset = FILES[name]
-    title = f"Options of jobs/{job}.py, for --config conf/{name}.toml; made by scripts/conf.py"
+    title = f"The options of jobs/{job}.py, for --config conf/{name}.toml. scripts/conf.py writes this file."
     return template(OPTIONS[job], title, preset)
 
 
 def main() -> int:
-    """Write all files and say which."""
+    """Writes all files and prints their paths."""
     for name in FILES:
         path = CONF / f"{name}.toml"
         path.write_text(toml(name), "utf-8")

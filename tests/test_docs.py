@@ -17,7 +17,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTIONS: dict[str, type] = runpy.run_path(str(ROOT / "scripts" / "conf.py"))["OPTIONS"]
 OF_OTHERS = (
     "--properties-file --master --deploy-mode --py-files --archives --files --conf --config --help "
-    "--remote-name --remote-name-all --cluster --faults"
+    "--remote-name --remote-name-all --all --cluster --faults"
 )
 """Flags of the pages that are neither a job's options nor a script's."""
 

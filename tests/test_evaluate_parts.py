@@ -188,7 +188,7 @@ def test_mistakes_in_options() -> None:
         assert correction_named(name).correction_name == name
     with refused("level is 'token'"):
         PairsOptions(input="in", output="out", level="token")
-    with refused("plot needs labels"):
+    with refused("--plot needs labels"):
         PairsOptions(input="in", output="out", plot="x.png")
     with refused("remove_components is 1 and whiten 2"):
         PairsOptions(input="in", output="out", remove_components=1, whiten=2)

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "cleanup": set(),
     "correlation": set(),
     "options": {"errors", "text"},
-    "flags": {"errors"},
+    "flags": {"errors", "options"},
     "plots": {"errors"},
     "text": {"errors"},
     "models": {"cleanup", "errors", "formats", "npz", "text"},

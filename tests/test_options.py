@@ -54,8 +54,8 @@ def test_mistakes_in_flags(arguments: list[str], words: str) -> None:
     ("text", "words"),
     [
         ("layr = 'elmo'", "unknown option 'layr'; did you mean 'layer'?"),
-        ("partitions = 'two'", "partitions is 'two', expected a int"),
-        ("normalize = 1", "normalize is 1, expected a bool"),
+        ("partitions = 'two'", "partitions is 'two', expected a whole number"),
+        ("normalize = 1", "normalize is 1, expected true or false"),
         ("pooling = 'sum'", "pooling is 'sum', expected one of mean, max"),
         ("keep_columns = 'a'", "keep_columns is 'a', expected a list of strings"),
         ("input = ", "is not TOML"),

@@ -14,47 +14,64 @@ from elmo_udf.options import DocumentColumns, JobOptions, ModelOptions, OutputOp
 class ClassifyOptions(
     JobOptions, ModelOptions, CleaningOptions, OutputOptions, DocumentColumns, TableFormat, section="classification"
 ):
-    """Options of jobs/classify.py."""
+    """The options of jobs/classify.py."""
 
     train: str = option(
-        "path or URI of labelled documents: an embedding table that kept the label, or texts", section="input"
+        "Read the labelled documents from this path or URI. They are texts, or an embedding table that kept the label.",
+        section="input",
     )
     label_column: str = option(
-        "column with the label of a document; rows where it is NULL are left out", section="input"
+        "Read the label of a document from this column. Rows where it is NULL are left out.", section="input"
     )
-    output: str = option("folder for the pipeline (model), metrics.json, pictures and predictions.csv")
+    output: str = option("Write the pipeline (model), metrics.json, pictures and predictions.csv to this folder.")
     test: str | None = option(
-        "documents without label, of the same kind as --train; predictions.csv has theirs", None, section="input"
+        "Predict the labels of these documents and write them to predictions.csv. The documents are of the same "
+        "kind as those of --train, without labels.",
+        None,
+        section="input",
     )
-    text_column: str = option("column with the text", "text")
+    text_column: str = option("Read the text of a document from this column.", "text")
     embedding_column: str = option(
-        "column with the vector; a table that has it is not embedded anew", "embedding", section="input"
+        "Read the vector of a document from this column. If the table has it, its texts are not embedded again.",
+        "embedding",
+        section="input",
     )
-    steps: tuple[str, ...] = option("how texts are cleaned before they are embedded: the --steps of clean.py", ())
-    seed: int = option("of the split, the folds and the folds of the tuning", 42, at_least=0)
+    steps: tuple[str, ...] = option("Clean the texts with these steps of clean.py before they are embedded.", ())
+    seed: int = option(
+        "Use this random seed for the test split, for the folds of --folds and for those of --tuning-folds.",
+        42,
+        at_least=0,
+    )
     test_size: float = option(
-        "share of the rows that is held out: those of scikit-learn's train_test_split(random_state=seed) on the rows "
-        "in the order of their ids (by number, where all ids are whole numbers)",
+        "Hold out this share of the rows for testing. The split is that of scikit-learn's "
+        "train_test_split(random_state=seed) on the rows sorted by id (by number, if all ids are whole numbers).",
         0.2,
     )
-    folds: int = option("also cross-validate on all labelled rows, in so many folds (0: no)", 0)
+    folds: int = option("Also cross-validate on all labelled rows with this number of folds. 0 switches this off.", 0)
     regularization: tuple[str, ...] = option(
-        "strengths of the L2 penalty to choose from, by F1 in folds of the training rows; one: no choice",
+        "Choose the strength of the L2 penalty from these, by the F1 of cross-validation on the training rows. "
+        "With a single strength there is no choice.",
         ("0.00001", "0.0001", "0.001", "0.01", "0.1"),
     )
-    tuning_folds: int = option("folds of the training rows for that choice", 3, at_least=2)
-    max_iterations: int = option("of the logistic regression", 100, at_least=1)
-    class_weights: Literal["none", "balanced"] = option("balanced: rows of rarer classes count for more", "none")
-    positive_label: str | None = option(
-        "of two classes, the one that F1 and areas are about; by default the last", None
+    tuning_folds: int = option("Use this number of folds to choose the strength of the penalty.", 3, at_least=2)
+    max_iterations: int = option("Stop the logistic regression after this number of iterations.", 100, at_least=1)
+    class_weights: Literal["none", "balanced"] = option(
+        "Weight the rows by class. balanced gives rows of rare classes a higher weight.", "none"
     )
-    learn_mix: bool = option("fit the weights of the layers (s and γ) to the task, and report both mixes", False)
-    tfidf: bool = option("also try TF-IDF with a logistic regression on the same rows", False)
+    positive_label: str | None = option(
+        "Compute F1 and areas for this one of two classes. By default, it is the last class in sort order.", None
+    )
+    learn_mix: bool = option(
+        "Fit the weights of the layers (s and γ) to the task, and report both the equal and the learned mix.", False
+    )
+    tfidf: bool = option("Also train a logistic regression on TF-IDF features of the same rows.", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.level != "document":
-            raise UserError(f"level is {self.level!r}, expected document: labels are of documents; leave --level out")
+            raise UserError(
+                f"level is {self.level!r}, expected document, because the labels belong to documents; leave out --level"
+            )
         if not 0 < self.test_size < 1:
             raise UserError(f"test_size is {self.test_size}, expected a share between 0 and 1, such as 0.2")
         if self.folds < 0 or self.folds == 1:
@@ -63,13 +80,13 @@ class ClassifyOptions(
             raise UserError("regularization is empty, expected at least one strength, such as 0.01")
         if self.learn_mix and (self.layer != "elmo" or self.pooling != "mean" or self.normalize):
             raise UserError(
-                "--learn-mix mixes the means of all layers, and goes with layer elmo, pooling mean and no --normalize; "
+                "--learn-mix mixes the means of all layers; expected layer elmo, pooling mean and no --normalize; "
                 "leave these options out"
             )
 
     @property
     def penalties(self) -> list[float]:
-        """The strengths as numbers. Raises UserError for others."""
+        """The strengths as numbers. Raises UserError if one is not a number."""
         try:
             values = [float(value) for value in self.regularization]
         except ValueError:

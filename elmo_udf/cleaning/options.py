@@ -1,4 +1,4 @@
-"""The options of jobs/clean.py, and those of every job that cleans."""
+"""The options of jobs/clean.py, and of every job that cleans texts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from elmo_udf.options import DocumentFormat, InputPath, JobOptions, OptionGroup,
 
 @dataclass(frozen=True, kw_only=True)
 class CleaningOptions(OptionGroup, section="cleaning"):
-    """Which steps, in which order, and what they need to know."""
+    """The steps, their order, and what they need to know."""
 
-    steps: tuple[str, ...] = option(f"what to do, in this order, of {', '.join(STEPS)}", STEPS)
-    language: str = option("language code of the text, for its lemmas", "en")
+    steps: tuple[str, ...] = option(f"Apply these steps in this order. The steps are {', '.join(STEPS)}.", STEPS)
+    language: str = option("Find the lemmas of words in this language. The code follows ISO 639.", "en")
     punctuation: str = option(
-        "the characters that the step punctuation takes away; apostrophes, full stops and commas are kept by default",
+        "Remove these characters in the step punctuation. By default, apostrophes, full stops and commas are kept.",
         DEFAULT_PUNCTUATION,
     )
     punctuation_becomes: Literal["space", "nothing"] = option(
-        "what comes in place of punctuation; nothing joins the words on its two sides", "space"
+        "Replace a punctuation character with a space or with nothing. nothing joins the words on both sides.", "space"
     )
 
     def __post_init__(self) -> None:
@@ -32,16 +32,16 @@ class CleaningOptions(OptionGroup, section="cleaning"):
 
     @property
     def punctuation_replacement(self) -> str:
-        """What comes in place of a character of punctuation."""
+        """The text that replaces a character of punctuation."""
         return " " if self.punctuation_becomes == "space" else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CleanOptions(JobOptions, CleaningOptions, OutputOptions, DocumentFormat, InputPath, section="input"):
-    """Options of jobs/clean.py."""
+    """The options of jobs/clean.py."""
 
-    output: str = option("path or URI of the table of cleaned documents (Parquet)")
-    text_column: str = option("column with the text; it is cleaned in place, all other columns are kept", "text")
+    output: str = option("Write the table of cleaned documents (Parquet) to this path or URI.")
+    text_column: str = option("Clean the text in this column. All other columns are kept as they are.", "text")
     blank_column: str = option(
-        "column that says which texts are NULL or blank after cleaning", "is_blank", section="output"
+        "Mark the texts that are NULL, or blank after cleaning, in this new column.", "is_blank", section="output"
     )

@@ -22,21 +22,23 @@ from elmo_udf.options import (
 class EmbedOptions(
     JobOptions, TaskOptions, ModelOptions, VectorEncoding, RejectsOptions, InputOptions, section="output"
 ):
-    """Options of jobs/embed.py."""
+    """The options of jobs/embed.py."""
 
-    output: str = option("path or URI of the embedding table (Parquet)")
+    output: str = option("Write the embedding table (Parquet) to this path or URI.")
     mode: Literal["error", "overwrite", "append", "incremental"] = option(
-        "what to do when the output exists; incremental: embed what is new or changed, and append it", "error"
+        "Choose what happens if the output exists: error refuses to touch it, overwrite replaces it, append adds "
+        "documents to it, and incremental adds the documents that are new or changed.",
+        "error",
     )
     commit_every: str | None = option(
-        "with mode incremental: how often what is done goes into the table, in documents (100000) or time (30min, 2h); "
-        "by default every 30min",
+        "Commit to the table after this number of documents (such as 100000) or this time (such as 30min or 2h), "
+        "in mode incremental. By default, commit every 30min.",
         None,
     )
-    keep_columns: tuple[str, ...] = option("input columns to carry along", ())
+    keep_columns: tuple[str, ...] = option("Copy these columns of the input into the table.", ())
     partition_by: tuple[str, ...] = option(
-        "input columns, carried along, whose values are folders of the table (date=2026-01-31); overwrite then "
-        "replaces only the folders that the input has rows for",
+        "Copy these columns of the input into the table as Hive partitions, which are folders such as "
+        "date=2026-01-31. The mode overwrite then replaces only the partitions that the input has rows for.",
         (),
     )
 
@@ -47,17 +49,23 @@ class EmbedOptions(
         if self.commit_every is not None and self.mode != "incremental":
             raise UserError(
                 f"commit_every is {self.commit_every!r} and mode {self.mode!r}; expected mode incremental, which "
-                "makes the table where there is none, and goes on with it when it is started again"
+                "creates the table if there is none, and continues it when the job runs again"
             )
         self.commit_interval()
 
     @property
     def carried_columns(self) -> tuple[str, ...]:
-        """Columns of the input that the table has too, those that are its folders last, as Spark reads them."""
+        """The columns of the input that are copied to the table.
+
+        The partition columns are the last, as Spark reads them.
+        """
         return (*(name for name in self.keep_columns if name not in self.partition_by), *self.partition_by)
 
     def commit_interval(self) -> tuple[int | None, float | None]:
-        """``commit_every`` as a number of documents or as seconds; the other is None. Raises UserError."""
+        """Returns ``commit_every`` as a number of documents or as seconds; the other value is None.
+
+        Raises UserError if it is neither.
+        """
         found = re.fullmatch(r"(\d{1,9})\s*(|s|min|h)", self.commit_every or "30min")
         if not found or not int(found[1]):
             raise UserError(

@@ -1,4 +1,4 @@
-"""Archives of models (.zip, .tar, .tar.gz), unpacked so that nothing is written outside of one folder."""
+"""Unpacks archives of models (.zip, .tar, .tar.gz) so that nothing is written outside of one folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from elmo_udf.errors import UserError
 Member = TypeVar("Member", tarfile.TarInfo, zipfile.ZipInfo)
 
 MAX_UNPACKED_BYTES = 16 * 1024**3
-"""Forty times the largest published ELMo model: what claims to be more is not one."""
+"""Largest unpacked size. It is forty times the size of the largest published ELMo model."""
 MAX_MEMBERS = 10_000
 _DAMAGE = (
     tarfile.TarError,
@@ -40,10 +40,10 @@ _DAMAGE = (
 
 @contextmanager
 def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[Path]:
-    """A temporary folder with the content of ``archive``, removed on leaving.
+    """Yields a temporary folder with the content of ``archive``, which is removed afterwards.
 
-    Raises UserError where the file is not an archive, is damaged, or holds what could do harm: a path or a link that
-    leaves the folder, a device, or more than ``max_bytes``.
+    Raises UserError if the file is not an archive, is damaged or contains something dangerous: a path or a link that
+    leads out of the folder, a device, or more than ``max_bytes``.
     """
     with tempfile.TemporaryDirectory(prefix="elmo-model-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
@@ -80,14 +80,17 @@ def _unpack(archive: Path, folder: Path, handle: str, max_bytes: int) -> None:
 
 
 def _checked(members: Iterable[tuple[Member, str, int, bool]], handle: str, max_bytes: int) -> Iterator[Member]:
-    """The members, each with its name, bytes and whether it is a plain file or folder, checked as they are unpacked."""
+    """Yields the members after checking them, one at a time while they are unpacked.
+
+    Each of ``members`` comes with its name, its size in bytes, and whether it is a plain file or a folder.
+    """
     n_bytes = 0
     for n_members, (member, name, size, is_plain) in enumerate(members, start=1):
         n_bytes += size
         if n_bytes > max_bytes or n_members > MAX_MEMBERS or size < 0:
             raise UserError(
                 f"model {handle!r}: the archive holds more than {max_bytes} bytes or {MAX_MEMBERS} files, expected "
-                "less of an ELMo model; check where it comes from"
+                "a smaller ELMo model; check where it comes from"
             )
         if not is_plain:
             raise UserError(
@@ -108,7 +111,7 @@ def _is_plain(info: zipfile.ZipInfo) -> bool:
 
 
 def content_folder(folder: Path, is_content: Callable[[Path], bool]) -> Path:
-    """``folder``, or the one folder below it that has the content, as where an archive was made of a folder."""
+    """Returns ``folder``, or its only subfolder with the content if the archive was made from a folder."""
     while not is_content(folder):
         below = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))]
         if len(below) != 1:

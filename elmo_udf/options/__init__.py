@@ -1,10 +1,10 @@
-"""The options that several jobs have, in groups; a job's own dataclass is made of these and is in the job's part.
+"""Groups of options that several jobs share. Each job combines them into its own dataclass, in its own package.
 
-The dataclasses are the only source of flags, of conf/*.toml and of their defaults.
+Flags, ``conf/*.toml`` and all defaults are made from these dataclasses.
 """
 
 from elmo_udf.options.correction import CorrectionOptions
-from elmo_udf.options.field import OptionGroup, option, sections_of
+from elmo_udf.options.field import SECTIONS, OptionGroup, option, sections_of
 from elmo_udf.options.inputs import (
     DocumentColumns,
     DocumentFormat,
@@ -24,6 +24,7 @@ from elmo_udf.options.model import (
 from elmo_udf.options.outputs import OutputOptions, OutputPath, RejectsOptions, VectorEncoding, WriteMode
 
 __all__ = [
+    "SECTIONS",
     "CorrectionOptions",
     "DocumentColumns",
     "DocumentFormat",

@@ -1,4 +1,4 @@
-"""One option: a dataclass field with its sentence, its section of ``--help`` and its range."""
+"""Defines an option: a dataclass field with a help text, a section of ``--help`` and a range."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from elmo_udf.errors import UserError
 SECTIONS = (
     *("input", "output", "model", "text", "cleaning", "correction"),
     *("comparison", "query", "evaluation", "classification", "study", "senses"),
-    *("corpus", "network", "training", "run"),
+    *("corpus", "network", "training", "job"),
 )
-"""The sections of ``--help`` and of the TOML files, in their order."""
+"""The sections of ``--help`` and of the TOML files, in order."""
 
 
 def option(
@@ -27,9 +27,10 @@ def option(
     above: float | None = None,
     below: float | None = None,
 ) -> Any:
-    """A dataclass field with the sentence that documents it in ``--help`` and in the TOML file.
+    """Returns a dataclass field with the text that explains it in ``--help`` and in the TOML file.
 
-    ``section`` is one of SECTIONS; without it, that of the class. The bounds are for numbers, and None is in any range.
+    section: one of SECTIONS, or None for the section of the class.
+    at_least, at_most, above, below: bounds of a number. None is always allowed as a value.
     """
     bounds = {"at_least": at_least, "at_most": at_most, "above": above, "below": below}
     metadata = {"help": help, "positional": positional, "section": section, "bounds": bounds}
@@ -38,10 +39,10 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class OptionGroup:
-    """What all groups of options have in common: a section, and checks that every class of the group adds to."""
+    """Base class of all groups of options. It adds a section, and checks that each subclass can extend."""
 
     def __init_subclass__(cls, section: str | None = None) -> None:
-        """``section`` is that of the options which the class defines; an option that it redefines keeps its own."""
+        """Gives the options that the class defines their section. An option that it redefines keeps its own."""
         super().__init_subclass__()
         for name, value in vars(cls).items():
             if isinstance(value, Field) and value.metadata["section"] is None:
@@ -57,13 +58,16 @@ class OptionGroup:
 
     @classmethod
     def of(cls, options: object, **values: Any) -> Self:
-        """The options of this class that ``options`` has too, those in ``values`` replaced."""
+        """Returns an instance of this class with the values that ``options`` has too, except those in ``values``."""
         shared = {item.name: getattr(options, item.name) for item in fields(cls) if hasattr(options, item.name)}
         return cls(**shared | values)
 
 
 def sections_of(options_class: type) -> dict[str, list[Field[Any]]]:
-    """The options of a job by section, in the order of SECTIONS; within a section in that of the classes."""
+    """Returns the options of a job by section, in the order of SECTIONS.
+
+    Within a section, that of the classes counts.
+    """
     options = fields(options_class)
     found = {name: [item for item in options if item.metadata["section"] == name] for name in SECTIONS}
     return {name: items for name, items in found.items() if items}
@@ -72,7 +76,7 @@ def sections_of(options_class: type) -> dict[str, list[Field[Any]]]:
 def _is_within(
     value: Any, at_least: float | None, at_most: float | None, above: float | None, below: float | None
 ) -> bool:
-    """Whether no bound is broken; NaN breaks them all."""
+    """Returns whether the value respects all bounds. NaN respects none."""
     return (
         (at_least is None or value >= at_least)
         and (at_most is None or value <= at_most)

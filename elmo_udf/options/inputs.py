@@ -1,4 +1,4 @@
-"""Where documents are, and how they are read."""
+"""Options that say where documents are and how to read them."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from elmo_udf.options.field import OptionGroup, option
 class InputPath(OptionGroup, section="input"):
     """Where the input is."""
 
-    input: str = option("path or URI of the documents: a file, a folder or a glob")
+    input: str = option("Read the documents from this path or URI: a file, a folder or a glob.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentFormat(OptionGroup, section="input"):
-    """How files of documents are read."""
+    """The format of files of documents."""
 
     input_format: Literal["parquet", "csv", "json", "text"] | None = option(
-        "format of the input; by default told from its file names", None
+        "Read files of this format. By default, the file names tell the format.", None
     )
-    whole_files: bool = option("with text input: a file is a document, not a line", False)
+    whole_files: bool = option("Read each text file as one document. By default, each line is one.", False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableFormat(OptionGroup, section="input"):
-    """How files are read that must have columns."""
+    """The format of files that must have columns."""
 
     input_format: Literal["parquet", "csv", "json"] | None = option(
-        "format of the input; by default told from its file names (.tsv: tabs, and no quotes)", None
+        "Read files of this format. By default, the file names tell the format (.tsv is CSV with tabs and without "
+        "quotes).",
+        None,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentColumns(OptionGroup, section="input"):
-    """What a document is in a table."""
+    """The columns that contain a document."""
 
-    id_column: str = option("column that identifies a document", "id")
-    text_column: str = option("column with the text, or with its tokens", "text")
+    id_column: str = option("Identify the documents by this column.", "id")
+    text_column: str = option("Read the text of a document, or its tokens, from this column.", "text")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputOptions(DocumentColumns, DocumentFormat, InputPath):
-    """All that a reader of documents has to know."""
+    """Everything that a reader of documents needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingsInput(OptionGroup, section="input"):
     """Where an embedding table is."""
 
-    embeddings: str = option("path or URI of an embedding table made by embed.py")
+    embeddings: str = option("Read the embedding table, made by embed.py, from this path or URI.")

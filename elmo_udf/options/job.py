@@ -1,4 +1,4 @@
-"""The options of every job, and of those that embed in tasks."""
+"""Options that every job has, and those of jobs that embed in tasks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from elmo_udf.options.field import OptionGroup, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobOptions(OptionGroup, section="run"):
-    """What every job takes."""
+class JobOptions(OptionGroup, section="job"):
+    """The options of every job."""
 
-    report: str | None = option("write one JSON object about the run to this path", None)
-    dry_run: bool = option("resolve, check and explain; write nothing", False)
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = option("of Python's logging, on stderr", "INFO")
+    report: str | None = option("Write a report of the run to this file, as one JSON object.", None)
+    dry_run: bool = option("Check everything and say what the job would do, but write nothing.", False)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = option(
+        "Write log messages of this level and above to stderr.", "INFO"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskOptions(OptionGroup, section="run"):
-    """How the work of embedding is divided."""
+class TaskOptions(OptionGroup, section="job"):
+    """How the embedding work is divided into tasks."""
 
-    partitions: int | None = option("number of embedding tasks; by default from the estimated work", None, at_least=1)
+    partitions: int | None = option(
+        "Divide the embedding work into this many tasks. By default, the job estimates how many are best.",
+        None,
+        at_least=1,
+    )

@@ -1,4 +1,4 @@
-"""Which network embeds, and how."""
+"""Options that say which network embeds, and how."""
 
 from __future__ import annotations
 
@@ -11,31 +11,44 @@ from elmo_udf.text.languages import check_language
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainedModel(OptionGroup, section="model"):
-    """A model by its handle, and the precision that it is run in."""
+    """A model, and the precision of its numbers."""
 
     model: str = option(
-        "model handle: builtin:mini, a TF-Hub address, a folder, an archive, or any of these behind a Hadoop URI",
+        "Use the model with this handle: builtin:mini, a TF-Hub address, or a folder or an archive, also behind a "
+        "URI such as hdfs:.",
         "builtin:mini",
     )
-    model_sha256: str | None = option("refuse the model unless what was fetched has this SHA-256", None)
-    precision: Literal["float32", "bfloat16"] = option("of weights and matrix products", "float32")
+    model_sha256: str | None = option("Refuse the model unless its file or folder has this SHA-256.", None)
+    precision: Literal["float32", "bfloat16"] = option(
+        "Use numbers of this type for the weights and the matrix products.", "float32"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerOptions(PretrainedModel, section="model"):
-    """A layer of a model."""
+    """A model and one of its layers."""
 
-    layer: str = option("elmo (the mix of all layers), word_emb, lstm_outputs1, lstm_outputs2, ...", "elmo")
+    layer: str = option(
+        "Use this layer of the network: elmo (the mix of all layers), word_emb, lstm_outputs1, lstm_outputs2, ...",
+        "elmo",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageOptions(OptionGroup, section="text"):
-    """How texts become sentences of tokens."""
+    """How texts are split into sentences and tokens."""
 
     tokenizer: Literal["words", "whitespace"] = option(
-        "words: sentences, punctuation apart, as the published models' training text; whitespace: as TF-Hub", "words"
+        "Split texts by this rule. words finds sentences and separates punctuation from words, as in the training "
+        "text of the published models. whitespace takes each text as one sentence and splits it at spaces, as "
+        "TF-Hub does.",
+        "words",
     )
-    language: str = option("language code of the text, for sentence and word boundaries (tokenizer words)", "en")
+    language: str = option(
+        "Use the rules of this language to find sentences and words, with the tokenizer words. The code follows "
+        "ISO 639.",
+        "en",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,18 +57,25 @@ class LanguageOptions(OptionGroup, section="text"):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerOptions(LanguageOptions, section="text"):
-    """The same, and how long a sentence may be."""
+    """How texts are split into sentences and tokens, and how long a sentence may be."""
 
-    max_sentence_tokens: int = option("longer sentences are cut into pieces (tokenizer words)", 400, at_least=1)
+    max_sentence_tokens: int = option(
+        "Cut sentences that are longer than this number of tokens, with the tokenizer words.", 400, at_least=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(TokenizerOptions, LayerOptions, section="model"):
-    """Which network, and what of it: enough to make the vectors again."""
+    """Everything that determines a vector, so that the same vectors can be made again."""
 
-    pooling: Literal["mean", "max"] = option("how a document's (or sentence's) tokens become one vector", "mean")
-    level: Literal["document", "sentence", "token"] = option("what gets a row of its own", "document")
-    normalize: bool = option("scale every vector to unit length", False)
+    pooling: Literal["mean", "max"] = option(
+        "Combine the vectors of the tokens of a document or sentence by their mean or their element-wise maximum.",
+        "mean",
+    )
+    level: Literal["document", "sentence", "token"] = option(
+        "Write one row, with one vector, for every document, sentence or token.", "document"
+    )
+    normalize: bool = option("Scale every vector to unit length.", False)
     device: Literal["auto", "cpu", "gpu"] = option(
-        "where the network runs; auto: on a GPU where TensorFlow sees one; gpu: there, or not at all", "auto"
+        "Run the network on this device. auto uses a GPU if TensorFlow sees one; gpu fails if it sees none.", "auto"
     )

@@ -1,4 +1,4 @@
-"""What is written, and what becomes of what was there."""
+"""Options that say where results are written, and what happens to existing ones."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ from elmo_udf.options.field import OptionGroup, option
 
 @dataclass(frozen=True, kw_only=True)
 class OutputPath(OptionGroup, section="output"):
-    """Where the result goes."""
+    """Where the result is written."""
 
-    output: str = option("path or URI of the table to write (Parquet)")
+    output: str = option("Write the table (Parquet) to this path or URI.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteMode(OptionGroup, section="output"):
-    """What becomes of a result that is there."""
+    """What happens to an existing result."""
 
-    mode: Literal["error", "overwrite"] = option("what to do when the output exists", "error")
+    mode: Literal["error", "overwrite"] = option(
+        "Choose what happens if the output exists: error refuses to touch it, overwrite replaces it.", "error"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions(WriteMode, OutputPath):
-    """A result that is written whole."""
+    """A result that is written as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RejectsOptions(OutputPath, section="output"):
-    """A result, and a table of the rows that are not in it."""
+    """A result, and a table of the rows that were rejected."""
 
-    rejects: str | None = option("path of the table of rejected rows (default: OUTPUT-rejects)", None)
+    rejects: str | None = option(
+        "Write the table of rejected rows to this path or URI. By default, it is OUTPUT-rejects.", None
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,15 +45,16 @@ class RejectsOptions(OutputPath, section="output"):
 
     @property
     def rejects_path(self) -> str:
-        """Where rejected rows go."""
+        """The path of the table of rejected rows."""
         return self.rejects or self.output.rstrip("/") + "-rejects"
 
 
 @dataclass(frozen=True, kw_only=True)
 class VectorEncoding(OptionGroup, section="output"):
-    """How vectors are stored."""
+    """How vectors are encoded in Parquet."""
 
     encoding: Literal["plain", "byte_stream_split"] = option(
-        "of the vectors in Parquet, with zstd; byte_stream_split: 5 to 9 % smaller, but Spark before 4.3 can't read it",
+        "Encode the vectors in Parquet in this way, before zstd compresses them. byte_stream_split makes the files"
+        " 5% to 9% smaller, but Spark reads it only from version 4.3 on.",
         "plain",
     )

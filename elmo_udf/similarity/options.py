@@ -9,44 +9,64 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import CorrectionOptions, EmbeddingsInput, JobOptions, OutputOptions, option
 
 MAX_BLOCK_ROWS = 8192
-"""Most rows of a block: a task holds the products of two blocks, 256 MiB of these."""
+"""Largest number of rows of a block. A task holds the product of two blocks, at most 256 MiB."""
 MAX_K = 1000
-"""Most neighbors a row may be asked for: lists of so many are kept for every row of a task."""
+"""Largest number of neighbors of a row. A task keeps a list of this length for each of its rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarityOptions(JobOptions, CorrectionOptions, OutputOptions, EmbeddingsInput, section="comparison"):
-    """Options of jobs/similarity.py."""
+    """The options of jobs/similarity.py."""
 
     kind: Literal["topk", "pairs", "matrix", "groups"] = option(
-        "topk: each document's k nearest; pairs: all above a threshold; matrix: all against all; groups: of documents "
-        "that such pairs connect",
+        "Find this: topk finds the k nearest neighbors of each document, pairs finds all pairs above a threshold, "
+        "matrix computes all cosines, and groups finds the documents that such pairs connect.",
         positional=True,
     )
-    embeddings: str = option("path or URI of an embedding table, ours or any Parquet with an id and an array of floats")
-    output: str = option("path or URI of the result (Parquet)")
-    against: str | None = option("compare with this table instead of with itself (not groups)", None, section="input")
-    id_column: str = option("column that identifies a document", "id", section="input")
-    embedding_column: str = option("column with the vector", "embedding", section="input")
-    k: int = option("neighbors of a document (topk)", 10, at_least=1, at_most=MAX_K)
-    threshold: float = option("least cosine of a pair (pairs, groups)", 0.9)
+    embeddings: str = option(
+        "Read the embedding table from this path or URI. It can be any Parquet table with an id and an array of floats."
+    )
+    output: str = option("Write the result (Parquet) to this path or URI.")
+    against: str | None = option(
+        "Compare with the table at this path or URI, instead of with the same table (all kinds except groups).",
+        None,
+        section="input",
+    )
+    id_column: str = option("Identify the documents by this column.", "id", section="input")
+    embedding_column: str = option("Read the vectors from this column.", "embedding", section="input")
+    k: int = option("Find this number of nearest neighbors (topk).", 10, at_least=1, at_most=MAX_K)
+    threshold: float = option("Find pairs with at least this cosine (pairs, groups).", 0.9)
     max_pairs: int | None = option(
-        "end before anything is compared where a sample says that there are more pairs (pairs, groups)",
+        "Stop before anything is compared if a sample suggests that there are more pairs than this (pairs, groups).",
         None,
         at_least=1,
     )
     update: str | None = option(
-        "an earlier result of the same options, for the table as it was: compare only what is new (topk, pairs)", None
+        "Bring the earlier result at this path or URI up to date, and compare only what is new or changed (topk, "
+        "pairs). Its options must be the same.",
+        None,
     )
     correction: str | None = option(
-        "correct vectors as in this earlier result, instead of a correction fit now", None, section="correction"
+        "Correct the vectors as in the earlier result at this path or URI, instead of fitting a correction.",
+        None,
+        section="correction",
     )
-    csv: str | None = option("write the matrix, if it is small, to this file as well", None, section="output")
+    csv: str | None = option(
+        "Also write the matrix, if it is small, to this CSV file (matrix).", None, section="output"
+    )
     plot: str | None = option(
-        "draw a heatmap (matrix) or a histogram of the cosines to this PNG file", None, section="output"
+        "Draw a heatmap (matrix) or a histogram of the cosines, and write it to this PNG file.", None, section="output"
     )
-    block_rows: int | None = option("rows of a block; by default from the width of the vectors", None, at_least=1)
-    prune: bool = option("bound cosines by a few components first, where that pays (pairs); loses nothing", True)
+    block_rows: int | None = option(
+        "Pack this number of rows into each block. By default, it follows from the width of the vectors.",
+        None,
+        at_least=1,
+    )
+    prune: bool = option(
+        "First bound the cosines by a few principal components, where that saves time (pairs, groups). The result "
+        "is the same.",
+        True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,13 +79,15 @@ class SimilarityOptions(JobOptions, CorrectionOptions, OutputOptions, Embeddings
             other = "--update" if self.update is not None else self.correction_name
             advice = "leave one out"
             if self.update is not None:
-                advice = "with --update give the flag of the correction, such as --center: it is not fit again"
-            raise UserError(f"--correction and {other} both say how to correct vectors; expected one; {advice}")
+                advice = "with --update give the flag of the correction, such as --center: it is not fitted again"
+            raise UserError(
+                f"--correction and {other} both determine the correction of vectors; expected one of them; {advice}"
+            )
 
     def _check_kind(self) -> None:
-        """Refuse options that mean nothing for the kind."""
+        """Raises UserError for options that have no meaning for the kind."""
         kinds = {"against": "topk, pairs and matrix", "max_pairs": "pairs and groups", "update": "topk and pairs"}
         for name, fit in (kinds | {"csv": "matrix"}).items():
             if getattr(self, name) is not None and self.kind not in fit:
                 flag = "--" + name.replace("_", "-")
-                raise UserError(f"{flag} is for {fit}, and this is {self.kind}; leave it out")
+                raise UserError(f"{flag} works with {fit}, and the kind is {self.kind}; leave it out")

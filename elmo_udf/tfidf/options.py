@@ -1,4 +1,4 @@
-"""The options of the job that puts ELMo's similarities beside those of TF-IDF."""
+"""The options of jobs/compare.py."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from elmo_udf.options import CorrectionOptions, InputOptions, JobOptions, ModelO
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions(JobOptions, CorrectionOptions, ModelOptions, OutputOptions, InputOptions, section="comparison"):
-    """Options of jobs/compare.py."""
+    """The options of jobs/compare.py."""
 
-    input: str = option("path or URI of the texts, 3 to 2,000: a file, a folder or a glob")
-    output: str = option("path or URI of the table of pairs (Parquet)")
-    k: int = option("pairs in the report, of those on which the two disagree most", 10, at_least=1)
-    plot: str | None = option("draw both matrices side by side into this PNG file", None, section="output")
-    labels: Literal["id", "text"] = option("what names a text in the picture: its id, or its first words", "id")
+    input: str = option("Read 3 to 2,000 texts from this path or URI: a file, a folder or a glob.")
+    output: str = option("Write the table of pairs (Parquet) to this path or URI.")
+    k: int = option("Report this number of pairs, those on which the two measures disagree most.", 10, at_least=1)
+    plot: str | None = option(
+        "Draw both matrices side by side, and write the picture to this PNG file.", None, section="output"
+    )
+    labels: Literal["id", "text"] = option("Label the texts in the picture by their id or by their first words.", "id")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.level != "document":
-            raise UserError(f"level is {self.level!r}, expected 'document': a text has one vector here")
+            raise UserError(
+                f"level is {self.level!r}, expected 'document', because each text has one vector here; leave out "
+                "--level"
+            )
 
     def embed_options(self, folder: str, keep: str) -> EmbedOptions:
-        """Options that embed the same input into ``folder``/embeddings, the column ``keep`` carried along."""
+        """Returns options that embed the same input into ``folder``/embeddings and copy the column ``keep``."""
         return EmbedOptions(
             **vars(InputOptions.of(self)) | vars(ModelOptions.of(self)),
             output=f"{folder}/embeddings",

@@ -1,4 +1,4 @@
-"""The options of jobs/train.py: sizes of the network, and how it learns."""
+"""The options of jobs/train.py: the sizes of the network, and how it is trained."""
 
 from __future__ import annotations
 
@@ -12,42 +12,51 @@ from elmo_udf.options import InputOptions, JobOptions, OptionGroup, OutputOption
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusOptions(TokenizerOptions, InputOptions, section="corpus"):
-    """What of the documents is trained on."""
+    """Which parts of the documents are used for training."""
 
     tokenizer: Literal["words", "whitespace"] = option(
-        "words: sentences, punctuation apart; whitespace: a line is a sentence, tokens between spaces", "words"
+        "Split texts by this rule. words finds sentences and separates punctuation from words. whitespace takes "
+        "each line as a sentence and splits it at spaces.",
+        "words",
     )
     min_count: int = option(
-        "words that occur less often are not predicted (but read, as every token is)", 3, at_least=1
+        "Predict only words that occur at least this number of times. The network still reads all others.",
+        3,
+        at_least=1,
     )
-    max_words: int = option("size of the predicted vocabulary", 40000, at_least=1)
+    max_words: int = option("Predict at most this number of different words.", 40000, at_least=1)
     held_out: float = option(
-        "share of the sentences kept from training, to measure perplexity on", 0.005, at_least=0, below=1
+        "Set aside this share of the sentences as a validation set, to measure perplexity.", 0.005, at_least=0, below=1
     )
-    max_held_out: int = option("number of sentences held out at most", 2000, above=0)
+    max_held_out: int = option("Set aside at most this number of sentences.", 2000, above=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSizes(OptionGroup, section="network"):
-    """The sizes of the network; at their defaults those of builtin:mini."""
+    """The sizes of the network. The defaults are those of builtin:mini."""
 
     initial: str | None = option(
-        "model to go on from with this corpus; one that training made keeps the words that it predicts", None
+        "Continue training from the model with this handle. If train.py made it, the new model predicts the same "
+        "words.",
+        None,
     )
-    character_dim: int = option("values of a character", 16)
+    character_dim: int = option("Represent a character by this number of values.", 16)
     filters: tuple[str, ...] = option(
-        "width:number of each convolution over characters", ("1:32", "2:32", "3:64", "4:128", "5:128", "6:128")
+        "Use these convolutions over characters, each written as width:number of filters.",
+        ("1:32", "2:32", "3:64", "4:128", "5:128", "6:128"),
     )
-    n_highway: int = option("highway layers", 1)
-    activation: Literal["relu", "tanh"] = option("of the convolutions", "relu")
-    n_layers: int = option("LSTM layers in each direction", 2)
-    cell_dim: int = option("cells of an LSTM layer", 512)
-    projection_dim: int = option("values of a state, and of a token's own vector", 256)
-    clip: float = option("bound of cells and states", 3.0, above=0)
-    residual: bool = option("add a layer's input to its output, from the second layer on", True)
+    n_highway: int = option("Use this number of highway layers.", 1)
+    activation: Literal["relu", "tanh"] = option("Use this activation function after the convolutions.", "relu")
+    n_layers: int = option("Use this number of LSTM layers in each direction.", 2)
+    cell_dim: int = option("Use this number of cells in an LSTM layer.", 512)
+    projection_dim: int = option(
+        "Project the states of the LSTMs, and the vectors of single tokens, to this number of values.", 256
+    )
+    clip: float = option("Clip the cells and the states of the LSTMs to this absolute value.", 3.0, above=0)
+    residual: bool = option("Add the input of a layer to its output, from the second LSTM layer on.", True)
 
     def network(self) -> NetworkOptions:
-        """Sizes of the network. Raises UserError where they can't be those of one."""
+        """Returns the sizes of the network. Raises UserError for impossible sizes."""
         try:
             filters = tuple((int(width), int(number)) for width, number in (pair.split(":") for pair in self.filters))
         except ValueError:
@@ -68,49 +77,74 @@ class NetworkSizes(OptionGroup, section="network"):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(JobOptions, NetworkSizes, CorpusOptions, OutputOptions, section="training"):
-    """Options of jobs/train.py."""
+    """The options of jobs/train.py."""
 
-    output: str = option("folder of the model to make")
+    output: str = option("Write the model to this folder.")
     work: str | None = option(
-        "folder of sentences and checkpoints while training lasts (default: OUTPUT-work)", None, section="output"
+        "Keep sentences and checkpoints in this folder during training. By default, it is OUTPUT-work.",
+        None,
+        section="output",
     )
-    epochs: float = option("times that training reads the corpus", 10.0, above=0)
-    max_hours: float | None = option("end after this time, with the learning rate's course fitted to it", None, above=0)
-    n_streams: int = option("sentences read side by side", 128, at_least=1)
-    n_steps: int = option("steps that a gradient goes back", 20, at_least=1)
+    epochs: float = option("Read the corpus this number of times.", 10.0, above=0)
+    max_hours: float | None = option(
+        "Stop after this number of hours. The learning rate schedule adapts to it.", None, above=0
+    )
+    n_streams: int = option("Read this number of sentences side by side (the batch size).", 128, at_least=1)
+    n_steps: int = option("Backpropagate through this number of tokens.", 20, at_least=1)
     carry_state: bool = option(
-        "a sentence begins with the state the one before it left, as published; else with zeros, as it is used", True
+        "Start each sentence with the state of the LSTMs after the sentence before it, as in the published "
+        "program. Otherwise start with zeros, as in embedding.",
+        True,
     )
-    dropout: float = option("share of a layer's inputs set to zero", 0.1, at_least=0, below=1)
-    n_sampled_words: int = option("words drawn to be told from the right one", 8192, at_least=1)
+    dropout: float = option("Set this share of a layer's inputs to zero during training.", 0.1, at_least=0, below=1)
+    n_sampled_words: int = option(
+        "Compare the right word with this number of negative samples in each step (sampled softmax).", 8192, at_least=1
+    )
     optimizer: Literal["adagrad", "adam"] = option(
-        "adam, or adagrad as published, with rate 0.2, no warm-up and gradients to length 10", "adam"
+        "Use this optimizer. The published program uses adagrad, with learning rate 0.2, no warm-up and gradients "
+        "clipped to norm 10.",
+        "adam",
     )
-    learning_rate: float = option("largest learning rate", 0.002, above=0)
-    warmup: float = option("share of training in which the learning rate rises", 0.02, at_least=0, below=1)
-    schedule: Literal["constant", "cosine"] = option("learning rate after the warm-up", "constant")
-    max_gradient_norm: float = option("gradients are scaled down to this length", 100.0, above=0)
-    precision: Literal["float32", "bfloat16"] = option("of matrix products", "float32")
-    seed: int = option("of weights, order and dropout", 1, at_least=0)
+    learning_rate: float = option("Use this learning rate at its peak, the end of the warm-up.", 0.002, above=0)
+    warmup: float = option(
+        "Raise the learning rate linearly during this share of the training.", 0.02, at_least=0, below=1
+    )
+    schedule: Literal["constant", "cosine"] = option(
+        "Change the learning rate after the warm-up in this way.", "constant"
+    )
+    max_gradient_norm: float = option("Scale gradients down to this norm if they are larger.", 100.0, above=0)
+    precision: Literal["float32", "bfloat16"] = option("Use numbers of this type for the matrix products.", "float32")
+    seed: int = option(
+        "Use this random seed for the initial weights, the order of sentences and dropout.", 1, at_least=0
+    )
     evaluate_every: int = option(
-        "steps between two measurements of perplexity, which also make a checkpoint", 1000, at_least=1
+        "Measure the perplexity and write a checkpoint after this number of steps.", 1000, at_least=1
     )
-    patience: int = option("end after so many measurements without a better perplexity; 0: never", 5, at_least=0)
+    patience: int = option(
+        "Stop after this number of measurements without a lower perplexity. 0 switches this off.", 5, at_least=0
+    )
     whiten: bool = option(
-        "end with word vectors of mean 0 and covariance 1; the LSTMs undo it, and stay the same", True
+        "End with word vectors of mean 0 and covariance 1. The LSTMs are adapted, so that they compute the same as"
+        " before.",
+        True,
     )
-    workers: int = option("processes that train together, each a Spark task with streams of its own", 1, at_least=1)
+    workers: int = option(
+        "Train with this number of processes. Each is a Spark task that reads its own share of the corpus.",
+        1,
+        at_least=1,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         network = self.network()
         if self.projection_dim in (network.n_filters, network.cell_dim):
             raise UserError(
-                f"projection_dim is {self.projection_dim}, as is the number of filters or of cells; expected another: "
+                f"projection_dim is {self.projection_dim}, which is also the number of filters or of cells; expected "
+                "another number, because "
                 "bilm-tf and simple_elmo read such a network as one without that projection"
             )
 
     @property
     def work_path(self) -> str:
-        """Where sentences and checkpoints are while training lasts."""
+        """The folder for sentences and checkpoints during training."""
         return self.work or self.output.rstrip("/") + "-work"

@@ -1,4 +1,4 @@
-"""The options of the job that takes the senses of a word apart."""
+"""The options of jobs/senses.py."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import EmbeddingsInput, JobOptions, OutputOptions, option
 
 MAX_K = 10
-"""Colours that can be told from each other."""
+"""Largest number of clusters: so many colors can be distinguished."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SensesOptions(JobOptions, OutputOptions, EmbeddingsInput, section="senses"):
-    """Options of jobs/senses.py."""
+    """The options of jobs/senses.py."""
 
-    embeddings: str = option("path or URI of a table made by embed.py --level token")
-    word: str = option("the word, one token of the table")
-    output: str = option("path or URI of the table of its occurrences (Parquet)")
-    k: int = option("clusters", 2, at_least=2, at_most=MAX_K)
-    match_case: bool = option("leave out occurrences in another case than that of --word", False)
-    max_occurrences: int = option("of more, so many are drawn, by a hash of their places", 2000)
-    label_column: str | None = option("kept column with the known sense, to compare the clusters with", None)
-    examples: int = option("occurrences of each cluster that the report shows", 3, at_least=0)
-    seed: int = option("of the first centres of k-means", 0, at_least=0)
-    plot: str | None = option("draw the occurrences in two dimensions into this PNG file", None, section="output")
+    embeddings: str = option("Read the token table, made by embed.py --level token, from this path or URI.")
+    word: str = option("Study the occurrences of this word, which is one token of the table.")
+    output: str = option("Write the table of its occurrences (Parquet) to this path or URI.")
+    k: int = option("Divide the occurrences into this number of clusters.", 2, at_least=2, at_most=MAX_K)
+    match_case: bool = option("Use only occurrences that are written in the same case as --word.", False)
+    max_occurrences: int = option(
+        "Draw a sample of this number of occurrences if there are more. It is the same on every machine.", 2000
+    )
+    label_column: str | None = option(
+        "Compare the clusters with the known senses in this column, which the table kept.", None
+    )
+    examples: int = option("Show this number of occurrences of each cluster in the report.", 3, at_least=0)
+    seed: int = option("Use this random seed for the initial centers of k-means.", 0, at_least=0)
+    plot: str | None = option(
+        "Draw the occurrences in two dimensions, and write the picture to this PNG file.", None, section="output"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
