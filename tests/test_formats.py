@@ -27,7 +27,7 @@ from elmo_udf.similarity.kernels.correction import Correction
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.job import query
 from elmo_udf.similarity.queries.options import QueryOptions
-from elmo_udf.spark.tables import SIDECAR, metadata_of
+from elmo_udf.spark.tables import FORMAT, SIDECAR, metadata_of
 from elmo_udf.training.folder import Work
 from elmo_udf.training.options import TrainOptions
 from tests.refusals import refused
@@ -222,3 +222,11 @@ def test_a_later_format_without_a_version_is_refused_too() -> None:
     check_format({"format": 3}, 3, "table 't'")
     with pytest.raises(LaterFormat, match=r"format 4, .* install the version of elmo-udf that wrote it or a later"):
         check_format({"format": 4}, 3, "table 't'")
+
+
+def test_the_page_shows_this_version_and_what_a_refusal_says(root: Path) -> None:
+    page = (root / "docs" / "tables.md").read_text("utf-8")
+    assert f"| {__version__} | {FORMAT} |" in page
+    with pytest.raises(LaterFormat) as caught:
+        check_format({"format": 2, "elmo_udf_version": "0.5.0"}, FORMAT, "table 'vectors'")
+    assert f"error: {caught.value}\n" in page
