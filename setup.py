@@ -47,6 +47,7 @@ setup(
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "ruff>=0.8",
+            "sphinx>=8.1",
             "mypy>=1.13",
             "pre-commit>=3.5",
             "duckdb>=1.1",

@@ -90,7 +90,7 @@ class TextCleaner(_Stage):
 class ElmoEmbedder(_Stage):
     """A column of ELMo vectors, one a text (or a list of tokens, or of tokenized sentences).
 
-    The params are the options of :func:`~elmo_udf.embedding.udf.elmo_udf`; ``level`` is document. With ``layerWeights``
+    The params are the options of :func:`elmo_udf.elmo_udf`; ``level`` is document. With ``layerWeights``
     (one a layer, before the softmax, word_emb first) and ``scale`` the vector is scale · Σ softmax(weights)_j · layer_j
     of the pooled layers, instead of the model's own mix: the network reads the text once a layer.
 

@@ -59,7 +59,7 @@ class Mix:
 
     @property
     def shares(self) -> np.ndarray:
-        """(J,) float64: what each layer is multiplied with, ``scale · softmax(weights)``."""
+        """The factors of the layers, ``scale · softmax(weights)``, as (J,) float64."""
         from scipy.special import softmax
 
         return np.asarray(self.scale * softmax(self.weights))
@@ -76,7 +76,7 @@ class Model:
 
     To compare two models, compare their fingerprints.
 
-    ``arrays`` are float32 and read-only, and are exactly those of :func:`array_shapes`. Row 0 of
+    ``arrays`` are float32 and read-only, and are exactly those of :func:`~elmo_udf.models.form.array_shapes`. Row 0 of
     ``character_embedding`` ("no token") is zero. Raises UserError if the arrays are different.
     """
 

@@ -26,8 +26,12 @@ Fetch = Callable[[str], Path]
 def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Model:
     """Returns the model that ``handle`` names.
 
-    sha256: the hex digest that the archive, or the folder (:func:`checksum.folder_sha256`), must have.
-    fetch: a function that fetches URIs of Spark's file systems (``elmo_udf.spark.fetch``). Without it they are refused.
+    Args:
+        handle: A handle as on the command line, such as builtin:mini or the path of a folder.
+        sha256: The hex digest that the archive, or the folder (:func:`~elmo_udf.models.checksum.folder_sha256`), must
+            have.
+        fetch: A function that fetches URIs of Spark's file systems (``elmo_udf.spark.fetch``). Without it they are
+            refused.
 
     Raises UserError if there is no such model, if its digest differs, or if it is not an ELMo model.
     """

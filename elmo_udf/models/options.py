@@ -27,7 +27,7 @@ class NetworkOptions:
     """The width in characters and the number of filters of each convolution, in order."""
     n_highway: int
     activation: str
-    """The activation of the convolutions: ``relu`` or ``tanh``. Highway layers always use relu."""
+    """Either ``relu`` or ``tanh``, for the convolutions. Highway layers always use relu."""
     n_layers: int
     cell_dim: int
     projection_dim: int

@@ -29,14 +29,20 @@ def compare(
 ) -> Comparison:
     """Pack a table, to compare its rows with each other, or two tables, to compare every left row with every right.
 
-    left, right: a column of ids, each once and of any type that can be ordered, and one of array<float> or
-        array<double>, all of one width, finite and not zero. In messages they go by ``names``.
-    staging: path or URI of a folder that driver and executors share; blocks and results stay there until you delete it.
-    block_rows, stripe_rows: rows of a file (and of a tile of the product) and of what a task holds of one side;
-        chosen by default.
-    correction: what is done to all vectors first (``elmo_udf.similarity.joins.fit``).
+    Args:
+        left: A table with a column of ids and a column of vectors. Each id is unique and of a type that can be ordered.
+            The vectors are array<float> or array<double>, all of one width, finite and not zero.
+        right: Another such table.
+        staging: The path or URI of a folder that driver and executors share. Blocks and results stay there until you
+            delete it.
+        id_column: The column of ids.
+        embedding_column: The column of vectors.
+        names: What messages call the two tables.
+        block_rows: The number of rows of a file, and of a tile of the matrix product. It is chosen by default.
+        stripe_rows: The number of rows of each side that one task holds. It is chosen by default.
+        correction: The correction that is applied to all vectors first.
 
-    Raises UserError for tables that can't be compared, and for a folder that is not shared.
+    Raises UserError if the tables can't be compared or the folder is not shared.
     """
     sides = sides_of(left, right, id_column, embedding_column, names)
     spark, cluster = left.sparkSession, cluster_of(left.sparkSession)

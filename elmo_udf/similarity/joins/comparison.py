@@ -47,26 +47,24 @@ Work = Callable[..., Iterator[pa.RecordBatch]]  # of a task
 
 @dataclass(frozen=True)
 class Comparison:
-    """One table or two, packed and ready to be asked.
-
-    sides, packed: one each within a table, else left and right.
-    same_table: left and right are parts of one table, so that every pair counts for both its rows.
-    """
+    """One table or two, packed and ready to be compared: what :func:`elmo_udf.compare` returns."""
 
     spark: SparkSession
     folder: Folder
     cluster: Cluster
     sides: tuple[Side, ...]
+    """One within a table, else left and right; ``packed`` has as many."""
     packed: tuple[Packed, ...]
     tile_rows: int
     stripe_rows: int | None
     same_table: bool = False
+    """Whether left and right are parts of one table, so that every pair counts for both its rows."""
 
     def top_k(self, k: int) -> DataFrame:
-        """``id``, ``rank`` (int, from 1), ``neighbor_id``, ``cosine`` (double): the k most similar rows of each row.
+        """Returns the k most similar rows of each row: ``id``, ``rank`` (int, from 1), ``neighbor_id``, ``cosine``.
 
-        Fewer where there are fewer; within one table never the row itself. Equal cosines are in the order of
-        neighbor_id. Sorted by id and rank.
+        The result has fewer rows if a table has fewer. Within one table a row is never its own neighbor. The result is
+        sorted by id and rank; neighbors with equal cosines are in the order of their ids.
         """
         k, tile_rows = self._at_most(k), self.tile_rows
         tasks = self.tasks(k)
@@ -93,10 +91,15 @@ class Comparison:
         return self._run(self.tasks(k), work, self._schema("id", "neighbor_id").add("steps", "integer"))
 
     def pairs(self, threshold: float, prune: bool = True) -> DataFrame:
-        """``id_a``, ``id_b``, ``cosine`` (double): the pairs whose cosine, rounded to 1e-6, is at least ``threshold``.
+        """Returns the pairs whose cosine, rounded to 1e-6, is at least ``threshold``: ``id_a``, ``id_b``, ``cosine``.
 
-        Within one table id_a < id_b; of two tables id_a is from the left. Sorted by cosine, greatest first, and ids.
-        prune: bound cosines by a few components first, where a sample says that it pays; the pairs are the same.
+        Within one table ``id_a`` is less than ``id_b``; of two tables, ``id_a`` is from the left one. The result is
+        sorted by the cosine, largest first, and the ids.
+
+        Args:
+            threshold: A cosine between -1 and 1.
+            prune: Bound the cosines by a few components first, if a sample says that this is faster. The pairs are the
+                same.
         """
         tasks = self.tasks(0)
         if len(tasks) == 1:
@@ -126,9 +129,9 @@ class Comparison:
         return choose_pruning(samples[0], None if self._within else samples[-1], threshold)
 
     def matrix(self) -> tuple[DataFrame, list[Any]]:
-        """``id``, ``cosines`` (array<float>): all cosines of a row, sorted by id; and the ids of the columns, sorted.
+        """Returns all cosines, ``id`` and ``cosines`` (array<float>), sorted by id, and the sorted ids of the columns.
 
-        Raises UserError for more cells than MAX_CELLS.
+        Raises UserError if there are more than 400 million cosines.
         """
         left, right = self.packed[0].rows, self.packed[-1].rows
         check_matrix_size(len(left), len(right))

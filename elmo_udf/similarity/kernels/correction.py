@@ -66,11 +66,14 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """What to do with a vector before it is compared.
+    """What is done to vectors before they are compared.
 
-    name: ``center``, ``remove-N`` or ``whiten-D``.
-    mean: (D,) float64. components: (k, D) float64, orthonormal rows, the greatest variance first; none for center.
-    deviations: (k,) float64, the standard deviation along each. n: vectors it was fit on.
+    Attributes:
+        name: The correction, ``center``, ``remove-N`` or ``whiten-D``.
+        mean: What is subtracted, (D,) float64.
+        components: Orthonormal rows, (k, D) float64, those with the largest variance first. ``center`` has none.
+        deviations: The standard deviation along each component, (k,) float64.
+        n: The number of vectors that the correction was fit on.
     """
 
     name: str
@@ -89,11 +92,10 @@ class Correction:
         return self.name.startswith("whiten")
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
-        """Corrected rows, (n, D) -> (n, D') of the same float type; computed in float64, rounded once.
+        """Returns the corrected rows, (n, D) -> (n, D'), in the same type; they are computed in float64.
 
-        A row's result depends on nothing but the row. Of a vector that lies in what is taken away nothing remains but
-        rounding: it becomes zero. A value too large for the type becomes infinite. Raises UserError for vectors of
-        another width.
+        The result for a row depends on this row alone. A vector becomes zero if only rounding errors remain of it, and
+        a value that is too large for the type becomes infinite. Raises UserError if the width is another one.
         """
         if vectors.shape[1] != len(self.mean):
             raise UserError(
@@ -129,7 +131,7 @@ class Correction:
 
     @staticmethod
     def from_bytes(content: bytes, source: str) -> Correction:
-        """The correction in a file's content. Raises UserError, which names ``source``, where it is not one."""
+        """Returns the correction in the content of a file. Raises UserError, which names ``source``, if it has none."""
         try:
             file = npz.read(io.BytesIO(content))
             entries = {name: file[name].item() for name in numbered(FORMAT) if name in file}
