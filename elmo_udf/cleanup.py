@@ -1,10 +1,12 @@
-"""Cleans up after a block without hiding the error that ended it."""
+"""Cleans up after a block without hiding the error that ended it, and lets files appear when they are whole."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -33,3 +35,12 @@ def if_it_fails(undo: Callable[[], object]) -> Iterator[None]:
             log.warning("cleaning up after an error failed too: %s", str(error).split("\n", 1)[0])
             log.debug("what cleaning up met", exc_info=True)
         raise
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to; when the block ends the file is put in place, or removed if it fails."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with afterwards(lambda: unfinished.unlink(missing_ok=True)):
+        yield unfinished
+        unfinished.replace(path)

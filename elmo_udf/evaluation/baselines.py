@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.cleanup import afterwards
+from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.evaluation.correlations import Row, row_of
 from elmo_udf.evaluation.staged import StagedPairs
 from elmo_udf.evaluation.texts import EmbeddedTexts
@@ -43,7 +44,8 @@ def static_texts(spark: SparkSession, texts: DataFrame, path: str, options: Mode
 
     A token is looked up as it is written, else in lower case. Raises UserError for a file that is none of word vectors.
     """
-    _tokens(texts, options).write.parquet(f"{folder}/tokens")
+    flat = of_tokens(F.col("text"), Tokenizer.of(options), lambda sentences: [*chain(*sentences)], "array<string>")
+    texts.select("key", flat.alias("tokens")).write.parquet(f"{folder}/tokens")
     tokens = spark.read.parquet(f"{folder}/tokens")
     wanted = {row.token for row in tokens.select(F.explode("tokens").alias("token")).distinct().collect()}
     vectors = read_vectors(path, wanted | {token.lower() for token in wanted})
@@ -65,16 +67,3 @@ def static_texts(spark: SparkSession, texts: DataFrame, path: str, options: Mode
     report = {"vectors_words_found": len(vectors.rows), "vectors_words_wanted": len(wanted)}
     report |= {"vectors_texts_without": n_without}
     return EmbeddedTexts(table, Layout((STATIC,), (vectors.width,), ("mean",)), report)
-
-
-def _tokens(texts: DataFrame, options: ModelOptions) -> DataFrame:
-    """Key, and all tokens of a text as ``tokens``."""
-    settings = (options.tokenizer, options.language, options.max_sentence_tokens)
-
-    def tokenize(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tokenizer = Tokenizer(*settings)
-        for batch in batches:
-            found = [list(chain.from_iterable(tokenizer(text).sentences)) for text in batch.column(1).to_pylist()]
-            yield pa.record_batch([batch.column(0), pa.array(found, pa.list_(pa.string()))], names=["key", "tokens"])
-
-    return texts.select("key", "text").mapInArrow(tokenize, "key string, tokens array<string>")

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.evaluation.views import View
-from elmo_udf.similarity.joins.fit import table_moments
+from elmo_udf.similarity.joins.fit import exact_moments
 from elmo_udf.similarity.kernels.correction import Correction, Moments
 from elmo_udf.similarity.kernels.cosine import Rows, scale_rows
 
@@ -22,13 +22,13 @@ _CHUNK_ROWS = 1024
 
 
 def moments_of_views(texts: DataFrame, row_width: int, views: Sequence[View]) -> dict[str, Moments]:
-    """Moments over the texts (key, vectors) in each view, by the view's name; one pass."""
+    """Moments over the texts (key, vectors) in each view, by the view's name."""
 
     def vectors_of(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
         rows = _rows(batch.column(0), row_width)
         return {view.name: view.of(rows) for view in views}
 
-    return table_moments(texts.select("vectors"), vectors_of)
+    return exact_moments(texts.select("vectors"), vectors_of)
 
 
 def over_pairs(

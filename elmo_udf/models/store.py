@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from elmo_udf import npz
-from elmo_udf.cleanup import afterwards
+from elmo_udf.cleanup import written_whole
 from elmo_udf.errors import LaterFormat, UserError
 from elmo_udf.formats import check_format, numbered
 from elmo_udf.models.form import Mix, Model, NetworkOptions
@@ -34,12 +33,9 @@ def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
         "note": model.note,
     }
     encoded = np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)
-    unfinished = Path(f"{path}.{os.getpid()}.tmp")
-    with afterwards(lambda: unfinished.unlink(missing_ok=True)):
-        with unfinished.open("wb") as file:
-            arrays = {name: array.astype(dtype, copy=False) for name, array in model.arrays.items()}
-            npz.write(file, {HEADER: encoded, **arrays})
-        unfinished.replace(path)
+    arrays = {name: array.astype(dtype, copy=False) for name, array in model.arrays.items()}
+    with written_whole(Path(path)) as unfinished, unfinished.open("wb") as file:
+        npz.write(file, {HEADER: encoded, **arrays})
 
 
 def load(path: Path | str) -> Model:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elmo_udf.cleanup import afterwards
+from elmo_udf.cleanup import written_whole
 from elmo_udf.errors import UserError
 from elmo_udf.models.allennlp import CELLS, MIX, MIX_SCALE, MIX_WEIGHTS, N_POSITIONS
 from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
@@ -29,22 +27,15 @@ def write_allennlp(model: Model, folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / WEIGHTS_FILE, lambda path: _write_weights(path, model))
-        text = json.dumps(options_json(model), indent=2) + "\n"
-        _write(folder / OPTIONS_FILE, lambda path: path.write_text(text, "utf-8"))
+        with written_whole(folder / WEIGHTS_FILE) as path:
+            _write_weights(path, model)
+        with written_whole(folder / OPTIONS_FILE) as path:
+            path.write_text(json.dumps(options_json(model), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise UserError(
             f"model folder {str(folder)!r} can't be written ({error}), expected a folder that can be made or written "
             "to; give another path"
         ) from None
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls ``write`` on a new file beside ``path``, and then moves that file to ``path``."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with afterwards(lambda: unfinished.unlink(missing_ok=True)):
-        write(unfinished)
-        unfinished.replace(path)
 
 
 def _write_weights(path: Path, model: Model) -> None:

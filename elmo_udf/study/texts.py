@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.errors import UserError
 from elmo_udf.options import InputOptions
 from elmo_udf.spark.complaints import reading
@@ -63,16 +63,8 @@ def labelled_texts(spark: SparkSession, options: StudyOptions) -> LabelledTexts:
 
 def tokenized(texts: DataFrame, options: StudyOptions) -> DataFrame:
     """Columns id and text, array<array<string>>: sentences of tokens, the first ``max_tokens`` of each text."""
-    kind, language, limit = options.tokenizer, options.language, options.max_tokens
-
-    def tokenize(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
-        tokenizer = Tokenizer(kind, language)
-        for batch in batches:
-            yield pd.Series([first_tokens(tokenizer(text).sentences, limit) for text in batch], dtype=object)
-
-    tokenize.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pd.Series]}
-    make = F.pandas_udf(tokenize, _SENTENCES)  # type: ignore[call-overload]  # its stubs know no hints
-    return texts.select("id", make(TEXT).alias("text"))
+    first, tokenizer = partial(first_tokens, limit=options.max_tokens), Tokenizer(options.tokenizer, options.language)
+    return texts.select("id", of_tokens(F.col(TEXT), tokenizer, first, _SENTENCES).alias("text"))
 
 
 def first_tokens(sentences: list[Sentence], limit: int) -> list[Sentence]:

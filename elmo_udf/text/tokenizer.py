@@ -45,6 +45,11 @@ class Tokenizer:
         self._split = _whitespace if kind == "whitespace" else _words(language)
         self._limit = None if kind == "whitespace" else max_sentence_tokens
 
+    @classmethod
+    def of(cls, options: Any) -> Tokenizer:
+        """The tokenizer that the options of a job, or the metadata of a table, name."""
+        return cls(options.tokenizer, options.language, options.max_sentence_tokens)
+
     def __call__(self, document: Any) -> TokenizedDocument:
         """Returns the sentences and tokens of a text, of a list of tokens or of a list of tokenized sentences.
 

@@ -20,7 +20,8 @@ from elmo_udf.errors import UserError
 from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS
 from elmo_udf.plots.paths import check_png
 from elmo_udf.plots.side_by_side import Panel, side_by_side
-from elmo_udf.similarity.kernels.correction import Moments, fit_correction
+from elmo_udf.similarity.kernels.correction import fit_correction
+from elmo_udf.similarity.kernels.exact_sums import moments_of
 from elmo_udf.spark.inputs.documents import read_documents
 from elmo_udf.spark.inputs.names import guess_format
 from elmo_udf.spark.outputs import commit
@@ -99,7 +100,7 @@ def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Me
             )
         log.info("comparing %s texts by ELMo and by TF-IDF", f"{n:,}")
         vectors = collected["embedding"].combine_chunks().flatten().to_numpy().reshape(n, -1)  # (n, D) float32
-        correction = fit_correction(Moments.of(vectors), options)
+        correction = fit_correction(moments_of(vectors), options)
         vectors = correction.apply(vectors) if correction else vectors
         matrix, n_terms = tfidf_matrix(documents)
     ids = collected["id"].combine_chunks()

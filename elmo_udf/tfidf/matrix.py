@@ -11,16 +11,16 @@ same words, and TF-IDF alone sees neither their case nor the punctuation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.errors import UserError
 from elmo_udf.options import ModelOptions
+from elmo_udf.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,18 +30,8 @@ METHOD = "pyspark.ml CountVectorizer, IDF ln((n + 1) / (df + 1)); cosine"
 
 def with_terms(texts: DataFrame, text_column: str, options: ModelOptions) -> DataFrame:
     """The table with a column ``terms`` (array<string>), made from a text or from its tokens."""
-    tokenizer_options = (options.tokenizer, options.language, options.max_sentence_tokens)
-
-    def terms(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
-        from elmo_udf.text.tokenizer import Tokenizer
-
-        tokenizer = Tokenizer(*tokenizer_options)
-        for batch in batches:
-            yield pd.Series([terms_of(tokenizer(_as_lists(text)).sentences) for text in batch], dtype=object)
-
-    terms.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pd.Series]}
-    make = F.pandas_udf(terms, "array<string>")  # type: ignore[call-overload]  # its stubs know no hints
-    return texts.withColumn("terms", make(F.col(text_column)))
+    terms = of_tokens(F.col(text_column), Tokenizer.of(options), terms_of, "array<string>")
+    return texts.withColumn("terms", terms)
 
 
 def terms_of(sentences: list[list[str]]) -> list[str]:
@@ -69,8 +59,3 @@ def tfidf_matrix(documents: DataFrame) -> tuple[csr_matrix, int]:
     indices, values = (np.concatenate([getattr(row, part) for row in rows]) for part in ("indices", "values"))
     matrix = csr_matrix((values, indices, starts), shape=(len(rows), len(counter.vocabulary)))
     return matrix[:, np.argsort(counter.vocabulary)], len(counter.vocabulary)
-
-
-def _as_lists(text: Any) -> Any:
-    """Arrow brings an array<string> as an array of numpy, and the tokenizer takes lists."""
-    return [_as_lists(part) for part in text] if isinstance(text, np.ndarray) else text

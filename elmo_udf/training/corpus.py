@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.embedding.rows import with_reasons
+from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.errors import UserError
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
 from elmo_udf.text.tokenizer import Tokenizer
@@ -97,14 +96,8 @@ def _held_out(sentences: DataFrame, key: Column, n_sentences: int, options: Trai
 
 def _sentences(documents: DataFrame, options: TrainOptions) -> DataFrame:
     """A row a sentence."""
-    tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
-
-    def tokenize(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            sentences = [s for text in batch.column(0).to_pylist() for s in tokenizer(text).sentences]
-            yield pa.RecordBatch.from_arrays([pa.array(sentences, pa.list_(pa.string()))], [COLUMN])
-
-    return documents.where("_reason IS NULL").select(TEXT).mapInArrow(tokenize, f"{COLUMN} array<string>")
+    sentences = of_tokens(F.col(TEXT), Tokenizer.of(options), list, "array<array<string>>")
+    return documents.where("_reason IS NULL").select(F.explode(sentences).alias(COLUMN))
 
 
 def _vocabulary(words: DataFrame, options: TrainOptions) -> Vocabulary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from elmo_udf import npz
+from elmo_udf.cleanup import written_whole
 from elmo_udf.errors import UserError
 from elmo_udf.formats import check_format, numbered
 from elmo_udf.models.options import NetworkOptions
@@ -131,14 +131,11 @@ def _json(values: dict[str, Any]) -> dict[str, Any]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that appears when it is whole."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text(text, "utf-8")
-    unfinished.replace(path)
+    with written_whole(path) as unfinished:
+        unfinished.write_text(text, "utf-8")
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write named arrays; the file appears when it is whole."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with unfinished.open("wb") as file:
+    with written_whole(path) as unfinished, unfinished.open("wb") as file:
         npz.write(file, arrays)
-    unfinished.replace(path)

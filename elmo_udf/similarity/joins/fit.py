@@ -1,17 +1,17 @@
-"""Fits a correction on a table of any size, in one pass over its products; keeps it in a small file beside a result.
+"""Fits a correction on a table of any size; keeps it in a small file beside a result.
 
-The correction of a table is the same, to the last bit, whatever its order and partitions (``sums``).
+The correction of a table is the same, to the last bit, whatever its order and partitions (``exact_sums``).
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
@@ -19,7 +19,7 @@ from elmo_udf.options import CorrectionOptions
 from elmo_udf.similarity.blocks.threads import task_threads
 from elmo_udf.similarity.blocks.writer import examine
 from elmo_udf.similarity.kernels.correction import Correction, Moments, fit_correction
-from elmo_udf.similarity.kernels.exact_sums import ExactSums, Grid
+from elmo_udf.similarity.kernels.exact_sums import Bounds, ExactSums, Grid
 from elmo_udf.spark import files
 from elmo_udf.spark.fetch import fetcher
 from elmo_udf.spark.inputs.batches import map_batches
@@ -27,10 +27,8 @@ from elmo_udf.spark.inputs.batches import map_batches
 CORRECTION = "_correction.npz"
 """Name of the file in the folder of a result; readers of Parquet skip names that begin with an underscore."""
 
-VectorsOf = Callable[[pa.RecordBatch], Mapping[str, np.ndarray]]
+VectorsOf = Callable[[pa.RecordBatch], Mapping[Any, np.ndarray]]
 """The vectors of a batch of rows, (n, D) each, by a name."""
-
-_PARTIAL = "name string, n long, mean binary, scatter binary"
 
 
 def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Correction | None:
@@ -41,7 +39,7 @@ def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Cor
     """
     if options.correction_name == "none":
         return None
-    found = _moments_by_width(table.select("id", "embedding"))
+    found = exact_moments(table.select("id", "embedding"), _by_width)
     if not found:
         raise UserError(f"{what} has no vectors, expected at least two to fit {options.correction_name} on")
     if len(found) > 1:
@@ -51,57 +49,33 @@ def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Cor
     return fit_correction(moments, options)
 
 
-def _moments_by_width(table: DataFrame) -> dict[int, Moments]:
-    """Exact moments of the finite vectors, by their width. Reads the table once for its largest value, once for sums.
+def exact_moments(table: DataFrame, vectors_of: VectorsOf) -> dict[Any, Moments]:
+    """Exact moments of all vectors of a table by their name; names without a vector are left out.
 
-    Each task sums its rows (D² times two int64, whatever their number), and the sums are merged on the executors.
+    Reads the table twice: once for the bounds of the values, once for sums. Each task sums its rows (D² times two
+    int64 a name, whatever their number), and the sums are merged on the executors.
     """
-    largest = F.greatest(F.abs(F.array_max("embedding")), F.abs(F.array_min("embedding")))
-    finite = table.withColumn("largest", largest).where("id IS NOT NULL AND largest < DOUBLE('Infinity')")
-    bound = finite.agg(F.max("largest").alias("largest"), F.min_by("embedding", "id").alias("pilot")).collect()[0]
-    if bound.largest is None:
-        return {}
-    pilot = np.nan_to_num(np.array(bound.pilot, np.float64))  # a NULL among its values is NaN here
-    largest_value = float(bound.largest)
+    bounds = _summed(table, vectors_of, lambda name, vectors: Bounds.of(vectors))
+    grids = {name: Grid.of(one) for name, one in bounds.items()}
+    sums = _summed(table, vectors_of, lambda name, vectors: ExactSums.of(vectors, grids[name]))
+    return {name: total.moments(grids[name]) for name, total in sums.items()}
 
-    def grid(width: int) -> Grid:
-        return Grid.of(pilot if len(pilot) == width else np.zeros(width), largest_value)
+
+def _summed(table: DataFrame, vectors_of: VectorsOf, part_of: Callable[[Any, np.ndarray], Any]) -> dict[Any, Any]:
+    """The sum of ``part_of`` each name and its vectors, over all batches of the table."""
 
     def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        sums: dict[int, ExactSums] = {}
+        sums: dict[Any, Any] = {}
         with task_threads():
             for batch in batches:
-                for width, vectors in _by_width(batch).items():
-                    part = ExactSums.of(vectors, grid(width))
-                    sums[width] = sums[width] + part if width in sums else part
-        for width, total in sums.items():
-            yield pa.RecordBatch.from_pylist([{"width": width, "sums": total.to_bytes()}])
-
-    rows = map_batches(table, partials, "width long, sums binary").rdd
-    totals = rows.map(lambda row: {row.width: ExactSums.from_bytes(row.sums, row.width)})
-    found: dict[int, ExactSums] = totals.treeAggregate({}, _merged, _merged)
-    return {width: total.moments(grid(width)) for width, total in found.items()}
-
-
-def table_moments(table: DataFrame, vectors_of: VectorsOf) -> dict[str, Moments]:
-    """Moments of all vectors of a table by their name, in one pass; names without a vector are left out.
-
-    Each task sums its rows (D² float64 a name, whatever their number), and the sums are merged on the executors.
-    """
-
-    def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        sums: dict[str, Moments] = {}
-        with task_threads():
-            for batch in batches:
-                for name, vectors in vectors_of(batch).items():
-                    if len(vectors):
-                        part = Moments.of(vectors)
-                        sums[name] = sums[name] + part if name in sums else part
+                filled = ((name, vectors) for name, vectors in vectors_of(batch).items() if len(vectors))
+                sums = _merged(sums, {name: part_of(name, vectors) for name, vectors in filled})
         for name, total in sums.items():
-            row = {"name": name, "n": total.n, "mean": total.mean.tobytes(), "scatter": total.scatter.tobytes()}
-            yield pa.RecordBatch.from_pylist([row])
+            yield pa.record_batch({"sum": [pickle.dumps({name: total})]})
 
-    return table.mapInArrow(partials, _PARTIAL).rdd.map(_unpacked).treeAggregate({}, _merged, _merged)
+    rows = map_batches(table, partials, "sum binary").rdd
+    found: dict[Any, Any] = rows.map(lambda row: pickle.loads(row.sum)).treeAggregate({}, _merged, _merged)
+    return found
 
 
 def write_correction(spark: SparkSession, correction: Correction, folder: str) -> None:
@@ -132,11 +106,6 @@ def _by_width(batch: pa.RecordBatch) -> dict[int, np.ndarray]:
         rows = batch.column("embedding").filter(pa.array((problems == "") & (widths == width)))
         found[int(width)] = rows.flatten().to_numpy().reshape(-1, width)
     return found
-
-
-def _unpacked(row: Row) -> dict[str, Moments]:
-    mean = np.frombuffer(row.mean)
-    return {row.name: Moments(row.n, mean, np.frombuffer(row.scatter).reshape(len(mean), len(mean)))}
 
 
 def _merged(left: dict[Any, Any], right: dict[Any, Any]) -> dict[Any, Any]:

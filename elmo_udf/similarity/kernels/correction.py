@@ -21,15 +21,13 @@ from elmo_udf.formats import check_format, numbered
 from elmo_udf.options import CorrectionOptions
 
 FORMAT = 1
-_CHUNK_ROWS = 2048
-"""Rows whose float64 copy is held at a time."""
 _PRODUCT_ROWS = 256
 _LOST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Count, mean and scatter of some vectors: enough for every correction, and cheap to add up.
+    """Count, mean and scatter of some vectors: enough for every correction.
 
     mean: (D,) float64. scatter: (D, D) float64, Σ (x − mean)(x − mean)ᵀ.
     """
@@ -37,26 +35,6 @@ class Moments:
     n: int
     mean: np.ndarray
     scatter: np.ndarray
-
-    @staticmethod
-    def of(vectors: np.ndarray) -> Moments:
-        """Moments of rows (n, D), n >= 1, of any float type; sums are float64, about the mean of each chunk."""
-        parts = [Moments._of_chunk(vectors[i : i + _CHUNK_ROWS]) for i in range(0, len(vectors), _CHUNK_ROWS)]
-        return sum(parts[1:], start=parts[0])
-
-    @staticmethod
-    def _of_chunk(rows: np.ndarray) -> Moments:
-        wide = rows.astype(np.float64)
-        mean = wide.mean(axis=0)
-        wide -= mean
-        return Moments(len(wide), mean, wide.T @ wide)
-
-    def __add__(self, other: Moments) -> Moments:
-        """Moments of both sets together (Chan, Golub and LeVeque 1983): no sum of squares that cancels."""
-        n = self.n + other.n
-        difference = other.mean - self.mean
-        between = np.outer(difference, difference) * (self.n * other.n / n)
-        return Moments(n, self.mean + difference * (other.n / n), self.scatter + other.scatter + between)
 
     @property
     def width(self) -> int:

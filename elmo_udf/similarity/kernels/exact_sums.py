@@ -19,19 +19,37 @@ _LIMB_BITS = 2 * _LOW_BITS
 
 
 @dataclass(frozen=True, eq=False)
+class Bounds:
+    """The least and the greatest value of some vectors in each dimension: (D,) float64 each."""
+
+    least: np.ndarray
+    greatest: np.ndarray
+
+    @staticmethod
+    def of(vectors: np.ndarray) -> Bounds:
+        """Bounds of rows (n, D), n >= 1."""
+        return Bounds(vectors.min(axis=0).astype(np.float64), vectors.max(axis=0).astype(np.float64))
+
+    def __add__(self, other: Bounds) -> Bounds:
+        return Bounds(np.minimum(self.least, other.least), np.maximum(self.greatest, other.greatest))
+
+
+@dataclass(frozen=True, eq=False)
 class Grid:
     """What values are taken as: pilot + a whole number of steps of 2^exponent each.
 
-    pilot: (D,) float64, any vector near the others, so that no digits are lost where all have much in common.
+    pilot: (D,) float64, in the middle of the vectors, so that no digits are lost where all have much in common.
     """
 
     pilot: np.ndarray
     exponent: int
 
     @staticmethod
-    def of(pilot: np.ndarray, largest: float) -> Grid:
-        """For vectors of magnitudes up to ``largest``, the pilot's too."""
-        return Grid(pilot.astype(np.float64), int(np.frexp(2 * largest)[1]) - _HIGH_BITS - _LOW_BITS)
+    def of(bounds: Bounds) -> Grid:
+        """For vectors within these bounds."""
+        pilot = bounds.least / 2 + bounds.greatest / 2
+        farthest = np.max(bounds.greatest / 2 - bounds.least / 2)
+        return Grid(pilot, int(np.frexp(farthest)[1]) - _HIGH_BITS - _LOW_BITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +93,11 @@ class ExactSums:
         scatter = np.ldexp(products - np.outer(sums, sums) / self.n, 2 * grid.exponent)
         return Moments(self.n, grid.pilot + np.ldexp(sums / self.n, grid.exponent), scatter)
 
-    def to_bytes(self) -> bytes:
-        """For ``from_bytes``."""
-        return np.concatenate([[self.n], self.total.ravel(), self.products.ravel()]).astype("<i8").tobytes()
 
-    @staticmethod
-    def from_bytes(content: bytes, width: int) -> ExactSums:
-        """Sums of vectors of this width."""
-        values = np.frombuffer(content, "<i8")
-        total = values[1 : 1 + 2 * width].reshape(2, width)
-        return ExactSums(int(values[0]), total, values[1 + 2 * width :].reshape(2, width, width))
+def moments_of(vectors: np.ndarray) -> Moments:
+    """Moments of rows (n, D), n >= 1, finite, of any float type: the same ones in any order of the rows."""
+    grid = Grid.of(Bounds.of(vectors))
+    return ExactSums.of(vectors, grid).moments(grid)
 
 
 def _carried(tops: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def _add_sentences(table: DataFrame, answers: list[dict[str, Any]]) -> None:
 
 def what_is_asked(options: QueryOptions, text: str, made: TableMetadata) -> dict[str, Any]:
     """The part of the report about the question; what can't be asked is refused here, before the text is embedded."""
-    sentences = Tokenizer(made.tokenizer, made.language, made.max_sentence_tokens)(text).sentences
+    sentences = Tokenizer.of(made)(text).sentences
     if not sentences:
         raise UserError(f"text {text!r} has no token, expected at least one; give another --text")
     if options.word is None:
