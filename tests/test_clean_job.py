@@ -107,7 +107,7 @@ def test_the_command(spark: SparkSession, tmp_path: Path, capsys: pytest.Capture
 def test_mistakes(job: Clean, tmp_path: Path) -> None:
     with refused("text column 'tweet' is not in input", "['id', 'label', 'text']", "--text-column"):
         job(text_column="tweet")
-    with refused("has a column 'LABEL' already", "--blank-column"):
+    with refused("already has a column 'LABEL'", "--blank-column"):
         job(blank_column="LABEL")
     pq.write_table(pa.table({"id": ["a"], "text": [["one", "two"]]}), tmp_path / "tokens.parquet")
     with refused("text column 'text' is array<string>, expected string"):

@@ -87,7 +87,9 @@ def test_what_fits_is_kept_and_a_text_that_never_fits_changes_nothing() -> None:
 def test_a_device_whose_memory_others_have_taken_is_no_text_s_fault() -> None:
     network = FullNetwork(random_model(4), max_sentences=8, max_tokens=64)
     network.is_taken = True
-    with pytest.raises(UserError, match=r"the device's memory holds not even one token; expected room .* others"):
+    with pytest.raises(
+        UserError, match=r"the device has no memory left for a single token; expected room .* other programs"
+    ):
         network.layers([["one", "text"]], ["elmo"])
     network.is_taken = False
     assert len(network.layers([["one", "text"]], ["elmo"])["elmo"]) == 2

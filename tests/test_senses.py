@@ -61,7 +61,7 @@ def error_of(unit: np.ndarray, labels: np.ndarray) -> float:
 
 
 def test_clusters_that_can_not_be() -> None:
-    with refused("k is 3, and the occurrences have 2 different vectors"):
+    with refused("k is 3, and the occurrences have only 2 different vectors"):
         clustered(np.eye(2)[[0, 1, 1, 0]], 3, seed=0)
 
 
@@ -181,9 +181,9 @@ def test_dry_run_and_refusals(spark: SparkSession, tables: dict[str, str], tmp_p
     report = separate_senses(spark, options(tables, tmp_path, dry_run=True, max_occurrences=5))
     assert (report["occurrences"], report["occurrences_used"]) == (18, 5)
     for changes, words in [
-        ({"word": "stream"}, ("word 'stream' is 0 times in table", "expected more than k, which is 2")),
+        ({"word": "stream"}, ("word 'stream' occurs 0 times in table", "expected more than k, which is 2")),
         ({"embeddings": tables["document"]}, ("is of level document, expected token",)),
-        ({"embeddings": tables["words"]}, ("k is 2, and the occurrences have 1 different vectors",)),
+        ({"embeddings": tables["words"]}, ("k is 2, and the occurrences have only 1 different vectors",)),
         ({"label_column": "kind"}, ("label column 'kind' is not in table", "--keep-columns")),
         ({"plot": "picture.pdf"}, ("plot 'picture.pdf'", ".png")),
     ]:

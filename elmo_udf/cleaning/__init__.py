@@ -1,4 +1,4 @@
-"""Steps that clean text: as functions of a string here, as expressions of a Spark column in ``columns``."""
+"""Cleans texts in steps. The steps are functions of a string here, and expressions of a Spark column in ``columns``."""
 
 from elmo_udf.cleaning.lemmas import lemmatize
 from elmo_udf.cleaning.steps import (

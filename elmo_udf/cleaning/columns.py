@@ -1,4 +1,4 @@
-"""The steps as expressions of a Spark column: Spark's own functions, and a pandas UDF for lemmas only."""
+"""Applies the steps to a Spark column with Spark's own functions, and with a pandas UDF for lemmas only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGITS = r"\p{Nd}+"  # what Python's \d means
 
 
 def clean_column(text: Column, options: CleaningOptions) -> Column:
-    """The text after all steps; NULL stays NULL, and bytes that are not UTF-8 become U+FFFD."""
+    """Returns the text after all steps. NULL stays NULL, and bytes that are not UTF-8 become U+FFFD."""
     cleaned = F.make_valid_utf8(text)
     for step in options.steps:
         cleaned = _after(step, cleaned, options)
@@ -24,7 +24,7 @@ def clean_column(text: Column, options: CleaningOptions) -> Column:
 
 
 def is_blank(text: Column) -> Column:
-    """Whether a text is NULL, or nothing but white space."""
+    """Returns whether a text is NULL or contains only white space."""
     return text.isNull() | text.rlike(rf"\A[{SPACES}]*\z")
 
 

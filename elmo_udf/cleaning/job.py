@@ -1,4 +1,4 @@
-"""Cleans the texts of a table: what jobs/clean.py does, as one function."""
+"""Implements jobs/clean.py as one function."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from elmo_udf.spark.outputs.checks import check_outputs
 
 
 def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
-    """Write ``options.input`` with its text cleaned to ``options.output``; returns the report.
+    """Writes ``options.input`` with its text cleaned to ``options.output``. Returns the report.
 
-    Every row and every column stays; ``options.blank_column`` says where nothing is left. Raises UserError for an input
-    without such a text and for an output that exists.
+    Every row and every column stays. ``options.blank_column`` marks the texts of which nothing is left. Raises
+    UserError if the input has no such text column, or if the output exists.
     """
     check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
     kind, table = read_input(spark, InputOptions.of(options))
@@ -54,7 +54,7 @@ def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
 
 
 def cleaned_table(table: DataFrame, options: CleanOptions) -> DataFrame:
-    """The table with its text column cleaned in place, and the column that says which texts are blank at the end."""
+    """Returns the table with its text column cleaned, and a new column that marks the texts that are blank then."""
     name = options.text_column
     columns = [
         clean_column(quoted(name), options).alias(name) if column == name else quoted(column)
@@ -91,6 +91,6 @@ def _check_columns(table: DataFrame, options: CleanOptions) -> None:
         )
     if options.blank_column.lower() in map(str.lower, found):
         raise UserError(
-            f"input {options.input!r} has a column {options.blank_column!r} already, where the blank texts would be "
-            "marked; give that another name with --blank-column"
+            f"input {options.input!r} already has a column {options.blank_column!r}, which would mark the blank "
+            "texts; choose another name with --blank-column"
         )

@@ -1,34 +1,34 @@
-"""Words to their dictionary forms, by simplemma: its data is in its package, so that nothing is fetched."""
+"""Replaces words with their lemmas, by simplemma, whose package contains its data, so nothing is downloaded."""
 
 from __future__ import annotations
 
 from elmo_udf.errors import UserError
 
 _WORD = r"[\p{L}\p{M}]+(?:['’-][\p{L}\p{M}]+)*"
-"""Letters with their marks (vowel signs of Hindi are marks), joined by apostrophes or hyphens."""
+"""Letters with their combining marks (such as the vowel signs of Hindi), joined by apostrophes or hyphens."""
 
 
 def languages() -> list[str]:
-    """Codes of the languages that have lemmas, sorted."""
+    """Returns the sorted codes of the languages that have lemmas."""
     from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES
 
     return sorted(SUPPORTED_LANGUAGES)
 
 
 def check_language(language: str) -> None:
-    """Raises UserError for a language without lemmas; names those that have them."""
+    """Raises UserError if the language has no lemmas. The message names the languages that have them."""
     if language not in (known := languages()):
         raise UserError(
             f"language {language!r} has no lemmas, expected one of {', '.join(known)}; "
-            "give another --language, or leave the step lemmas out"
+            "choose another --language, or leave out the step lemmas"
         )
 
 
 def lemmatize(text: str, language: str = "en") -> str:
-    """The lemma in place of every word; what is between the words stays as it is.
+    """Returns the text with every word replaced by its lemma. What is between the words is kept.
 
-    A lemma is that of the word alone, without its sentence. English words in n't stay whole, because their lemma ("do"
-    for "don't") says the opposite. Raises UserError for a language without lemmas.
+    The lemma depends on the word alone, not on its sentence. English words that end in n't are kept, because their
+    lemma ("do" for "don't") means the opposite. Raises UserError if the language has no lemmas.
     """
     import regex
     from simplemma import lemmatize as lemma_of

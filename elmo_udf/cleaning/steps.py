@@ -1,7 +1,7 @@
-"""The steps, str -> str. ``columns`` makes Spark expressions of the same patterns, and a test compares the two.
+r"""Cleans strings, step by step. ``columns`` uses the same patterns in Spark, and a test compares the two.
 
-Python's and Java's regular expressions differ in what ``\\s``, ``\\d`` and case-insensitive matching mean, so the
-patterns here name their characters.
+Regular expressions in Python and Java interpret ``\s``, ``\d`` and case-insensitive matching differently. So the
+patterns here list their characters.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from elmo_udf.cleaning.lemmas import lemmatize
 from elmo_udf.errors import UserError
 
 STEPS = ("urls", "punctuation", "lowercase", "digits", "whitespace", "lemmas")
-"""Names of all steps, in the order in which they are done by default."""
+"""The names of all steps, in their default order."""
 
 DEFAULT_PUNCTUATION = "".join(c for c in string.punctuation if c not in "'.,") + "“”„«»‹›–—…¡¿•"
-"""Punctuation of ASCII and of typography, but for apostrophes (' and ’), full stops and commas."""
+"""Punctuation in ASCII and in typography, except apostrophes (' and ’), full stops and commas."""
 
 SPACES = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""White space as str.isspace has it, for the inside of a character class."""
+"""White space as in str.isspace, to be used inside of a character class."""
 
 URL = rf"""(?:[hH][tT][tT][pP][sS]?://|[fF][tT][pP]://|(?<![A-Za-z0-9])[wW][wW][wW]\.)[^{SPACES}]*[^{SPACES}.,;:!?'")\]]"""
-"""From a scheme, or ``www.`` at the beginning of a word, to white space; punctuation at its end is the sentence's."""
+"""A URL: it starts with a scheme, or with ``www.`` at the beginning of a word, and ends at white space.
+
+Punctuation at its end belongs to the sentence.
+"""
 
 _URL = re.compile(URL)
 _SPACE = re.compile(f"[{SPACES}]+")
@@ -32,27 +35,27 @@ _DIGITS = re.compile(r"\d+")
 
 
 def remove_urls(text: str) -> str:
-    """A space in place of every URL."""
+    """Returns the text with every URL replaced by a space."""
     return _URL.sub(" ", text)
 
 
 def remove_punctuation(text: str, punctuation: str = DEFAULT_PUNCTUATION, becomes: str = " ") -> str:
-    """``becomes`` (a space, or nothing) in place of every character that is in ``punctuation``."""
+    """Returns the text with every character of ``punctuation`` replaced by ``becomes``, a space or nothing."""
     return text.translate(dict.fromkeys(map(ord, punctuation), becomes))
 
 
 def lowercase(text: str) -> str:
-    """All letters in lower case, by Unicode's full mapping: some become two characters."""
+    """Returns the text in lower case, by Unicode's full mapping, in which some letters become two characters."""
     return text.lower()
 
 
 def remove_digits(text: str) -> str:
-    """A space in place of every run of decimal digits, of any script."""
+    """Returns the text with every run of decimal digits, of any script, replaced by a space."""
     return _DIGITS.sub(" ", text)
 
 
 def normalize_whitespace(text: str) -> str:
-    """One space in place of every run of white space, and none at the ends."""
+    """Returns the text with every run of white space replaced by one space, and without white space at both ends."""
     return _SPACE.sub(" ", text).strip(" ")
 
 
@@ -64,7 +67,7 @@ def clean(
     punctuation: str = DEFAULT_PUNCTUATION,
     becomes: str = " ",
 ) -> str:
-    """The steps, one after the other in the order given. Raises UserError for an unknown step or language."""
+    """Returns the text after all steps, in the given order. Raises UserError for an unknown step or language."""
     check_steps(steps)
     functions: dict[str, Callable[[str], str]] = {
         "urls": remove_urls,
@@ -80,7 +83,7 @@ def clean(
 
 
 def check_steps(steps: Sequence[str]) -> None:
-    """Raises UserError for a step that there is not."""
+    """Raises UserError for an unknown step."""
     for step in steps:
         if step not in STEPS:
-            raise UserError(f"step {step!r} is unknown, expected some of {', '.join(STEPS)}; correct --steps")
+            raise UserError(f"step {step!r} is unknown, expected steps out of {', '.join(STEPS)}; correct --steps")

@@ -1,1 +1,1 @@
-"""The network: tokenized sentences in, vectors of named layers out."""
+"""Computes vectors for the tokens of sentences, in named layers of the network."""

@@ -1,4 +1,4 @@
-"""The sentences of a text, cut into batches for the network."""
+"""Divides the sentences of a text into batches for the network."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Batch:
-    """Sentences that the network reads side by side: n tokens, V of them distinct."""
+    """Sentences that the network reads side by side. They have n tokens, V of which are distinct."""
 
     vocabulary: list[str]
     """The V distinct tokens."""
     ids: np.ndarray
-    """(n,) int64: index of each token in the vocabulary, sentence after sentence."""
+    """The index of each token in the vocabulary, sentence after sentence: int64, shape (n,)."""
     lengths: np.ndarray
-    """(n_sentences,) int64: number of tokens of each sentence."""
+    """The number of tokens of each sentence: int64, shape (n_sentences,)."""
     positions: np.ndarray
-    """(n,) int64: index of each token in the whole text."""
+    """The index of each token in the whole text: int64, shape (n,)."""
 
 
 def batches(sentences: Sequence[Sequence[str]], max_sentences: int) -> Iterator[Batch]:
-    """All sentences, in batches of at most ``max_sentences`` distinct ones of about equal length.
+    """Yields all sentences, in batches of at most ``max_sentences`` distinct ones of similar length.
 
-    Sentences of a length come in the order of their words, because those that begin alike share work within a batch.
-    A repeated sentence costs no work and is not counted. The longest come first, so that what does not fit into
-    memory fails early.
+    Sentences of equal length are sorted by their words, because sentences that begin alike share work within a batch. A
+    repeated sentence costs no work and is not counted. The longest sentences come first, so that a batch that does not
+    fit into memory fails early.
     """
     keys = [(len(sentence), *sentence) for sentence in sentences]
     lengths = np.fromiter(map(len, sentences), dtype=np.int64, count=len(sentences))
@@ -47,7 +47,7 @@ def batches(sentences: Sequence[Sequence[str]], max_sentences: int) -> Iterator[
 
 
 def _batch(sentences: Sequence[Sequence[str]], batch: list[int], starts: np.ndarray, lengths: np.ndarray) -> Batch:
-    """The sentences with the indices ``batch``, which start at ``starts`` in the text."""
+    """Returns the batch of the sentences with the indices ``batch``, which start at ``starts`` in the text."""
     vocabulary: dict[str, int] = {}
     ids = [vocabulary.setdefault(token, len(vocabulary)) for token in chain.from_iterable(sentences[s] for s in batch)]
     offsets = starts - (np.cumsum(lengths) - lengths)  # from the place of a sentence in the batch to that in the text

@@ -1,7 +1,7 @@
 """The equations of ELMo's bidirectional language model (Peters et al. 2018), in TensorFlow.
 
-Sizes: V distinct tokens, S character positions, d character_dim, F n_filters, P projection_dim, C cell_dim,
-L LSTM layers; N states of one direction in T levels, n of them in one level (forest.py says what a level is).
+Sizes: V distinct tokens, S character positions, d character_dim, F n_filters, P projection_dim, C cell_dim, L LSTM
+layers; N states of one direction in T levels, with n of them in one level (forest.py explains levels).
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class BiLM:
-    """The equations over the weights of a model (functions.py makes them run fast)."""
+    """The equations, applied to the weights of a model. functions.py compiles them to graphs."""
 
     def __init__(self, options: NetworkOptions, mix: Mix, weights: dict[str, tf.Tensor], precision: str) -> None:
-        """``weights`` by the names of ``network_arrays``, in ``precision`` (of the products; else float32)."""
+        """``weights`` are given by the names of ``network_arrays``. ``precision`` is that of the products."""
         self.options, self.mix, self.weights, self.precision = options, mix, weights, precision
 
     def _linear(
         self, x: tf.Tensor, name: str, activation: Activation = lambda y: y, dtype: str = "float32"
     ) -> tf.Tensor:
-        """activation(x @ kernel + bias), one fused operation on a CPU: (n, a) -> (n, b) ``dtype``."""
+        """Returns activation(x @ kernel + bias), which is one fused operation on a CPU: (n, a) to (n, b) ``dtype``."""
         import tensorflow as tf
 
         kernel, bias = self.weights[f"{name}_kernel"], self.weights[f"{name}_bias"]
         return tf.cast(activation(tf.nn.bias_add(tf.cast(x, kernel.dtype) @ kernel, bias)), dtype)
 
     def _product(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """x @ kernel: (n, a) -> (n, b) float32."""
+        """Returns x @ kernel: (n, a) to (n, b) float32."""
         import tensorflow as tf
 
         return tf.cast(tf.cast(x, self.weights[name].dtype) @ self.weights[name], tf.float32)
@@ -44,7 +44,7 @@ class BiLM:
     # A token out of context: character CNN, highways, projection ----------------------------------------------
 
     def word_vectors(self, ids: tf.Tensor) -> tf.Tensor:
-        """Character ids (V, S) int32 -> vectors (V, P) float32."""
+        """Returns vectors for character ids: (V, S) int32 to (V, P) float32."""
         import tensorflow as tf
 
         w, activation = self.weights, {"relu": tf.nn.relu, "tanh": tf.tanh}[self.options.activation]
@@ -62,14 +62,14 @@ class BiLM:
     # Tokens in context: a language model in each direction ----------------------------------------------------
 
     def _gates(self, layer: str, x: tf.Tensor, state: tf.Tensor) -> list[tf.Tensor]:
-        """Gates i, j, f, o, each (n, C), from the input x (n, P) and the state before (n, P)."""
+        """Returns the gates i, j, f and o, each (n, C), from the input x (n, P) and the state before (n, P)."""
         import tensorflow as tf
 
         both = tf.concat([x, state], axis=1)  # (n, 2P)
         return [self._linear(both, f"{layer}_{gate}", _activation(gate)) for gate in GATES]
 
     def _first_gates(self, layer: str, words: list[tf.Tensor], token: tf.Tensor, state: tf.Tensor) -> list[tf.Tensor]:
-        """The same for the first layer, from each word's share in the gates: words 4 x (V, C), token (n,)."""
+        """Returns the same for the first layer, from each word's part of the gates: words 4 x (V, C), token (n,)."""
         import tensorflow as tf
 
         shares = [tf.cast(tf.gather(word, token), tf.float32) for word in words]  # 4 x (n, C)
@@ -80,7 +80,10 @@ class BiLM:
         return [_activation(gate)(x) for gate, x in zip(GATES, sums, strict=True)]
 
     def _lstm(self, layer: str, gates: list[tf.Tensor], cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """LSTM with projection (Sak et al. 2014): gates 4 x (n, C), cell before (n, C) -> cell (n, C), state (n, P)."""
+        """Computes an LSTM with projection (Sak et al. 2014).
+
+        From gates 4 x (n, C) and the cell before (n, C), returns the cell (n, C) and the state (n, P).
+        """
         import tensorflow as tf
 
         i, j, f, o = gates
@@ -97,9 +100,13 @@ class BiLM:
         sizes: tf.Tensor,
         before: States,
     ) -> tuple[dict[str, tf.Tensor], States]:
-        """One direction, all its layers, over a forest of N states.
+        """Computes all layers of one direction over a forest of N states.
 
-        words (V, P) float32; tokens (N,), parents (N,), sizes (T,) int32; before: what precedes the first level.
+        words: float32, shape (V, P).
+        tokens, parents: int32, shape (N,).
+        sizes: int32, shape (T,).
+        before: the states before the first level.
+
         Returns this direction's half of the layers ``names``, each (N, P), and the states of the last level.
         """
         import tensorflow as tf
@@ -132,7 +139,7 @@ class BiLM:
         return {name: outputs[name].concat() for name in names}, after
 
     def _layer(self, name: str, layers: list[tf.Tensor]) -> tf.Tensor:
-        """A named layer, from word_emb and the LSTM layers: (1 + L) x (n, P) -> (n, P)."""
+        """Returns a named layer, computed from word_emb and the LSTM layers: (1 + L) x (n, P) to (n, P)."""
         import tensorflow as tf
 
         if name != "elmo":
@@ -142,7 +149,7 @@ class BiLM:
 
 
 def _activation(gate: str) -> Activation:
-    """What makes a gate of a sum: tanh for the new content j, the logistic function for i, f and o."""
+    """Returns the activation of a gate: tanh for the new content j, and the logistic function for i, f and o."""
     import tensorflow as tf
 
     activation: Activation = tf.tanh if gate == "j" else tf.sigmoid
@@ -150,7 +157,7 @@ def _activation(gate: str) -> Activation:
 
 
 def _clip(x: tf.Tensor, bound: float | None) -> tf.Tensor:
-    """x within ±bound, or as it is where the model has no bound."""
+    """Returns x limited to ±bound, or unchanged if the model has no bound."""
     import tensorflow as tf
 
     return x if bound is None else tf.raw_ops.ClipByValue(t=x, clip_value_min=-bound, clip_value_max=bound)

@@ -1,4 +1,4 @@
-"""What the rest of the project needs from a network: tokens in, named layers out."""
+"""Defines what the other packages need from a network: a method that computes named layers for tokens."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from elmo_udf.models.form import NetworkOptions
 
 
 class OutOfMemory(Exception):
-    """The device has no memory left for a single sentence, a token at a time."""
+    """The memory of the device does not suffice for a single sentence, read one token at a time."""
 
 
 class Encoder(Protocol):
-    """Turns tokenized sentences into vectors of their tokens. :class:`elmo_udf.network.engine.Network` is one."""
+    """Computes the vectors of the tokens of sentences. :class:`elmo_udf.network.engine.Network` is an encoder."""
 
     @property
     def options(self) -> NetworkOptions:
-        """Sizes and names of the layers."""
+        """The sizes and the names of the layers."""
         ...
 
     def width(self, layer: str) -> int:
-        """Number of values a token has in ``layer``."""
+        """Returns the number of values of a token in ``layer``."""
         ...
 
     def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Vectors of all tokens in the layers ``names``: each (N, width) float32 for N tokens in reading order.
+        """Returns the vectors of all N tokens in the layers ``names``: float32, shape (N, width), in reading order.
 
-        A sentence's vectors depend on the sentence alone (within 1e-5), whatever others are given with it.
-        Raises OutOfMemory where the device has too little memory even for the smallest piece of them.
+        A sentence's vectors depend only on the sentence (within 1e-5), and not on the other sentences. Raises
+        OutOfMemory if the device has too little memory for even the smallest part of them.
         """
         ...

@@ -1,4 +1,4 @@
-"""A model, ready to run: tokenized sentences in, vectors of named layers out."""
+"""Runs a model: computes vectors for the tokens of sentences, in named layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 class Network:
-    """A model in TensorFlow: make it in the process that uses it."""
+    """A model in TensorFlow. Create it in the process that uses it."""
 
     def __init__(
         self,
@@ -41,17 +41,19 @@ class Network:
         max_words: int = 65536,
         share: bool = True,
     ) -> None:
-        """Copy the weights to the device, and compute what never changes.
+        """Copies the weights to the device, and computes what never changes.
 
-        ``precision``: of weights and products, ``float32`` or ``bfloat16``; states and a product's sums are float32.
-        ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``.
-        ``threads``: cores to use; None leaves the choice to TensorFlow.
-        ``max_sentences``, ``max_tokens``: the most that is on the device at one time, as in :class:`Budget`; None for
-        what is best on a CPU, and fits on a GPU.
-        ``max_words``: whose vectors are kept from batch to batch.
-        ``share``: whether sentences that begin (end) alike share the forward (backward) states of that part.
-        Raises UserError for an unknown precision, for device ``gpu`` where TensorFlow sees none, and for weights that
-        the device's memory does not hold.
+        precision: the type of weights and products, ``float32`` or ``bfloat16``. States and the sums in products are
+        float32.
+        device: ``auto`` (a GPU if TensorFlow sees one), ``cpu`` or ``gpu``.
+        threads: the number of cores to use, or None for TensorFlow's choice.
+        max_sentences, max_tokens: the largest numbers on the device at one time, as in :class:`Budget`; None chooses
+            what is best on a CPU and fits on a GPU.
+        max_words: the number of words whose vectors are kept for later batches.
+        share: whether sentences that begin (end) alike share the forward (backward) states of that part.
+
+        Raises UserError for an unknown precision, for device ``gpu`` if TensorFlow sees none, and for weights that
+        don't fit into the device's memory.
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}")
@@ -66,7 +68,7 @@ class Network:
         except self._memory_ran_out:
             raise UserError(
                 f"the weights of model {model.handle!r} don't fit into the device's memory in {precision}; expected "
-                "room for them; end the others that use it, or use --device cpu"
+                "room for them; end other programs that use the device, or add --device cpu"
             ) from None
         widest_filter = max(width for width, _ in options.filters)
         compute = self._functions.word_vectors
@@ -81,7 +83,7 @@ class Network:
         }
 
     def _state_after(self, direction: str, ids: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Cell (1, C) and state (1, P) of each LSTM layer after reading one token, ids (50,), from zeros."""
+        """Returns the cell (1, C) and state (1, P) of each LSTM layer after one token, ids (50,), from zero state."""
         c, p = self._options.cell_dim, self._options.projection_dim
         zeros = [(np.zeros((1, c), np.float32), np.zeros((1, p), np.float32))] * self._options.n_layers
         zero, one = np.zeros(1, np.int32), np.ones(1, np.int32)
@@ -91,16 +93,19 @@ class Network:
 
     @property
     def options(self) -> NetworkOptions:
-        """Sizes and names of the layers."""
+        """The sizes and the names of the layers."""
         return self._options
 
     @property
     def n_words_computed(self) -> int:
-        """Tokens so far whose vector out of context was not known from a text before."""
+        """The number of tokens so far whose context-free vector was not known from an earlier text."""
         return self._words.n_computed
 
     def width(self, layer: str) -> int:
-        """Number of values a token has in ``layer``. Raises UserError for a layer that the model does not have."""
+        """Returns the number of values of a token in ``layer``.
+
+        Raises UserError if the model does not have this layer.
+        """
         if layer not in self._widths:
             known = ", ".join(self._widths)
             raise UserError(f"layer {layer!r} is not in the model; expected one of {known}")
@@ -108,17 +113,19 @@ class Network:
 
     @property
     def n_traces(self) -> int:
-        """How often TensorFlow has traced a function of the network: a constant, whatever was computed."""
+        """How often TensorFlow has traced a function of the network. It does not grow with the number of texts."""
         return self._functions.n_traces
 
     def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Vectors of all tokens: {name: (N, width) float32}, rows in reading order, sentence after sentence.
+        """Returns the vectors of all N tokens: ``{name: (N, width) float32}``, in reading order.
 
-        ``sentences``: of any number and length; ``names``: layers, of ``elmo`` and ``options.layer_names``.
-        A sentence's vectors depend on the sentence alone (in float32 within 1e-5), whatever others are given with it.
-        Where the device's memory runs out, they are read with half the budget, and so on; what fits is kept for later.
-        Raises UserError for a layer that the model does not have and for a device that has no memory left for anything,
-        and OutOfMemory where nothing is left to halve.
+        sentences: any number of sentences of any length.
+        names: layers, out of ``elmo`` and ``options.layer_names``.
+
+        A sentence's vectors depend only on the sentence (in float32 within 1e-5), and not on the others. If the
+        device's memory runs out, the sentences are read again with half the budget, and so on; a budget that fits is
+        kept. Raises UserError for a layer that the model does not have, and if the device has no memory left for
+        anything. Raises OutOfMemory if there is nothing left to halve.
         """
         n_tokens = sum(map(len, sentences))
         layers = {name: np.empty((n_tokens, self.width(name)), dtype=np.float32) for name in names}
@@ -128,17 +135,20 @@ class Network:
             if half is None:  # these sentences are at fault, unless none would fit: others are read as before
                 if not self._fits({"elmo": np.empty((1, self.width("elmo")), np.float32)}, [["."]], budget):
                     raise UserError(
-                        "the device's memory holds not even one token; expected room beside the model; end the others "
-                        "that use it, or use --device cpu"
+                        "the device has no memory left for a single token; expected room beside the model; end other "
+                        "programs that use the device, or add --device cpu"
                     )
                 raise OutOfMemory(f"{n_tokens} tokens don't fit into the device's memory one by one")
-            log.warning("memory of the device ran out with %s; going on with %s", budget, half)
+            log.warning("the device's memory ran out with %s; the network continues with %s", budget, half)
             budget = half
         self._budget = budget
         return layers
 
     def _fits(self, layers: dict[str, np.ndarray], sentences: Sequence[Sequence[str]], budget: Budget) -> bool:
-        """Compute all rows of ``layers``, or find that so much does not fit into the device's memory at one time."""
+        """Computes all rows of ``layers``.
+
+        Returns False if they don't fit into the device's memory within ``budget``.
+        """
         try:
             for batch in batches(sentences, budget.sentences):
                 self._fill(layers, batch, budget.tokens)
@@ -147,7 +157,7 @@ class Network:
         return True
 
     def _fill(self, layers: dict[str, np.ndarray], batch: Batch, max_tokens: int) -> None:
-        """Compute the rows of ``layers`` that belong to the tokens of ``batch``, so many at a time."""
+        """Computes the rows of ``layers`` that belong to the tokens of ``batch``, at most ``max_tokens`` at a time."""
         words = self._words.of_tokens(batch.vocabulary)  # (V, P)
         if "word_emb" in layers:
             layers["word_emb"][batch.positions] = words[batch.ids]
@@ -163,7 +173,7 @@ class Network:
         self._at_once(fill_half, range(len(DIRECTIONS) if names else 0))
 
     def _at_once(self, function: Callable[[Any], None], items: Iterable[Any]) -> None:
-        """Call the function with each item, several at a time. What one raises is raised when all have ended."""
+        """Calls the function with each item, several at a time. It raises an error of one call after all have ended."""
         calls = [self._threads.submit(function, item) for item in items]
         wait(calls)
         while calls:  # kept, a call that raised would keep, in a cycle, all that was on the device then
@@ -172,7 +182,10 @@ class Network:
     def _read(
         self, direction: str, names: Sequence[str], words: np.ndarray, batch: Batch, max_tokens: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
-        """One direction over ``batch``, so many tokens at a time: nodes and positions (M,), {name: (N, P)}."""
+        """Reads ``batch`` in one direction, at most ``max_tokens`` at a time.
+
+        Yields the nodes and the positions (M,), and the layers {name: (N, P)}.
+        """
         read = self._functions.reader(direction, names)
         before = self._boundary[direction][: self._functions.depth(names)]
         backward = direction == "backward"

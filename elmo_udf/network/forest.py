@@ -1,8 +1,8 @@
-"""Which states a direction has to compute, and in which order.
+"""Determines which states a direction has to compute, and in which order.
 
-A state depends on the tokens read so far and on nothing else, so sentences that begin alike share their first
-states: the states of a batch are the nodes of a forest. Level t holds the states after t + 1 tokens; a node knows its
-token and its parent, the state before. A sentence that has ended has no node: padding is never computed.
+A state depends only on the tokens read so far, so sentences that begin alike share their first states. The states of a
+batch are the nodes of a forest. Level t contains the states after t + 1 tokens. A node knows its token and its parent,
+which is the state before it. After the end of a sentence there are no more nodes, so padding is never computed.
 """
 
 from __future__ import annotations
@@ -15,27 +15,29 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Levels:
-    """N nodes in T consecutive levels of one direction's forest, level after level."""
+    """N nodes in T consecutive levels of the forest of one direction, level after level."""
 
     tokens: np.ndarray
-    """(N,) int32: index of each node's token in the vocabulary."""
+    """The index of each node's token in the vocabulary: int32, shape (N,)."""
     parents: np.ndarray
-    """(N,) int32: row of each node's parent in the level before; 0 in the forest's first level."""
+    """The row of each node's parent in the level before, or 0 in the first level: int32, shape (N,)."""
     sizes: np.ndarray
-    """(T,) int32: number of nodes of each level."""
+    """The number of nodes of each level: int32, shape (T,)."""
     positions: np.ndarray
-    """(M,) int64: indices of the batch's tokens after which these nodes are the state, M ≥ N."""
+    """The indices of the batch's tokens after which these nodes are the state: int64, shape (M,), with M ≥ N."""
     nodes: np.ndarray
-    """(M,) int64: the node, 0 .. N - 1, of each of these tokens."""
+    """The node, 0 to N - 1, of each of these tokens: int64, shape (M,)."""
 
 
 def plant(
     ids: np.ndarray, lengths: np.ndarray, max_nodes: int, *, backward: bool, share: bool = True
 ) -> Iterator[Levels]:
-    """The forest of sentences, given one after the other and read from their ends if ``backward``.
+    """Yields the forest of sentences, in parts of as many levels as ``max_nodes`` allows, but at least one.
 
-    ``ids``: (n,) token indices; ``lengths``: (n_sentences,) tokens of each sentence, their sum n. It comes in parts
-    of as many levels as ``max_nodes`` allows, at least one. With ``share`` off every token has a node of its own.
+    ids: token indices of the sentences, one after the other, shape (n,).
+    lengths: number of tokens of each sentence, shape (n_sentences,); their sum is n.
+    backward: whether the sentences are read from their ends.
+    share: whether equal states share a node. Otherwise every token has its own.
     """
     part: list[tuple[np.ndarray, ...]] = []
     n_nodes = 0
@@ -50,7 +52,7 @@ def plant(
 
 
 def _levels(ids: np.ndarray, lengths: np.ndarray, backward: bool, share: bool) -> Iterator[tuple[np.ndarray, ...]]:
-    """For each level: tokens (n,), parents (n,), positions (m,) and nodes (m,) in 0 .. n - 1, all int64."""
+    """Yields the tokens (n,), parents (n,), positions (m,) and nodes (m,), 0 to n - 1, of each level, as int64."""
     lasts = np.cumsum(lengths) - 1
     longest_first = np.argsort(-lengths, kind="stable")  # so the sentences alive at level t are the first ones
     first = (lasts if backward else lasts - lengths + 1)[longest_first]

@@ -1,4 +1,4 @@
-"""The equations as TensorFlow runs them: graphs, traced once, with every size open that differs between batches."""
+"""Compiles the equations to TensorFlow graphs. Each is traced once, for all sizes that differ between batches."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class Functions:
-    """``word_vectors`` and :meth:`reader`: the methods of a BiLM, as graphs."""
+    """The methods of a BiLM as graphs: ``word_vectors`` and :meth:`reader`."""
 
     def __init__(self, model: Model, precision: str) -> None:
-        """``precision`` of the weights, which go to the device, and of the products with them."""
+        """``precision`` is the type of the weights on the device, and of the products with them."""
         import tensorflow as tf
 
         weights = {name: tf.constant(array, dtype=precision) for name, array in network_arrays(model)}
         self._bilm = BiLM(model.options, model.mix, weights, precision)
         self.n_traces = 0
-        """How often TensorFlow has traced a function: once for each, whatever it is called with."""
+        """How often TensorFlow has traced a function: once for each function, whatever its arguments."""
         self.word_vectors = self._graph(self._bilm.word_vectors, [tf.TensorSpec([None, None], tf.int32)])
         self._readers: dict[tuple[str, tuple[str, ...]], PolymorphicFunction] = {}
 
     def reader(self, direction: str, names: Sequence[str]) -> PolymorphicFunction:
-        """:meth:`BiLM.read` for one direction and the layers ``names``; ``before`` has :meth:`depth` entries."""
+        """Returns :meth:`BiLM.read` for one direction and layers ``names``. ``before`` has :meth:`depth` entries."""
         import tensorflow as tf
 
         key = (direction, tuple(names))
@@ -41,7 +41,10 @@ class Functions:
         return self._readers[key]
 
     def _graph(self, function: Callable[..., Any], signature: list[Any]) -> PolymorphicFunction:
-        """``function`` as a graph for all arguments of ``signature``; what is Python in it runs when it is traced."""
+        """Returns ``function`` as a graph for all arguments of ``signature``.
+
+        Its Python code only runs when it is traced.
+        """
         import tensorflow as tf
 
         def traced(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -52,7 +55,7 @@ class Functions:
         return tf.function(partial(traced, function), input_signature=signature, autograph=False)
 
     def depth(self, names: Sequence[str]) -> int:
-        """Number of LSTM layers that the layers ``names`` need: all of them for ``elmo``, or for no name at all."""
+        """Returns the number of LSTM layers that ``names`` need: all of them for ``elmo``, or if there is no name."""
         known = self._bilm.options.layer_names
         if not names or "elmo" in names:
             return len(known) - 1

@@ -1,4 +1,4 @@
-"""TensorFlow, set up for one network in one process. The only place that touches its global settings."""
+"""Sets up TensorFlow for one network in one process. Only this module changes TensorFlow's global settings."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from elmo_udf.errors import UserError
 logger = logging.getLogger(__name__)
 
 _M_ARENA_MAX, _ARENAS = -8, 2
-"""glibc's name for the number of heaps that threads share, and ours: each keeps what was freed in it for itself."""
+"""The number of heaps that threads share, and glibc's code for it. Each heap keeps freed memory for itself."""
 
 NO_GPU_ADVICE = "install tensorflow[and-cuda] and NVIDIA's driver there, or go on without with --device auto or cpu"
-"""What to do where TensorFlow sees no GPU and one is wanted."""
+"""What a user can do if a GPU is wanted and TensorFlow sees none."""
 
 
 def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: int | None = None) -> ModuleType:
-    """Import TensorFlow with ``threads`` threads an operation (None: its own choice), and for GPUs with float32 as on
-    a CPU and memory growth.
+    """Imports TensorFlow and configures it. Returns the module.
 
-    ``at_once``: how many operations may run at once (None: as many as the machine has cores).
-    ``device``: ``auto`` (a GPU where TensorFlow sees one), ``cpu`` or ``gpu``. TensorFlow takes these settings only
-    before its first operation, except that float32 is float32. Later calls find it running: they change nothing else,
-    and log a warning where they asked for it. Raises UserError for ``gpu`` where TensorFlow sees none.
+    threads: the number of threads of an operation, or None for TensorFlow's choice.
+    device: ``auto`` (a GPU if TensorFlow sees one), ``cpu`` or ``gpu``.
+    at_once: the number of operations that run at once, or None for the number of cores.
+
+    On GPUs, float32 products are as exact as on a CPU, and memory grows as needed. TensorFlow accepts these settings
+    only before its first operation, except for the exactness of float32. If it runs already, a call changes nothing
+    else, and logs a warning if it requested other settings. Raises UserError for ``gpu`` if TensorFlow sees none.
     """
     _allocator("mallopt", _M_ARENA_MAX, _ARENAS)
     with _stderr_in_log():
@@ -55,21 +57,22 @@ def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: 
 
 
 def operation_threads(cores: int | None) -> int | None:
-    """Threads an operation of a network that has so many cores (None: TensorFlow's choice, and None).
+    """Returns the number of threads of an operation in a network with ``cores`` cores, or None for TensorFlow's choice.
 
-    The two directions run at once (engine.py). On two cores each has one, and no operation waits for the other core:
-    a tenth faster than both on both. More cores have more to do than two threads.
+    The two directions run at once (engine.py). On two cores, each direction has one core, so no operation waits for the
+    other core. This is a tenth faster than giving both cores to both. With more cores, two threads would not use them
+    all.
     """
     return 1 if cores is not None and cores <= 2 else cores
 
 
 def visible_gpus(tf: ModuleType) -> int:
-    """Number of GPUs that this process computes on: 1 or 0."""
+    """Returns the number of GPUs that this process computes on: 1 or 0."""
     return len(tf.config.get_visible_devices("GPU"))
 
 
 def free_gpu_bytes(tf: ModuleType) -> int:
-    """Memory that TensorFlow may still take on the GPU of this process."""
+    """Returns the number of bytes that TensorFlow can still allocate on the GPU of this process."""
     from tensorflow.python.client.device_lib import list_local_devices  # its limits are nowhere else
 
     first = tf.compat.v1.GPUOptions(allow_growth=True, visible_device_list="0")
@@ -80,22 +83,22 @@ def free_gpu_bytes(tf: ModuleType) -> int:
 
 
 def return_freed_memory() -> None:
-    """Give the system back what this process has freed and its C library still keeps."""
+    """Returns freed memory, which the C library of this process still keeps, to the system."""
     _allocator("malloc_trim", 0)
 
 
 def _allocator(function: str, *values: int) -> None:
-    """Call a function of glibc's allocator; others have none of this name, and go on as they are."""
+    """Calls a function of glibc's allocator. Does nothing if the C library has no such function."""
     found = getattr(ctypes.CDLL(None), function, None)
     if found is not None:
         found(*values)
 
 
 def import_tensorflow() -> ModuleType:
-    """Import TensorFlow without Keras, which the network has no use for: half of the time, and 170 MB of memory.
+    """Imports TensorFlow without Keras, which takes half of the time and 170 MB, and which the network does not use.
 
-    TensorFlow ends its own import with one of Keras's optimizers, and goes on where there are none. ``tf.keras`` is
-    imported at its first use as ever, and then registers the optimizers.
+    At the end of its own import, TensorFlow imports Keras's optimizers, and continues if there are none. ``tf.keras``
+    is still imported when it is first used, and then registers the optimizers.
     """
     optimizers = "keras.src.optimizers"
     if {"tensorflow", optimizers}.isdisjoint(sys.modules):
@@ -112,9 +115,9 @@ def import_tensorflow() -> ModuleType:
 
 @contextmanager
 def _stderr_in_log() -> Iterator[None]:
-    """Log, for debugging, what TensorFlow's libraries write to stderr as they start.
+    """Writes what TensorFlow's libraries print to stderr while they start to the log instead, at level DEBUG.
 
-    They speak of CUDA as an error on machines that have no GPU, before any log level that one could set is read.
+    On machines without a GPU they report CUDA as an error, before they read any log level.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as file:
@@ -133,7 +136,7 @@ def _stderr_in_log() -> Iterator[None]:
 
 
 def _set(setter: Callable[..., object], *values: object) -> None:
-    """Call one of TensorFlow's setters, which raise RuntimeError once it runs."""
+    """Calls one of TensorFlow's setters, which raise RuntimeError if TensorFlow is already running."""
     try:
         setter(*values)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""The arrays of a model, cut the way the network multiplies them."""
+"""Divides the arrays of a model in the way in which the network multiplies them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from elmo_udf.models.form import Model
 
 DIRECTIONS = ("forward", "backward")
 GATES = ("i", "j", "f", "o")
-"""Input gate, new content, forget gate, output gate: the order of the columns of a model's LSTM kernels."""
+"""The order of the gates in the columns of LSTM kernels: input gate, new content, forget gate, output gate."""
 
 
 def network_arrays(model: Model) -> Iterator[tuple[str, np.ndarray]]:
-    """All arrays of ``model``, cut as :func:`cut` does."""
+    """Yields all arrays of ``model``, divided by :func:`cut`."""
     return cut(model.arrays, model.options.n_layers, np.split)
 
 
 def cut(arrays: Mapping[str, Any], n_layers: int, split: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
-    """All ``arrays`` of a model, those of its LSTM layers a gate at a time; ``split`` is NumPy's or TensorFlow's.
+    """Yields all ``arrays`` of a model, with those of its LSTM layers divided by gate.
 
-    Each gate has a kernel of its own, so that bias and activation join its product, and nothing is split afterwards:
-    ``{direction}_{layer}_{gate}_kernel`` (2P, C), ``.._bias`` (C,). The first layer's kernel comes in two halves,
-    ``.._word_kernel`` (P, C) and ``.._state_kernel`` (P, C). The forget gate's bias is one more than the file's.
+    ``split`` is the function of NumPy or of TensorFlow. Each gate has its own kernel, so that bias and activation are
+    part of its product and nothing is divided afterwards: ``{direction}_{layer}_{gate}_kernel`` (2P, C) and ``.._bias``
+    (C,). The kernel of the first layer is in two halves, ``.._word_kernel`` (P, C) and ``.._state_kernel`` (P, C). The
+    bias of the forget gate is the file's plus 1.
     """
     lstm = {f"{direction}_{i}" for direction in DIRECTIONS for i in range(n_layers)}
     for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""Vectors of tokens out of context: computed once for each distinct token, on as few positions as it needs."""
+"""Computes the context-free vectors of tokens, once for each distinct token and on as few positions as possible."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from elmo_udf.text.characters import N_POSITIONS, PADDING, character_ids
 
 MAX_POSITIONS = 8192
-"""Character positions of one batch of tokens; the widest published filter takes 4 KiB for each."""
+"""Number of character positions of one batch of tokens. The widest published filter needs 4 KiB for each."""
 
 
 class WordVectors:
-    """A bounded memory of the vectors of the tokens seen so far.
+    """A bounded cache of the vectors of the tokens seen so far.
 
-    Text repeats its words: of two million tokens one in forty is new. A full memory forgets everything and starts
-    again, which costs one more computation of each word still in use.
+    Texts repeat their words: one of forty tokens is new, out of two million. If the cache is full, it is emptied, which
+    costs one more computation of each word that is still in use.
     """
 
     def __init__(
@@ -28,18 +28,20 @@ class WordVectors:
         max_words: int,
         at_once: Callable[[Callable[[Any], None], Iterable[Any]], object],
     ) -> None:
-        """``compute``: character ids (V, S) int32 -> vectors (V, ``width``), for any S the filters fit in.
+        """Creates an empty cache.
 
-        ``at_once``: calls a function with each of some items, maybe in several threads.
+        compute: a function from character ids (V, S) int32 to vectors (V, ``width``), for every S that the filters fit
+        into.
+        at_once: a function that calls a function with each of some items, possibly in several threads.
         """
         self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once
         self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written
         self._rows: dict[str, int] = {}
         self.n_computed = 0
-        """Tokens of texts whose vector was not known."""
+        """The number of tokens of texts whose vector was not known."""
 
     def of_tokens(self, tokens: Sequence[str]) -> np.ndarray:
-        """Vectors of distinct ``tokens``: (V,) str -> (V, width) float32."""
+        """Returns the vectors of distinct ``tokens``: V strings to (V, width) float32."""
         if len(tokens) > len(self._vectors):
             self.n_computed += len(tokens)
             return self.of_ids(character_ids(tokens))
@@ -53,7 +55,7 @@ class WordVectors:
         return self._vectors[[self._rows[token] for token in tokens]]
 
     def of_ids(self, ids: np.ndarray) -> np.ndarray:
-        """Vectors of tokens given by their character ids: (V, 50) int32 -> (V, width) float32."""
+        """Returns the vectors of tokens given by their character ids: (V, 50) int32 to (V, width) float32."""
         vectors = np.empty((len(ids), self._vectors.shape[1]), dtype=np.float32)
         n_positions = needed_positions(ids, self._widest_filter)
 
@@ -65,9 +67,9 @@ class WordVectors:
 
 
 def needed_positions(ids: np.ndarray, widest_filter: int) -> np.ndarray:
-    """How many of its 50 positions decide a token's vector: (V, 50) int32 -> (V,) int64.
+    """Returns how many of its 50 positions determine a token's vector: (V, 50) int32 to (V,) int64.
 
-    The maximum over windows needs only one of those that see nothing but padding: the one that starts right after
+    The maximum over windows needs only one of the windows that see nothing but padding: the one that starts right after
     the end-of-word mark.
     """
     needed: np.ndarray = np.minimum((ids != PADDING).sum(axis=1) + widest_filter, N_POSITIONS)
@@ -75,7 +77,7 @@ def needed_positions(ids: np.ndarray, widest_filter: int) -> np.ndarray:
 
 
 def _batches(n_positions: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows of tokens of about equal length, shortest first, at most MAX_POSITIONS positions at a time."""
+    """Yields the rows of tokens of similar length, shortest first, with at most MAX_POSITIONS positions at a time."""
     order = np.argsort(n_positions, kind="stable")
     start = 0
     while start < len(order):

@@ -1,1 +1,1 @@
-"""Pictures, drawn on the driver from small aggregates into PNG files; no display is needed."""
+"""Draws pictures to PNG files on the driver, from small aggregates. It needs no display."""

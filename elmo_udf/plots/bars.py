@@ -1,4 +1,4 @@
-"""Bars of correlations: a panel a pooling, a group of bars a layer, a colour a correction."""
+"""Draws bar charts of correlations: a panel per pooling, a group of bars per layer, a color per correction."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from elmo_udf.plots.figure import new_figure, save
 
 _MAX_NAME = 24
 _COLOURS = ("#999999", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
-"""Told apart by the colour-blind too (Okabe and Ito 2008)."""
+"""Colors that color-blind people can distinguish too (Okabe and Ito 2008)."""
 
 
 def correlation_bars(rows: Sequence[dict[str, Any]], path: str | Path, title: str) -> None:
-    """Draw Spearman's correlations.
+    """Draws Spearman's correlations.
 
-    rows: dicts with model, layer, pooling, correction and spearman; the first row's model is the main one, and groups
-    of others bear their model's name. A row whose pooling is "-" has one number only and becomes a dashed line.
+    rows: dicts with model, layer, pooling, correction and spearman. The model of the first row is the main one; groups
+    of other models bear their model's name. A row whose pooling is "-" has only one number, and becomes a dashed line.
     """
     pooled = [row for row in rows if row["pooling"] != "-"]
     lines = [row for row in rows if row["pooling"] == "-"]
@@ -59,6 +59,6 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], corrections: Sequence[str]
 
 
 def _short(model: str) -> str:
-    """The end of a handle, which tells one from another."""
+    """Returns the end of a handle, which distinguishes it from others."""
     name = model.rstrip("/").rpartition("/")[2]
     return name if len(name) <= _MAX_NAME else "…" + name[1 - _MAX_NAME :]

@@ -1,4 +1,4 @@
-"""Two or more samples side by side: as boxes, and as pairs of one repeat each."""
+"""Draws two or more samples side by side, as box plots or as paired values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _BETTER, _WORSE, _EQUAL = "#1b7837", "#b2182b", "#777777"
 
 
 def box_plot(samples: Mapping[str, Sequence[float]], path: str | Path, title: str, label: str) -> None:
-    """Draw a box for each sample, all its values as points over it and its mean as a diamond.
+    """Draws a box for each sample, with all its values as points and its mean as a diamond.
 
-    samples: values by name, each of at least one. ``label``: of the axis of values, with the unit.
+    samples: at least one value for each name.
+    label: the label of the axis of values, with the unit.
     """
     figure = new_figure(2 + 1.7 * len(samples), 4.2)
     axes = figure.add_subplot()
@@ -46,9 +47,10 @@ def box_plot(samples: Mapping[str, Sequence[float]], path: str | Path, title: st
 def paired_plot(
     names: tuple[str, str], before: Sequence[float], after: Sequence[float], path: str | Path, title: str, label: str
 ) -> None:
-    """Draw a line for each pair from its value on the left to that on the right, and one for the means.
+    """Draws a line for each pair, from its value on the left to its value on the right, and one line for the means.
 
-    before, after: n values each, in the same order. ``label``: of the axis of values, with the unit.
+    before, after: n values each, in the same order.
+    label: the label of the axis of values, with the unit.
     """
     figure = new_figure(5.4, 4.2)
     axes = figure.add_subplot()

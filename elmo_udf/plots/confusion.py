@@ -1,4 +1,4 @@
-"""Confusion matrices, side by side."""
+"""Draws confusion matrices side by side."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from elmo_udf.plots.figure import new_figure, save
 
 @dataclass(frozen=True)
 class Confusion:
-    """One classifier's counts."""
+    """The counts of one classifier."""
 
     name: str
     counts: np.ndarray
-    """(K, K) int: rows of class i that were taken for class j."""
+    """The number of rows of class i that were predicted as class j: int, shape (K, K)."""
 
 
 def confusion_matrices(panels: Sequence[Confusion], labels: Sequence[str], path: str | Path, title: str) -> None:
-    """Draw each matrix with its counts, coloured by the share of its row (of the true class)."""
+    """Draws each matrix with its counts, colored by the share of its row (the true class)."""
     side = max(2.6, 0.6 * len(labels) + 1.2)
     figure = new_figure(side * len(panels) + 1.4, side + 1.1)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]

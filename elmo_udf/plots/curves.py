@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of classifiers."""
+"""Draws ROC and precision-recall curves of classifiers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from elmo_udf.plots.figure import new_figure, save
 
 @dataclass(frozen=True)
 class Curve:
-    """One classifier's curves."""
+    """The curves of one classifier."""
 
     name: str
     roc: np.ndarray
-    """(n, 2): false positive rate, true positive rate."""
+    """False positive rates and true positive rates, shape (n, 2)."""
     pr: np.ndarray
-    """(m, 2): recall, precision."""
+    """Recall and precision, shape (m, 2)."""
     roc_area: float
     pr_area: float
     at: tuple[float, float]
-    """Recall and precision where a row is taken for positive from a probability of 0.5."""
+    """Recall and precision if rows count as positive from a probability of 0.5 on."""
 
 
 def curves(lines: Sequence[Curve], positive_share: float, path: str | Path, title: str) -> None:
-    """Draw all ROC curves in one panel, all precision-recall curves in the other, with what chance would give."""
+    """Draws all ROC curves in one panel and all precision-recall curves in the other, each with the line of chance."""
     figure = new_figure(10, 4.8)
     left, right = figure.subplots(1, 2)
     left.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance, area 0.500")

@@ -1,4 +1,4 @@
-"""A figure of its own for every picture, and the way into its file."""
+"""Creates figures and writes them to files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, ``width`` × ``height`` inches. Not pyplot's: no global state, no display, nothing to close."""
+    """Returns an empty figure of ``width`` × ``height`` inches.
+
+    It does not use pyplot, so it needs no global state and no display, and does not have to be closed.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -20,6 +23,6 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write the figure as PNG, in a folder that is made where there is none."""
+    """Writes the figure as PNG, and creates the folder if needed."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.15)  # the layout alone would cut long names off

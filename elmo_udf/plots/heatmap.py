@@ -1,4 +1,4 @@
-"""The heatmap of a similarity matrix."""
+"""Draws heatmaps of similarity matrices."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MAX_LABEL_CHARACTERS = 40
 def similarity_heatmap(
     ids: Sequence[str], cosines: np.ndarray, path: str | Path, title: str, column_ids: Sequence[str] | None = None
 ) -> None:
-    """Draw a matrix of cosines, rows and columns in an order that puts similar documents side by side.
+    """Draws a matrix of cosines, with rows and columns in an order that places similar documents side by side.
 
-    ids: n names, shown at the rows where n is at most ``MAX_LABELS``.
-    cosines: (n, m) float, n and m >= 2. The colours span its least value to its greatest.
-    column_ids: m names. Without them the columns are the rows: the matrix is symmetric, and both have one order.
+    ids: n names, which are shown beside the rows if n is at most ``MAX_LABELS``.
+    cosines: float, shape (n, m), with n and m >= 2. The colors range from its lowest to its highest value.
+    column_ids: m names. Without them the matrix is symmetric, and rows and columns have the same ids and order.
     """
     order = similar_side_by_side(cosines) if column_ids is None else alike(cosines)
     columns = order if column_ids is None else alike(cosines.T)
@@ -50,7 +50,7 @@ def _label(set_ticks: Callable[..., object], names: Sequence[str], order: Sequen
 
 
 def alike(cosines: np.ndarray) -> np.ndarray:
-    """(n,) int: the leaves of an average-linkage tree over the distances of the rows (n, m) of a matrix of cosines."""
+    """Returns the order of the leaves of an average-linkage tree over the distances between rows: int, shape (n,)."""
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     leaves: np.ndarray = leaves_list(linkage(cosines, "average", optimal_ordering=True))
@@ -58,9 +58,9 @@ def alike(cosines: np.ndarray) -> np.ndarray:
 
 
 def similar_side_by_side(cosines: np.ndarray) -> np.ndarray:
-    """(n,) int: the leaves of an average-linkage tree over 1 − cosine, neighbours in it put next to each other.
+    """Returns the order of the leaves of an average-linkage tree over 1 − cosine, with similar leaves side by side.
 
-    Optimal leaf ordering: Bar-Joseph, Gifford and Jaakkola 2001.
+    The result is int, shape (n,). It uses optimal leaf ordering (Bar-Joseph, Gifford and Jaakkola 2001).
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
@@ -72,7 +72,7 @@ def similar_side_by_side(cosines: np.ndarray) -> np.ndarray:
 
 
 def shortened(name: str) -> str:
-    """The name, its middle left out where it is longer than a label may be."""
+    """Returns the name, with its middle left out if it is too long for a label."""
     if len(name) <= MAX_LABEL_CHARACTERS:
         return name
     half = (MAX_LABEL_CHARACTERS - 1) // 2

@@ -1,4 +1,4 @@
-"""The histogram of cosines."""
+"""Draws histograms of cosines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from elmo_udf.plots.figure import new_figure, save
 
 BARS = 100
-"""At most; bars of 0.02 where the cosines span all from -1 to 1."""
+"""Largest number of bars. If the cosines range from -1 to 1, each bar is 0.02 wide."""
 
 
 def cosine_histogram(
@@ -22,11 +22,13 @@ def cosine_histogram(
     threshold: float | None = None,
     unit: str = "pairs",
 ) -> None:
-    """Draw how many pairs there are at each cosine, on a logarithmic axis.
+    """Draws the number of pairs at each cosine, on a logarithmic axis.
 
-    edges: (n + 1,) ascending cosines, the edges of n narrow bins. all_pairs: (n,) pairs in each.
-    kept: a name and (n,) pairs, drawn as a line over them. threshold: a cosine to mark. unit: what
-    is counted.
+    edges: ascending cosines, the edges of n narrow bins, shape (n + 1,).
+    all_pairs: the number of pairs in each bin, shape (n,).
+    kept: a name and numbers of pairs, shape (n,), which are drawn as a line.
+    threshold: a cosine to mark.
+    unit: the name of what is counted.
     """
     series = [all_pairs, *([kept[1]] if kept else [])]
     filled = np.flatnonzero(np.sum(series, axis=0))

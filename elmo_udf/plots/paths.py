@@ -1,4 +1,4 @@
-"""Where a picture, or another small file, may be written: checked before the work."""
+"""Checks, before the work starts, where a picture or another small file may be written."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from elmo_udf.errors import UserError
 
 
 def check_png(path: str) -> None:
-    """Refuse a path of ``--plot`` that is not that of a PNG file on this machine, or that can't be made (UserError)."""
+    """Raises UserError if a path of ``--plot`` is not a PNG file on this machine, or if it can't be created."""
     check_local("plot", path, ".png")
 
 
 def check_local(name: str, path: str, suffix: str) -> None:
-    """The same for a file of another suffix; ``name`` is that of the option."""
+    """Raises UserError in the same way for a file with another suffix. ``name`` is the name of the option."""
     if Path(path).suffix.lower() != suffix:
         raise UserError(
-            f"{name} {path!r} does not end with {suffix}, the one format that is written; give another path"
+            f"{name} {path!r} does not end with {suffix}, the only format that can be written; give another path"
         )
     if "://" in path:
         raise UserError(f"{name} {path!r} is an address, expected a path on the driver's machine; give another path")

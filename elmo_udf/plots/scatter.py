@@ -1,4 +1,4 @@
-"""Cosines of pairs against what people say: a scatter of scores, or a histogram a class."""
+"""Draws cosines of pairs against people's judgements: a scatter plot of scores, or a histogram for each class."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from elmo_udf.plots.figure import new_figure, save
 
 MAX_POINTS = 5000
-"""More would hide each other: then the plane is divided into hexagons, coloured by how many they hold."""
+"""Largest number of points. More would hide each other, so hexagons colored by their counts replace them."""
 
 
 def score_scatter(cosines: np.ndarray, scores: np.ndarray, path: str | Path, title: str) -> None:
-    """Draw a point a pair: people's score (n,) across, the cosine (n,) up."""
+    """Draws one point per pair, with people's scores (n,) on the x axis and cosines (n,) on the y axis."""
     figure = new_figure(6.5, 5)
     axes = figure.add_subplot()
     if len(cosines) <= MAX_POINTS:
@@ -31,7 +31,7 @@ def score_scatter(cosines: np.ndarray, scores: np.ndarray, path: str | Path, tit
 def class_histograms(
     cosines: np.ndarray, is_positive: np.ndarray, threshold: float, path: str | Path, title: str
 ) -> None:
-    """Draw the cosines (n,) of pairs labelled 1 and 0, (n,) bool, as histograms over each other, and the threshold."""
+    """Draws the cosines (n,) of pairs labelled 1 and 0, (n,) bool, as overlapping histograms with the threshold."""
     figure = new_figure(7, 4.2)
     axes = figure.add_subplot()
     edges = np.histogram_bin_edges(cosines, bins=40).tolist()

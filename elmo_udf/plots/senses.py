@@ -1,4 +1,4 @@
-"""The occurrences of one word on a plane."""
+"""Draws the occurrences of one word in two dimensions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def draw_senses(
     title: str,
     senses: Sequence[str] | None = None,
 ) -> None:
-    """Draw n occurrences at ``places`` (n, 2), coloured by their cluster (n,) from 0, shaped by their sense if known.
+    """Draws n occurrences at ``places`` (n, 2), colored by their cluster (n,) from 0, with markers by their sense.
 
-    names: what the legend calls each of the k <= 10 clusters. shares: (2,), of the variance, for the axes. senses: n
-    names; where there are more than there are markers, the rarest share one.
+    names: the legend's name for each of the k <= 10 clusters.
+    shares: the shares of the variance for the two axes, shape (2,).
+    senses: n names. If there are more senses than markers, the rarest share one.
     """
     figure = new_figure(9.5, 5.2)
     axes = figure.add_subplot()
@@ -48,7 +49,7 @@ def draw_senses(
 
 
 def _marks(senses: Sequence[str]) -> dict[str, str]:
-    """A marker for every sense, the most frequent first."""
+    """Returns a marker for every sense, the most frequent first."""
     names, counts = np.unique(np.asarray(senses), return_counts=True)
     ordered = [str(name) for name in names[np.lexsort((names, -counts))]]
     if len(ordered) > len(_MARKERS):

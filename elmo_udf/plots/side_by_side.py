@@ -1,4 +1,4 @@
-"""Two similarity matrices of the same documents beside each other."""
+"""Draws two similarity matrices of the same documents side by side."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ _NOTHING = "0.85"  # light grey
 
 @dataclass(frozen=True)
 class Panel:
-    """One matrix of cosines (n, n), symmetric, NaN where there is none; and what is written above it."""
+    """One symmetric matrix of cosines (n, n), with NaN for missing values, and its title."""
 
     title: str
     cosines: np.ndarray
 
 
 def side_by_side(labels: Sequence[str], left: Panel, right: Panel, path: str | Path, title: str) -> None:
-    """Draw both matrices in the order that puts documents side by side that are similar in the left one.
+    """Draws both matrices in the order that places documents side by side that are similar in the left one.
 
-    labels: n >= 2 names, shown at the left matrix's rows where n is at most ``MAX_LABELS``. Each matrix has a colour
-    scale of its own, from its least value to its greatest; the diagonal, which is 1 in any, is left out.
+    labels: n >= 2 names, which are shown beside the rows of the left matrix if n is at most ``MAX_LABELS``.
+
+    Each matrix has its own color scale, from its lowest to its highest value. The diagonal is always 1, so it is left
+    out.
     """
     order = similar_side_by_side(np.nan_to_num(left.cosines))
     n = len(order)

@@ -1,4 +1,4 @@
-"""The course of a training."""
+"""Draws the course of a training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from elmo_udf.plots.figure import new_figure, save
 
 
 def training_curve(rows: Sequence[dict[str, float]], path: str | Path, title: str) -> None:
-    """Draw perplexity on text held out, and the loss of the steps, over the tokens read.
+    """Draws the perplexity on the validation set and the loss of the steps, over the number of tokens read.
 
-    rows: of the log of a training, with ``tokens`` and, where measured, ``perplexity_forward`` and ``_backward``,
-    ``sampled_loss_forward`` and ``_backward``.
+    rows: rows of the log of a training, with ``tokens`` and, where they were measured, ``perplexity_forward``,
+    ``perplexity_backward``, ``sampled_loss_forward`` and ``sampled_loss_backward``.
     """
     figure = new_figure(8, 3.4)
     left, right = figure.subplots(1, 2)

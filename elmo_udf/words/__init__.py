@@ -1,1 +1,1 @@
-"""Words in their sentences: what a token table tells about one word."""
+"""Studies one word in its sentences, with a token table."""

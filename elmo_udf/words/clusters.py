@@ -1,4 +1,4 @@
-"""Vectors of one word's occurrences, taken apart: clusters, how far apart they are, and a plane to look at."""
+"""Clusters the vectors of one word's occurrences, measures their separation, and projects them to two dimensions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from elmo_udf.errors import UserError
 class Clusters:
     """A partition of n unit vectors (n, D) into k clusters, which are numbered from 0, the largest first.
 
-    labels: (n,) int. cosines: (n,) float64, of each vector with the mean of its cluster, rounded to 1e-6.
+    labels: the cluster of each vector, int, shape (n,).
+    cosines: the cosine of each vector with the mean of its cluster, float64, shape (n,), rounded to 1e-6.
     """
 
     labels: np.ndarray
@@ -23,22 +24,25 @@ class Clusters:
 
     @property
     def sizes(self) -> list[int]:
-        """Vectors in each cluster."""
+        """Returns the number of vectors in each cluster."""
         return [int(n) for n in np.bincount(self.labels)]
 
 
 def clustered(unit: np.ndarray, k: int, seed: int) -> Clusters:
-    """k-means (Lloyd 1957; scikit-learn's, the best of ten starts that ``seed`` gives) of unit vectors (n, D).
+    """Returns the clusters of unit vectors (n, D) by k-means (Lloyd 1957; scikit-learn, the best of ten starts).
 
-    On unit vectors, ‖x − y‖² = 2 (1 − cosine): near is alike in direction. Raises UserError where there are not k
-    different vectors.
+    ``seed`` determines the starts. For unit vectors, ‖x − y‖² = 2 (1 − cosine), so near vectors have similar
+    directions. Raises UserError if there are fewer than k different vectors.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
     n_distinct = len(np.unique(unit, axis=0))
     if n_distinct < k:
-        raise UserError(f"k is {k}, and the occurrences have {n_distinct} different vectors; expected at most as many")
+        raise UserError(
+            f"k is {k}, and the occurrences have only {n_distinct} different vectors; expected k to be at most that "
+            "number"
+        )
     with threadpool_limits(1):  # several threads would add up the centres in an order that differs from run to run
         labels = _largest_first(KMeans(k, n_init=10, random_state=seed).fit_predict(unit))
     means = np.stack([unit[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)])  # (k, D)
@@ -47,17 +51,17 @@ def clustered(unit: np.ndarray, k: int, seed: int) -> Clusters:
 
 
 def _largest_first(labels: np.ndarray) -> np.ndarray:
-    """Labels by the size of the cluster, and for equal sizes by its first vector."""
+    """Returns the labels renumbered by the size of the cluster, and for equal sizes by its first vector."""
     names, first, sizes = np.unique(labels, return_index=True, return_counts=True)
     order = names[np.lexsort((first, -sizes))]
     return np.argsort(order)[np.searchsorted(names, labels)]
 
 
 def projected(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first two principal components: coordinates (n, 2), and their shares (2,) of the variance.
+    """Returns the coordinates (n, 2) on the first two principal components, and their shares (2,) of the variance.
 
-    Rows (n, D), n >= 3, not all equal. The largest weight of each component is positive, so that the picture does not
-    flip.
+    There must be n >= 3 rows (n, D), not all equal. The largest weight of each component is positive, so that the
+    picture does not flip.
     """
     from sklearn.decomposition import PCA
 
@@ -68,10 +72,10 @@ def projected(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def typical_words(sentences: Sequence[Sequence[str]], labels: np.ndarray, word: str, n: int) -> list[list[str]]:
-    """For each cluster up to ``n`` words that its sentences have more often than chance would give them, most so first.
+    """Returns up to ``n`` words for each cluster that its sentences contain more often than chance would explain.
 
-    By (observed − expected) / √(expected + 1), where observed is the number of the cluster's sentences with the word,
-    of which two are needed, and expected what it would be were the word spread evenly.
+    The words are sorted by (observed − expected) / √(expected + 1), the highest first. Here observed is the number of
+    the cluster's sentences with the word (at least two), and expected is this number if the word were spread evenly.
     """
     sets = [{token.casefold() for token in sentence if any(map(str.isalpha, token))} for sentence in sentences]
     everywhere = Counter(token for tokens in sets for token in tokens if token != word.casefold())
@@ -90,9 +94,9 @@ def typical_words(sentences: Sequence[Sequence[str]], labels: np.ndarray, word: 
 
 
 def agreement(labels: np.ndarray, senses: Sequence[str]) -> float:
-    """Share of n vectors whose cluster is the one that stands for their sense, senses and clusters matched at best.
+    """Returns the share of n vectors whose cluster matches their sense, for the best matching of senses and clusters.
 
-    The accuracy of a clustering (Munkres assignment); compare it with the share of the most frequent sense.
+    This is the accuracy of a clustering (Munkres assignment). Compare it with the share of the most frequent sense.
     """
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics.cluster import contingency_matrix

@@ -1,4 +1,4 @@
-"""One word's rows of a token table, brought to the driver."""
+"""Finds the rows of one word in a token table, and collects them on the driver."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from elmo_udf.words.options import SensesOptions
 
 
 def find(table: DataFrame, options: SensesOptions) -> DataFrame:
-    """The word's rows of an embedding table: columns of PLACE, ``token``, ``embedding`` and, if asked for, LABEL.
+    """Returns the word's rows in an embedding table: the columns of PLACE, ``token``, ``embedding`` and maybe LABEL.
 
-    Raises UserError for a table of another level, and for a column of labels that is not there.
+    Raises UserError if the table is of another level, or if it does not have the column of labels.
     """
     made = metadata_of(table, "embedding")
     if made is None or made.level != "token":
@@ -38,7 +38,7 @@ def find(table: DataFrame, options: SensesOptions) -> DataFrame:
 
 
 def collect(table: DataFrame, found: DataFrame, most: int) -> Occurrences:
-    """The rows of :func:`find` in ``table``, or ``most`` of them: by a hash, so that any partitions give the same."""
+    """Returns the rows of :func:`find`, or ``most`` of them, drawn by a hash that does not depend on partitions."""
     sample = found.orderBy(F.xxhash64(*PLACE), *PLACE).limit(most)
     rows = sample.orderBy(*PLACE).toArrow()
     vectors = rows["embedding"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What the occurrences of a word say when they are taken apart: a table, a picture, and a report."""
+"""Presents the clusters of a word's occurrences as a table, a picture and a report."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Separation:
-    """Occurrences with their clusters, their places on a plane (n, 2) with its shares of the variance (2,), and up to
-    TYPICAL_WORDS words that are typical of each cluster.
+    """Occurrences with their clusters, coordinates and typical words.
+
+    They are on a plane (n, 2), with its shares of the variance (2,). Each cluster has up to TYPICAL_WORDS typical
+    words.
     """
 
     occurrences: Occurrences
@@ -32,14 +34,16 @@ class Separation:
 
     @staticmethod
     def of(occurrences: Occurrences, options: SensesOptions) -> Separation:
-        """Take the occurrences apart."""
+        """Returns the occurrences divided into clusters."""
         clusters = clustered(occurrences.unit, options.k, options.seed)
         typical = typical_words(occurrences.sentences, clusters.labels, options.word, TYPICAL_WORDS)
         return Separation(occurrences, clusters, *projected(occurrences.unit), typical)
 
     def table(self) -> pa.Table:
-        """A row an occurrence: its place, ``token``, ``cluster``, ``cosine`` (with the cluster's mean), ``x``, ``y``,
-        ``sentence`` (the words around it), and ``label`` where senses are known.
+        """Returns a table with one row per occurrence.
+
+        Its columns are those of the place, ``token``, ``cluster``, ``cosine`` (with the mean of the cluster), ``x``,
+        ``y``, ``sentence`` (the words around it), and ``label`` if senses are known.
         """
         rows, clusters = self.occurrences.rows, self.clusters
         columns = {name: rows[name] for name in (*PLACE, "token")}
@@ -49,7 +53,7 @@ class Separation:
         return pa.table(columns | ({"label": rows[LABEL]} if LABEL in rows.column_names else {}))
 
     def draw(self, path: str, title: str) -> None:
-        """Write the picture, and make the folder that it is in."""
+        """Writes the picture, and creates its folder if needed."""
         names = []
         for cluster, (n, words) in enumerate(zip(self.clusters.sizes, self.typical, strict=True)):
             names.append(f"cluster {cluster}: {n} occurrences" + (f"\n{', '.join(words)}" if words else ""))
@@ -59,7 +63,7 @@ class Separation:
         draw_senses(self.places, self.clusters.labels, names, self.shares, path, title, shapes)
 
     def report(self, n_examples: int) -> dict[str, Any]:
-        """How far apart the clusters are, what they hold, and how they lie to the senses that are known."""
+        """Returns how well the clusters are separated, what they contain, and how they agree with the known senses."""
         from sklearn.metrics import silhouette_score
 
         silhouette = silhouette_score(self.occurrences.unit, self.clusters.labels, metric="cosine")
@@ -76,7 +80,7 @@ class Separation:
         return report | {"examples": self._examples(n_examples)}
 
     def _examples(self, n: int) -> list[dict[str, Any]]:
-        """Of each cluster the occurrences nearest to its mean."""
+        """Returns the occurrences of each cluster that are nearest to its mean."""
         found = []
         for cluster in range(len(self.clusters.sizes)):
             members = np.flatnonzero(self.clusters.labels == cluster)
@@ -88,7 +92,7 @@ class Separation:
 
 
 def _beside_known(labels: np.ndarray, senses: list[str | None]) -> dict[str, Any]:
-    """How many occurrences of each known sense each cluster has, and the share on which they agree."""
+    """Returns how many occurrences of each known sense each cluster has, and the share that agrees."""
     known = [(int(label), sense) for label, sense in zip(labels, senses, strict=True) if sense is not None]
     if not known:
         return {"labels_known": 0}

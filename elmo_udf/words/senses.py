@@ -1,4 +1,4 @@
-"""The senses of a word apart: what jobs/senses.py does, as one function."""
+"""Implements jobs/senses.py as one function."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from elmo_udf.words.report import Separation
 
 
 def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, Any]:
-    """Cluster the occurrences of ``options.word``, write them with their clusters, and draw them; returns the report.
+    """Clusters the occurrences of ``options.word``, writes and draws them with their clusters. Returns the report.
 
-    Raises UserError for a table of another level, a word that is not in it often enough, and outputs that can't be.
+    Raises UserError if the table is of another level, if it does not contain the word often enough, or if the output
+    can't be written.
     """
     inputs = {"table of --embeddings": options.embeddings} | given(options, "plot")
     check_outputs(spark, {"output": options.output}, inputs, options.mode)
@@ -32,7 +33,8 @@ def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, An
     n_found = found.count()
     if n_found <= options.k:
         raise UserError(
-            f"word {options.word!r} is {n_found} times in table {options.embeddings!r}, expected more than k, which is "
+            f"word {options.word!r} occurs {n_found} times in table {options.embeddings!r}, expected more than k, "
+            "which is "
             f"{options.k}; give another word (one token, as in the table), or a larger table"
         )
     n_used = min(n_found, options.max_occurrences)
