@@ -13,7 +13,7 @@ from typing import Any
 from pyspark import keyword_only
 from pyspark.ml import Transformer
 from pyspark.ml.functions import array_to_vector
-from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param import Param, TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 from pyspark.sql import Column, DataFrame
@@ -27,13 +27,14 @@ from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.inputs.columns import quoted
+from elmo_udf.spark.internals import no_params
 from elmo_udf.spark.shipping import ship_model
 
 _TEXT, _FLAG, _WHOLE = TypeConverters.toString, TypeConverters.toBoolean, TypeConverters.toInt
 
 
 def _param(name: str, doc: str, convert: Any) -> Any:
-    return Param(Params._dummy(), name, doc, typeConverter=convert)
+    return Param(no_params(), name, doc, typeConverter=convert)
 
 
 class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):

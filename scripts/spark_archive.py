@@ -32,12 +32,11 @@ def main() -> int:
 
 def run_jobs(folder: Path) -> None:
     """Embed a small table and compare it, in a Spark of our own, and wait for the end of its JVM."""
-    from pyspark import SparkContext
-
     from elmo_udf.embedding.corpus import embed_corpus
     from elmo_udf.embedding.options import EmbedOptions
     from elmo_udf.similarity.job import compare_tables
     from elmo_udf.similarity.options import SimilarityOptions
+    from elmo_udf.spark import internals
     from elmo_udf.spark.session import job_session
 
     (folder / "texts.csv").write_text("id,text\na,One text.\nb,Another text.\n", "utf-8")
@@ -45,7 +44,8 @@ def run_jobs(folder: Path) -> None:
     embed_corpus(spark, EmbedOptions(input=f"{folder}/texts.csv", output=f"{folder}/vectors"))
     compare_tables(spark, SimilarityOptions(kind="topk", embeddings=f"{folder}/vectors", output=f"{folder}/topk"))
     spark.stop()
-    jvm = SparkContext._gateway.proc  # type: ignore[union-attr]
+    jvm = internals.jvm_process()
+    assert jvm.stdin is not None
     jvm.stdin.close()  # at which it ends
     jvm.wait(WAIT_S)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from elmo_udf.spark import internals
 from tests.markdown import blocks, commands, job_command
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,8 +114,8 @@ def run_here(code: str, folder: Path, spark: SparkSession) -> str:
 @contextlib.contextmanager
 def working_directory(spark: SparkSession, folder: Path) -> Iterator[None]:
     """Python and Spark's local file system in ``folder``."""
-    hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]
-    local = hadoop.FileSystem.get(spark.sparkContext._jsc.hadoopConfiguration())  # type: ignore[union-attr]
+    hadoop = internals.jvm().org.apache.hadoop.fs
+    local = hadoop.FileSystem.get(internals.hadoop_configuration(spark))
     before = local.getWorkingDirectory()
     local.setWorkingDirectory(hadoop.Path(str(folder)))
     try:

@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from elmo_udf import cli
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
+from elmo_udf.spark import internals
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.make_models import random_model
@@ -90,7 +91,7 @@ def test_a_load_that_comes_again_is_counted(spark: SparkSession, tmp_path: Path,
     """Where workers are not reused, every task loads the model."""
     (tmp_path / "d.csv").write_text("id,text\n" + "".join(f"{i},Text {i}.\n" for i in range(30)))
     options = EmbedOptions(input=str(tmp_path / "d.csv"), output=str(tmp_path / "out"), model=model, partitions=2)
-    settings = spark.sparkContext._jsc.sc().conf()  # type: ignore[union-attr]  # Spark reads this one at every stage
+    settings = internals.jvm().org.apache.spark.SparkContext.getOrCreate().conf()  # Spark reads this one at every stage
     settings.set("spark.python.worker.reuse", "false")
     try:
         report = embed_corpus(spark, options)

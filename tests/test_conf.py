@@ -22,6 +22,7 @@ from elmo_udf.flags import parse, read_toml
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.options import QueryOptions
+from elmo_udf.spark import internals
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.tfidf.options import CompareOptions
 from elmo_udf.training.options import TrainOptions
@@ -110,7 +111,7 @@ OF_A_RESOURCE = re.compile(r"spark\.(driver|executor|task|worker)\.resource\.\w+
 @pytest.fixture(scope="module")
 def entries(spark: SparkSession) -> Any:
     """Spark's registry of settings, by name; with those of YARN and Kubernetes, which register when they are loaded."""
-    jvm: Any = spark.sparkContext._jvm
+    jvm: Any = internals.jvm()
     for name in ("org.apache.spark.deploy.yarn.config.package$", "org.apache.spark.deploy.k8s.Config$"):
         jvm.java.lang.Class.forName(name)
     return jvm.org.apache.spark.internal.config.ConfigEntry
@@ -123,7 +124,7 @@ def test_every_properties_file_is_here(root: Path) -> None:
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_spark_reads_the_file_as_it_is_meant(root: Path, spark: SparkSession, name: str) -> None:
     path = root / "conf" / f"{name}.conf"
-    reader: Any = spark.sparkContext._jvm
+    reader: Any = internals.jvm()
     found = scala_map(reader.org.apache.spark.util.Utils.getPropertiesFromFile(str(path)))
     assert found == properties(path) and found
 
@@ -140,7 +141,7 @@ def scala_map(values: Any) -> dict[str, str]:
 
 def empty_conf(spark: SparkSession) -> Any:
     """A SparkConf of the JVM with nothing in it."""
-    jvm: Any = spark.sparkContext._jvm
+    jvm: Any = internals.jvm()
     return jvm.org.apache.spark.SparkConf(False)
 
 

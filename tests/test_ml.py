@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +93,9 @@ def test_a_pipeline_is_saved_and_loaded(spark: SparkSession, table: DataFrame, m
 def test_a_text_is_embedded_once_whatever_uses_its_vector(table: DataFrame, model: str) -> None:
     stage = ElmoEmbedder(inputCol="text", outputCol="v", modelHandle=model, handleInvalid="skip")
     rows = stage.transform(table).withColumn("w", F.col("v")).where("n < 4").select("v", "w", "n")
-    plan = rows._jdf.queryExecution().executedPlan().toString()
+    with redirect_stdout(io.StringIO()) as explained:
+        rows.explain()
+    plan = explained.getvalue()
     assert plan.count("embed(text") == 1, plan
 
 

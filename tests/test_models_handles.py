@@ -17,6 +17,7 @@ import pytest
 from elmo_udf.models import Mix, load_model
 from elmo_udf.models.checksum import file_sha256, folder_sha256
 from elmo_udf.models.handles import resolve
+from elmo_udf.spark import internals
 from elmo_udf.spark.fetch import fetcher
 from tests import savedmodels
 from tests.make_models import random_model
@@ -204,7 +205,7 @@ def test_checksum_of_a_model_that_is_not_fetched_is_refused() -> None:
 
 def test_spark_fetches_from_its_file_systems(spark: Any, folder: Path, archive: Path) -> None:
     """A viewfs: address is as little known outside of Hadoop as hdfs: is; its files are on this disk."""
-    settings = spark.sparkContext._jsc.hadoopConfiguration()
+    settings = internals.hadoop_configuration(spark)
     settings.set("fs.viewfs.mounttable.models.link./elmo", folder.parent.as_uri())
     fetch = fetcher(spark)
     for handle in ("viewfs://models/elmo/model.zip", "viewfs://models/elmo/a model", "viewfs://models/elmo/a model/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.similarity.blocks.comparable import sides_of
+from elmo_udf.spark import internals
 from elmo_udf.spark.inputs import batches as dividing
 from elmo_udf.spark.inputs import plain_parquet as module
 from elmo_udf.spark.inputs.batches import divided, map_batches, read_groups
@@ -233,3 +236,49 @@ def test_batches_of_wide_rows_are_of_fewer_rows(spark: SparkSession, tmp_path: P
     plain = plain_parquet(spark.read.parquet(str(path)), None)
     assert plain is not None
     assert [len(batch) for batch in read_groups(plain[1], plain[0])] == [1] * 8
+
+
+GONE: dict[str, tuple[str, Any]] = {
+    "of the plan": ("relation_of", Py4JError("Method queryExecution([]) does not exist")),
+    "an attribute": ("relation_of", AttributeError("'DataFrame' object has no attribute '_jdf'")),
+    "another signature": ("files_of", TypeError("listFiles() takes 3 arguments")),
+    "of the configuration": ("hadoop_configuration", TypeError("'NoneType' object is not callable")),
+    "anything": ("files_of", RuntimeError("anything")),
+}
+
+
+@pytest.mark.parametrize(("name", "error"), GONE.values(), ids=GONE)
+def test_names_that_another_spark_does_not_have_leave_the_table_to_it(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, name: str, error: Exception
+) -> None:
+    table = spark.read.parquet(str(write(vectors([1, 2]), tmp_path / "a.parquet")))
+    assert plain_parquet(table, None) is not None
+
+    def gone(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(internals, name, gone)
+    with caplog.at_level(logging.DEBUG):
+        assert plain_parquet(table, None) is None
+    assert [r.levelname for r in caplog.records if "Spark reads a table by itself" in r.message] == ["DEBUG"]
+    assert len(map_batches(table, told, SCHEMA).collect()) == 2
+
+
+@pytest.mark.parametrize("result", [None, 7, "text", object()], ids=str)
+def test_results_of_another_kind_than_known_leave_the_table_to_spark(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any
+) -> None:
+    table = spark.read.parquet(str(write(vectors([1, 2]), tmp_path / "a.parquet")))
+    for name in ("relation_of", "files_of"):
+        with monkeypatch.context() as patch:
+            patch.setattr(internals, name, lambda *_, result=result: result)
+            assert plain_parquet(table, None) is None
+
+
+def test_a_compression_that_pyarrow_does_not_know_is_left_to_spark(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = spark.read.parquet(str(write(vectors([1, 2]), tmp_path / "a.parquet", compression="zstd")))
+    same(table)
+    monkeypatch.setattr(module, "_CODECS", {"SNAPPY"})
+    assert plain_parquet(table, None) is None

@@ -8,11 +8,10 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkContext
 from pyspark.errors import AnalysisException, PySparkException
 
-from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
+from elmo_udf.spark import internals
 
 _ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
 
@@ -26,7 +25,7 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
     ``quiet`` keeps Spark's own pages about it out of the log: for blocks that only look at schemas.
     """
     try:
-        with _silence() if quiet else nullcontext():
+        with internals.silenced(_LOGGERS_OF_FAILED_TASKS) if quiet else nullcontext():
             yield
     except AnalysisException as error:
         raise UserError(_line(what, str(error), expected)) from None
@@ -35,23 +34,6 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
         if not any(name in message for name in _ABOUT_THE_DATA):
             raise
         raise UserError(_line(what, message, expected)) from None
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    log4j = SparkContext.getOrCreate()._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
-    context = log4j.LogManager.getContext(False)
-    names = [name for name in _LOGGERS_OF_FAILED_TASKS if not context.getConfiguration().getLoggers().containsKey(name)]
-
-    def as_before() -> None:
-        for name in names:  # any level of their own, also the one before, takes them out of Spark's filter for shells
-            context.getConfiguration().removeLogger(name)
-        context.updateLoggers()
-
-    with afterwards(as_before):
-        for name in names:
-            log4j.core.config.Configurator.setLevel(name, log4j.Level.OFF)
-        yield
 
 
 def _messages(exception: Any) -> str:

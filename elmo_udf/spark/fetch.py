@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
+from elmo_udf.spark import internals
 from elmo_udf.spark.files import hadoop_path
 
 
@@ -29,8 +30,7 @@ def fetcher(spark: SparkSession) -> Callable[[str], Path]:
         folder = Path(tempfile.mkdtemp(prefix="elmo-fetched-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         target = folder / str(source.getName())
-        jvm = spark.sparkContext._jvm
-        local = jvm.org.apache.hadoop.fs.Path(str(target))  # type: ignore[union-attr]
+        local = internals.hadoop_path(str(target))
         try:
             file_system.copyToLocalFile(False, source, local, True)  # keeps the source, adds no files of checksums
         except (Py4JJavaError, PySparkException) as error:

@@ -14,14 +14,14 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
+from elmo_udf.spark import internals
 
 
 def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
     """Hadoop's FileSystem and Path (qualified) of ``path``. Raises UserError where no file system answers to it."""
-    jvm = spark.sparkContext._jvm
     with _reached(path):
-        raw = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
-        file_system = raw.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        raw = internals.hadoop_path(path)
+        file_system = raw.getFileSystem(internals.hadoop_configuration(spark))
         return file_system, file_system.makeQualified(raw)
 
 
@@ -101,8 +101,7 @@ def put_file(spark: SparkSession, local: Path, path: str) -> None:
     """Copy a file of the driver's machine to ``path``, replacing what was there."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
-        source = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(str(local.absolute()))  # type: ignore[union-attr]
-        file_system.copyFromLocalFile(False, True, source, where)
+        file_system.copyFromLocalFile(False, True, internals.hadoop_path(str(local.absolute())), where)
 
 
 def read_text(spark: SparkSession, path: str) -> str | None:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
-from elmo_udf.spark import daemon
+from elmo_udf.spark import daemon, internals
 from elmo_udf.spark.class_archive import with_archive
 
 _BARS = "spark.ui.showConsoleProgress"
@@ -33,11 +33,11 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     What is added where it is unset: workers use the driver's interpreter, and in local mode start by our daemon; with
     ``whole_machine`` a task takes all cores in local mode, where Spark refuses profiles.
     """
-    if SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None:
+    if SparkSession.getActiveSession() is not None or internals.active_context() is not None:
         return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
     by_python = "PYSPARK_GATEWAY_PORT" not in os.environ  # else by spark-submit
     with with_archive():
-        SparkContext._ensure_initialized()  # starts or joins the JVM, so that SparkConf sees spark-submit's properties
+        internals.start_jvm()
     conf = SparkConf()
     # pyspark itself reads this variable only; spark-submit alone turns the property into it
     os.environ.setdefault("PYSPARK_PYTHON", conf.get("spark.pyspark.python", None) or sys.executable)
@@ -63,14 +63,8 @@ def local_cores(master: str | None) -> int | None:
     if not found:
         return None
     if found[1] == "*":
-        return _jvm_cores()
+        return internals.jvm_cores()
     return int(found[1] or 1)
-
-
-def _jvm_cores() -> int:
-    """What ``local[*]`` means. The JVM counts what a container leaves it, os.cpu_count what the machine has."""
-    SparkContext._ensure_initialized()
-    return int(SparkContext._jvm.java.lang.Runtime.getRuntime().availableProcessors())  # type: ignore[union-attr]
 
 
 def executor_cores(spark: SparkSession) -> int:
@@ -81,19 +75,12 @@ def executor_cores(spark: SparkSession) -> int:
     if (set_by_user := conf.get("spark.executor.cores", None)) is not None:
         return int(set_by_user)
     # Standalone without spark.executor.cores: an executor takes all cores of its worker, so ask those that run.
-    if not (cores_seen := _registered_cores(spark)):
+    if not (cores_seen := internals.executor_cores(spark)):
         spark.range(1).count()  # when it is done, there is one
-        cores_seen = _registered_cores(spark)
+        cores_seen = internals.executor_cores(spark)
     if not cores_seen:
         raise UserError("no executor is registered and spark.executor.cores is not set; set spark.executor.cores")
     return min(cores_seen)
-
-
-def _registered_cores(spark: SparkSession) -> list[int]:
-    """Cores of each executor that has registered with the driver."""
-    listed = spark.sparkContext._jsc.sc().statusStore().executorList(True)
-    executors = [listed.apply(i) for i in range(listed.size())]
-    return [executor.totalCores() for executor in executors if executor.id() != "driver"]
 
 
 def task_cpus(spark: SparkSession) -> int:

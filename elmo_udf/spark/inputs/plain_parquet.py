@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from py4j.java_gateway import JavaObject
 from pyarrow import fs
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
-from elmo_udf.errors import UserError
+from elmo_udf.spark import internals
 from elmo_udf.spark.arrow_files import open_file_system, place_of
 from elmo_udf.spark.session import local_cores
+
+log = logging.getLogger(__name__)
 
 _KINDS = {
     T.StringType(): pa.string(),
@@ -42,7 +42,8 @@ _SETTINGS = (
 """False by default; they change what is read, or how it is handed over."""
 
 _ENCRYPTION = "parquet.crypto.factory.class"
-_SOURCE = "org.apache.spark.sql.execution.datasources."
+_CODECS = {"SNAPPY", "GZIP", "ZSTD", "BROTLI", "LZ4", "LZ4_RAW"}
+"""Spark may have others, such as LZO."""
 _MOST_FILES = 1000
 
 
@@ -69,20 +70,27 @@ def plain_parquet(table: DataFrame, shared: str | None) -> tuple[list[Column], l
     """What to read, where tasks certainly read through pyarrow what Spark would read; None where that is not certain.
 
     shared: the URI of a folder that executors were seen to read through pyarrow. In local mode they read any file.
+    Raises nothing: whatever fails here, be it a file or a name that another Spark does not have, Spark reads by itself.
     """
-    relation, sources = _relation(table)
-    if relation is None or not _is_plain(table, relation, set(sources.values())):
+    try:
+        return _plain_parquet(table, shared)
+    except Exception as error:
+        log.debug("Spark reads a table by itself: %s", error, exc_info=True)
+        return None
+
+
+def _plain_parquet(table: DataFrame, shared: str | None) -> tuple[list[Column], list[RowGroup]] | None:
+    relation = internals.relation_of(table)
+    if relation is None or not _is_plain(table, relation):
         return None
     place = ("file", "") if local_cores(table.sparkSession.sparkContext.master) is not None else None
-    uris = _files(table.sparkSession, relation, {place, None if shared is None else place_of(shared)})
-    if not uris:
+    places = {place, None if shared is None else place_of(shared)}
+    uris = internals.files_of(relation, _MOST_FILES)
+    if not uris or not all(place_of(uri) in places for uri in uris):
         return None
-    columns = [Column(sources[field.name], field.name, _KINDS[field.dataType]) for field in table.schema]
-    try:
-        with ThreadPoolExecutor(32) as pool:  # elsewhere than on this machine every look takes its time
-            found = list(pool.map(lambda uri: _row_groups(uri, columns), uris))
-    except (OSError, pa.ArrowException, UserError):  # Spark says it better
-        return None
+    columns = [Column(relation.sources[field.name], field.name, _KINDS[field.dataType]) for field in table.schema]
+    with ThreadPoolExecutor(32) as pool:  # elsewhere than on this machine every look takes its time
+        found = list(pool.map(lambda uri: _row_groups(uri, columns), uris))
     if any(groups is None for groups in found):
         return None
     return columns, [group for groups in found for group in groups or ()]
@@ -94,49 +102,18 @@ def opened(uri: str) -> tuple[fs.FileSystem, str]:
     return file_system, unquote(path)
 
 
-def _relation(table: DataFrame) -> tuple[JavaObject | None, dict[str, str]]:
-    """The files that a table is nothing but columns of, and these columns' names in them; or None."""
-    plan, sources = table._jdf.queryExecution().optimizedPlan(), {name: name for name in table.columns}
-    if len(sources) < len(table.columns):  # two columns of one name
-        return None, {}
-    if _name(plan) == "org.apache.spark.sql.catalyst.plans.logical.Project":
-        for expression in _items(plan.projectList()):
-            child = expression.child() if _name(expression).endswith(".Alias") else expression
-            if not _name(child).endswith(".AttributeReference"):
-                return None, {}
-            sources[expression.name()] = child.name()
-        plan = plan.child()
-    is_files = _name(plan) == f"{_SOURCE}LogicalRelation" and _name(plan.relation()) == f"{_SOURCE}HadoopFsRelation"
-    return (plan.relation(), sources) if is_files else (None, {})
-
-
-def _is_plain(table: DataFrame, relation: JavaObject, columns: set[str]) -> bool:
+def _is_plain(table: DataFrame, relation: internals.Relation) -> bool:
     """Whether nothing but the files themselves, which are Parquet, says what these columns of them are."""
-    spark, context = table.sparkSession, table.sparkSession.sparkContext
-    in_files = set(relation.dataSchema().fieldNames()) - set(relation.partitionSchema().fieldNames())
+    spark, columns = table.sparkSession, set(relation.sources.values())
     return (
-        _name(relation.fileFormat()) == f"{_SOURCE}parquet.ParquetFileFormat"
-        and columns <= in_files
+        relation.format == "parquet.ParquetFileFormat"
+        and columns <= relation.in_files
         and not any("." in column for column in columns)  # pyarrow takes it for a field of a field
         and all(field.dataType in _KINDS for field in table.schema)
-        and {key.lower() for key in _items(relation.options().keys().toSeq())} <= _OPTIONS
+        and relation.options <= _OPTIONS
         and all(spark.conf.get(name, "false") == "false" for name in _SETTINGS)
-        and not (spark.conf.get(_ENCRYPTION, None) or context._jsc.hadoopConfiguration().get(_ENCRYPTION))
+        and not (spark.conf.get(_ENCRYPTION, None) or internals.hadoop_configuration(spark).get(_ENCRYPTION))
     )
-
-
-def _files(spark: SparkSession, relation: JavaObject, places: set[tuple[str, str] | None]) -> list[str] | None:
-    """The addresses of the files that Spark would scan, where they are not too many, and all in one of the places."""
-    no_filter = spark.sparkContext._jvm.org.apache.spark.api.python.PythonUtils.toSeq([])  # type: ignore[union-attr]
-    # Not all files that lie there: none that is empty, none beside the folders of a table that has some.
-    listed = relation.location().listFiles(no_filter, no_filter)
-    if listed.size() > _MOST_FILES:
-        return None
-    folders = list(_items(listed))
-    if sum(folder.files().size() for folder in folders) > _MOST_FILES:
-        return None
-    uris = [file.fileStatus().getPath().toUri().toString() for folder in folders for file in _items(folder.files())]
-    return uris if all(place_of(uri) in places for uri in uris) else None
 
 
 def _row_groups(uri: str, columns: list[Column]) -> list[RowGroup] | None:
@@ -150,8 +127,15 @@ def _row_groups(uri: str, columns: list[Column]) -> list[RowGroup] | None:
         return None
     if not all(_fits(schema.field(one.source).type, one.kind) for one in columns):
         return None
-    groups = (footer.row_group(number) for number in range(footer.num_row_groups))
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    if not all(_can_decompress(group) for group in groups):
+        return None
     return [RowGroup(uri, number, one.num_rows, one.total_byte_size) for number, one in enumerate(groups)]
+
+
+def _can_decompress(group: pq.RowGroupMetaData) -> bool:
+    codecs = {group.column(i).compression for i in range(group.num_columns)} - {"UNCOMPRESSED"}
+    return codecs <= _CODECS and all(pa.Codec.is_available(codec.lower()) for codec in codecs)
 
 
 def _fits(kind: pa.DataType, wanted: pa.DataType) -> bool:
@@ -171,12 +155,3 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _is_text(kind: pa.DataType) -> bool:
     return any(is_(kind) for is_ in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
-
-
-def _name(of: JavaObject) -> str:
-    return str(of.getClass().getName())
-
-
-def _items(of: JavaObject) -> Iterator[Any]:
-    """What is in a Seq of Scala's."""
-    return (of.apply(i) for i in range(of.size()))

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from similarity_spark import read_files
 
 from elmo_udf.similarity.compare import compare
-from elmo_udf.spark import daemon
+from elmo_udf.spark import daemon, internals
 from elmo_udf.spark.class_archive import with_archive
 
 
@@ -50,16 +50,8 @@ def main(
 
 def spark_totals(spark: SparkSession) -> dict[str, int]:
     """Bytes shuffled and spilled by all stages of this session."""
-    context = spark.sparkContext
-    empty = context._jvm.java.util.ArrayList()  # type: ignore[union-attr]
-    no_quantiles = context._gateway.new_array(context._jvm.double, 0)  # type: ignore[union-attr]
-    store = context._jsc.sc().statusStore()
-    stages = store.stageList(empty, False, False, no_quantiles, empty)
-    of = [stages.apply(i) for i in range(stages.size())]
-    return {
-        "shuffled": sum(stage.shuffleWriteBytes() for stage in of),
-        "spilled": sum(stage.diskBytesSpilled() + stage.memoryBytesSpilled() for stage in of),
-    }
+    shuffled, spilled = internals.bytes_shuffled_and_spilled(spark)
+    return {"shuffled": shuffled, "spilled": spilled}
 
 
 class Workers:
