@@ -68,3 +68,12 @@ def test_a_mistake_that_a_task_finds_is_one_line(spark: SparkSession) -> None:
     with pytest.raises(Exception, match="no mistake of the user's") as caught, user_errors_of_tasks():
         numbers.map(break_down).collect()
     assert not isinstance(caught.value, UserError)
+
+
+def test_a_folder_whose_name_a_uri_would_escape(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "a b%20ü#" / "corpus.txt"
+    path.parent.mkdir()
+    path.write_text("\n".join(sentences(30)) + "\n")
+    _, train, n_held_out = prepared(spark, path)
+    assert len(train) + n_held_out == 30
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a b%20ü#"]

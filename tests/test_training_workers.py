@@ -47,3 +47,21 @@ def test_two_workers_learn_like_one_with_twice_the_batch(spark: Any, root: Path,
         for direction in ("perplexity_forward", "perplexity_backward"):
             assert right[direction] == pytest.approx(left[direction], rel=0.25), (left, right)
     assert two[-1]["perplexity_forward"] < two[0]["perplexity_forward"] / 1.5
+
+
+def test_several_trainings_in_one_session_and_one_whose_task_has_failed(root: Path, tmp_path: Path) -> None:
+    """Each is like the first; TensorFlow's cluster of one is no part of the next, nor that of a failed attempt."""
+    text = tmp_path / "corpus.txt"
+    text.write_text("\n".join(sentences(80)) + "\n")
+    settings = SMALL | {"n_streams": 4, "evaluate_every": 5, "epochs": 10.0}
+    command = [sys.executable, "-m", "tests.training_session", str(text), str(tmp_path), json.dumps(settings)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    reports = json.loads(done.stdout.splitlines()[-1])
+    first = reports["first"]
+    assert first["best_perplexity"] < 10
+    for name in ("second", "failed once"):
+        for number in ("steps", "tokens_read", "ended", "n_train_tokens"):
+            assert reports[name][number] == first[number], name
+        assert reports[name]["best_perplexity"] == pytest.approx(first["best_perplexity"], rel=0.01), name
+        assert (tmp_path / name / "model" / "weights.hdf5").is_file()

@@ -6,6 +6,7 @@ import atexit
 import logging
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from elmo_udf.spark.fetch import fetcher
 
 log = logging.getLogger(__name__)
 _shipped: dict[tuple[str, str, str | None], ShippedModel] = {}
+_shipping = threading.Lock()
+"""Held while a model is looked up, loaded and distributed, so that two threads load it once."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +36,31 @@ class ShippedModel:
 
 
 def ship_model(spark: SparkSession, handle: str, sha256: str | None = None) -> ShippedModel:
-    """Load, check and distribute a model; a second call in the same application does nothing.
+    """Load, check and distribute a model; a second call in the same application, in any thread, does nothing.
 
     Whatever the source (hub, archive, folder, any Hadoop URI), executors read one canonical file, which Spark itself
     brings to each of them once. Raises UserError for a bad handle or a bad model, before any Spark job.
     """
     key = (spark.sparkContext.applicationId, handle, sha256)
-    if key not in _shipped:
-        model = load_model(handle, sha256, fetcher(spark))
-        if model.note:
-            log.warning("model %s: %s", handle, model.note)
-        fingerprint = model.fingerprint()
+    with _shipping:
+        if key not in _shipped:
+            _shipped[key] = _ship(spark, handle, sha256)
+        return _shipped[key]
+
+
+def _ship(spark: SparkSession, handle: str, sha256: str | None) -> ShippedModel:
+    model = load_model(handle, sha256, fetcher(spark))
+    if model.note:
+        log.warning("model %s: %s", handle, model.note)
+    fingerprint = model.fingerprint()
+    name = f"elmo-{fingerprint}.npz"
+    if name not in {known.file_name for known in _of_application(spark.sparkContext.applicationId)}:
         folder = tempfile.mkdtemp(prefix="elmo-model-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        path = Path(folder) / f"elmo-{fingerprint}.npz"
-        if path.name not in {known.file_name for known in _of_application(key[0])}:
-            save(model, path)
-            spark.sparkContext.addFile(str(path))
-        n_bytes = sum(array.nbytes for array in model.arrays.values())
-        _shipped[key] = ShippedModel(handle, fingerprint, model.note, model.options, path.name, n_bytes)
-    return _shipped[key]
+        save(model, Path(folder) / name)
+        spark.sparkContext.addFile(f"{folder}/{name}")
+    n_bytes = sum(array.nbytes for array in model.arrays.values())
+    return ShippedModel(handle, fingerprint, model.note, model.options, name, n_bytes)
 
 
 def _of_application(application_id: str) -> list[ShippedModel]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -50,18 +51,17 @@ def prepare(
     skipped = {reason: n for reason, n in sorted(rows_by_reason.items(), key=str) if reason}
     if skipped:
         log.warning("rows that can't be trained on: %s", ", ".join(f"{n:,} {reason}" for reason, n in skipped.items()))
-    # As URIs: a path without a scheme is Spark's default file system's, which may be another one.
-    _sentences(documents, options).write.mode("overwrite").parquet(tokenized.as_uri())
-    sentences = spark.read.parquet(tokenized.as_uri())
+    _sentences(documents, options).write.mode("overwrite").parquet(_uri(tokenized))
+    sentences = spark.read.parquet(_uri(tokenized))
     n_sentences = sentences.count()
     key = F.xxhash64(F.array_join(COLUMN, " "), F.lit(options.seed))
     is_held_out = key.isin(_held_out(sentences, key, n_sentences, options))
     n_files = options.workers * math.ceil(max(n_sentences, 1) / SENTENCES_A_FILE / options.workers)  # as many for each
     for path, chosen, n in ((work.train, ~is_held_out, n_files), (work.held_out, is_held_out, 1)):
         rows = sentences.where(chosen).repartition(n, key).sortWithinPartitions(key, COLUMN)
-        rows.write.mode("overwrite").parquet(path.as_uri())
-    train = spark.read.parquet(work.train.as_uri())
-    n_train, n_held_out = train.count(), spark.read.parquet(work.held_out.as_uri()).count()
+        rows.write.mode("overwrite").parquet(_uri(path))
+    train = spark.read.parquet(_uri(work.train))
+    n_train, n_held_out = train.count(), spark.read.parquet(_uri(work.held_out)).count()
     if not n_train or not n_held_out:
         raise UserError(
             f"input {options.input!r} has {n_sentences} sentences, {n_held_out} of them held out; expected some to "
@@ -80,6 +80,11 @@ def prepare(
     counts["n_train_tokens"] = words.agg(F.sum("count")).head(1)[0][0]
     shutil.rmtree(tokenized)
     return vocabulary, counts
+
+
+def _uri(path: Path) -> str:
+    """The path for Spark, whose default file system may be another one; unlike a URI's it is not escaped."""
+    return f"file:{path}"
 
 
 def _held_out(sentences: DataFrame, key: Column, n_sentences: int, options: TrainOptions) -> list[int]:

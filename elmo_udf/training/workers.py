@@ -18,6 +18,7 @@ from elmo_udf.spark.profile import embedding_stage
 from elmo_udf.training.folder import Work
 from elmo_udf.training.loop import Progress
 from elmo_udf.training.options import TrainOptions
+from elmo_udf.training.process import Part, train_apart
 
 
 def check_workers(spark: SparkSession, options: TrainOptions) -> None:
@@ -38,15 +39,9 @@ def train_in_tasks(spark: SparkSession, work: Work, options: TrainOptions) -> Pr
         ranks = ranks.withResources(stage.profile)
 
     def run(_: Iterable[int]) -> Iterator[Progress]:
-        from elmo_udf.network.runtime import start_tensorflow
-        from elmo_udf.training.cluster import Together
-        from elmo_udf.training.loop import Training
-
         context = BarrierTaskContext.get()
         take_gpu(context)
-        start_tensorflow(context.cpus())
-        cluster = Together(_addresses(context), context.partitionId())
-        yield Training(work, options, cluster).run()
+        yield train_apart(Part(work, options, _addresses(context), context.partitionId(), context.cpus()))
 
     with user_errors_of_tasks():
         done: list[Progress] = ranks.barrier().mapPartitions(run).collect()
