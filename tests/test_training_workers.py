@@ -49,6 +49,7 @@ def test_two_workers_learn_like_one_with_twice_the_batch(spark: Any, root: Path,
     assert two[-1]["perplexity_forward"] < two[0]["perplexity_forward"] / 1.5
 
 
+@pytest.mark.slow
 def test_several_trainings_in_one_session_and_one_whose_task_has_failed(root: Path, tmp_path: Path) -> None:
     """Each is like the first; TensorFlow's cluster of one is no part of the next, nor that of a failed attempt."""
     text = tmp_path / "corpus.txt"
@@ -65,3 +66,5 @@ def test_several_trainings_in_one_session_and_one_whose_task_has_failed(root: Pa
             assert reports[name][number] == first[number], name
         assert reports[name]["best_perplexity"] == pytest.approx(first["best_perplexity"], rel=0.01), name
         assert (tmp_path / name / "model" / "weights.hdf5").is_file()
+    assert "the training has diverged" in reports["diverging"]["error"]
+    assert "the training has diverged" in (tmp_path / "diverging" / "model-work" / "mistake.txt").read_text("utf-8")

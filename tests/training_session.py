@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from elmo_udf.errors import UserError
 from elmo_udf.training.job import train
 from elmo_udf.training.options import TrainOptions
 
@@ -34,10 +36,13 @@ def kill_once(checkpoints: Path) -> None:
 
 
 def rank_of(words: list[bytes]) -> int:
-    import pickle
-
     asked = next(word for word in words if word.endswith(b"asked"))
     return int(pickle.loads(Path(os.fsdecode(asked)).read_bytes()).rank)
+
+
+def wild(settings: dict[str, object]) -> dict[str, object]:
+    """Settings with which no training converges."""
+    return settings | {"learning_rate": 1e30, "optimizer": "adagrad"}
 
 
 def main(text: str, folder: Path, settings: dict[str, object]) -> None:
@@ -50,6 +55,11 @@ def main(text: str, folder: Path, settings: dict[str, object]) -> None:
             checkpoints = Path(options.work_path) / "checkpoints"
             threading.Thread(target=kill_once, args=(checkpoints,), daemon=True).start()
         reports[name] = train(spark, options)
+    diverging = TrainOptions(input=text, output=str(folder / "diverging" / "model"), workers=2, **wild(settings))  # type: ignore[arg-type]
+    try:
+        train(spark, diverging)
+    except UserError as error:
+        reports["diverging"] = {"error": str(error)}
     spark.stop()
     assert killed, "no process was killed: this test has lost its point"
     print(json.dumps(reports, default=str))

@@ -78,6 +78,11 @@ class Work:
         return self.root / "best.npz"
 
     @property
+    def mistake(self) -> Path:
+        """What was wrong, where a process has found the user's mistake."""
+        return self.root / "mistake.txt"
+
+    @property
     def log(self) -> Path:
         """What was measured, CSV."""
         return self.root / "log.csv"

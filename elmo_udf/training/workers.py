@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from elmo_udf.embedding.loaded import take_gpu
 from elmo_udf.errors import UserError
 from elmo_udf.spark.profile import embedding_stage
-from elmo_udf.training.folder import Work
+from elmo_udf.training.folder import Work, write_text
 from elmo_udf.training.loop import Progress
 from elmo_udf.training.options import TrainOptions
 from elmo_udf.training.process import Part, train_apart
@@ -32,19 +32,32 @@ def check_workers(spark: SparkSession, options: TrainOptions) -> None:
 
 
 def train_in_tasks(spark: SparkSession, work: Work, options: TrainOptions) -> Progress:
-    """Train with ``options.workers`` tasks; ``work`` must be a folder that all of them share."""
+    """Train with ``options.workers`` tasks; ``work`` must be a folder that all of them share.
+
+    Where one of them fails, all of them start again from the last checkpoint, as often as Spark tries a stage.
+    """
     stage = embedding_stage(spark)
     ranks = spark.sparkContext.parallelize(range(options.workers), options.workers)
     if stage.profile is not None:
         ranks = ranks.withResources(stage.profile)
 
-    def run(_: Iterable[int]) -> Iterator[Progress]:
-        context = BarrierTaskContext.get()
-        take_gpu(context)
-        yield train_apart(Part(work, options, _addresses(context), context.partitionId(), context.cpus()))
+    work.mistake.unlink(missing_ok=True)
 
+    def run(_: Iterable[int]) -> Iterator[tuple[int, Progress]]:
+        context = BarrierTaskContext.get()
+        addresses, rank = _addresses(context), context.partitionId()
+        if work.mistake.exists():  # of the attempt before: it would be made again
+            raise UserError(work.mistake.read_text("utf-8"))
+        try:
+            take_gpu(context)
+            yield rank, train_apart(Part(work, options, addresses, rank, context.cpus()))
+        except UserError as error:
+            write_text(work.mistake, str(error))
+            raise
+
+    # The shuffle is for the barrier stage not to be the last one, which Spark would not run again.
     with user_errors_of_tasks():
-        done: list[Progress] = ranks.barrier().mapPartitions(run).collect()
+        done = dict(ranks.barrier().mapPartitions(run).coalesce(1, shuffle=True).collect())
     return done[0]
 
 
