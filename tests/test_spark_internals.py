@@ -116,9 +116,16 @@ NAMES = {"queryExecution", "statusStore", "LogManager", "java_gateway", "pyspark
 
 
 def private_uses(tree: ast.Module) -> set[str]:
-    """Private names of other objects than of a class in the same file, Java's classes, and NAMES."""
+    """Private names but those of classes in the same file and of other libraries; Java's classes; and NAMES."""
     classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    own = {"self", "cls", "super()", *classes}
+    libraries = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    own = {
+        "self",
+        "cls",
+        "super()",
+        *classes,
+        *(name for name in libraries if not name.startswith(("pyspark", "py4j"))),
+    }
     found = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
