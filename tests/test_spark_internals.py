@@ -155,9 +155,13 @@ def test_no_other_module_uses_private_names() -> None:
 SPARK_S = {"_jvm", "_jsc", "_jdf", "_jsparkSession", "_gateway", "_sc", "_active_spark_context", "_ensure_initialized"}
 
 
+BREAK_IT = {"conftest.py", "test_hang.py"}
+"""These break a session, and make one anew where another is broken."""
+
+
 @pytest.mark.parametrize("folder", ["tests", "scripts", "jobs"])
 def test_tests_and_scripts_use_them_through_that_module_too(folder: str) -> None:
     for path in (ROOT / folder).rglob("*.py"):
         nodes: list[Any] = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Attribute)]
         found = {node.attr for node in nodes} & SPARK_S
-        assert not found, f"{path}: {found}"
+        assert not found or path.name in BREAK_IT, f"{path}: {found}"
