@@ -17,7 +17,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTIONS: dict[str, type] = runpy.run_path(str(ROOT / "scripts" / "conf.py"))["OPTIONS"]
 OF_OTHERS = (
     "--properties-file --master --deploy-mode --py-files --archives --files --conf --config --help "
-    "--remote-name --remote-name-all --all --cluster --faults"
+    "--remote-name --remote-name-all --all --cluster --faults --oldest --python"
 )
 """Flags of the pages that are neither a job's options nor a script's."""
 
@@ -29,7 +29,12 @@ def page(request: pytest.FixtureRequest) -> Path:
 
 def test_the_pages_that_are_always_there_are_checked() -> None:
     names = {page.name for page in PAGES}
-    assert names >= {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"}
+    assert names >= {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+
+
+def test_every_job_is_listed_on_its_page() -> None:
+    listed = re.findall(r"^\| \[`(\w+)\.py`\]", (ROOT / "docs" / "jobs.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(OPTIONS)
 
 
 def headings(page: Path) -> set[str]:
