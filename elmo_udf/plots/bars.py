@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 _MAX_NAME = 24
 _COLOURS = ("#999999", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
@@ -32,10 +32,7 @@ def correlation_bars(rows: Sequence[dict[str, Any]], path: str | Path, title: st
         _panel(axes, [row for row in pooled if row["pooling"] == pooling], corrections, rows[0]["model"])
         for row, colour in zip(lines, ("black", "dimgray"), strict=False):
             axes.axhline(row["spearman"], color=colour, linestyle="--", linewidth=1, label=row["model"])
-        axes.set_title(f"pooling: {pooling}", loc="left", fontsize=9)
-        axes.set_ylabel("Spearman's ρ")
-        axes.grid(axis="y", alpha=0.3)
-        axes.set_axisbelow(True)
+        describe(axes, f"pooling: {pooling}", y="Spearman's ρ", grid="y")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)), fontsize=8, frameon=False)
     figure.suptitle(title, x=0.02, ha="left", fontsize=10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 _BETTER, _WORSE, _EQUAL = "#1b7837", "#b2182b", "#777777"
 
@@ -36,9 +36,7 @@ def box_plot(samples: Mapping[str, Sequence[float]], path: str | Path, title: st
         axes.scatter(position + shift, values, s=18, color="#2166ac", alpha=0.6, zorder=3)
     axes.set_xticks(positions, [f"{name}\n(n = {len(values)})" for name, values in samples.items()])
     axes.set_xlim(-0.6, len(samples) - 0.4)
-    axes.set_ylabel(label)
-    axes.set_title(title, loc="left", fontsize=10)
-    axes.grid(axis="y", alpha=0.3)
+    describe(axes, title, y=label, grid="y")
     note = "line: median; box: quartiles; whiskers: to 1.5 box heights; diamond: mean; points: every value"
     figure.supxlabel(note, fontsize=7)
     save(figure, path)
@@ -71,8 +69,6 @@ def paired_plot(
         axes.text(position, mean, f"{mean:.3f}", ha=side, va="center", fontsize=9)
     axes.set_xticks([0, 1], list(names))
     axes.set_xlim(-0.35, 1.35)
-    axes.set_ylabel(label)
-    axes.set_title(title, loc="left", fontsize=10)
-    axes.grid(axis="y", alpha=0.3)
+    describe(axes, title, y=label, grid="y")
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     save(figure, path)

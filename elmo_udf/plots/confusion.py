@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,9 @@ def confusion_matrices(panels: Sequence[Confusion], labels: Sequence[str], path:
         for (i, j), count in np.ndenumerate(panel.counts):
             ink = "white" if shares[i, j] > 0.6 else "black"
             one.text(j, i, f"{count:,}\n{shares[i, j]:.0%}", ha="center", va="center", color=ink, fontsize=9)
-        one.set_title(panel.name, fontsize=10)
         one.set_xticks(range(len(labels)), labels)
         one.set_yticks(range(len(labels)), labels)
-        one.set_xlabel("label predicted")
+        describe(one, panel.name, "label predicted")
         one.tick_params(length=0)
     axes[0].set_ylabel("true label")
     figure.colorbar(image, ax=axes, label="share of the true label", shrink=0.8)

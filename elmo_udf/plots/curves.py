@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def curves(lines: Sequence[Curve], positive_share: float, path: str | Path, titl
     right.plot(
         [], [], color="white", marker="o", markeredgecolor="black", linestyle="", label="at a probability of 0.5"
     )
-    left.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate")
-    right.set(title="Precision and recall", xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+    describe(left, "ROC", "false positive rate", "true positive rate")
+    describe(right, "Precision and recall", "recall", "precision")
+    right.set_ylim(0, 1.02)
     left.legend(loc="lower right", fontsize=8)
     right.legend(loc="lower left", fontsize=8)
     figure.suptitle(title, fontsize=10)

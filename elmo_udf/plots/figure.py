@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -20,6 +21,14 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def describe(axes: Axes, title: str = "", x: str = "", y: str = "", *, grid: Literal["", "both", "y"] = "") -> None:
+    """Write the title and what is on the axes ``x`` and ``y``, and draw a grid behind everything, or none."""
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set(xlabel=x, ylabel=y, axisbelow=True)
+    if grid:
+        axes.grid(axis=grid, alpha=0.3)
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 MAX_LABELS = 80  # more would overlap at a readable size
 MAX_LABEL_CHARACTERS = 40
@@ -33,11 +33,8 @@ def similarity_heatmap(
     square = column_ids is None
     image = axes.imshow(in_order, cmap="viridis", interpolation="nearest", aspect="equal" if square else "auto")
     figure.colorbar(image, ax=axes, label="cosine", shrink=0.6)
-    axes.set_title(title, loc="left", fontsize=10)
-    if column_ids is None:
-        axes.set_xlabel("columns: the same documents in the same order" if n <= MAX_LABELS else f"{n} documents")
-    else:
-        axes.set_xlabel(f"{m} documents of the other table")
+    same = "columns: the same documents in the same order" if n <= MAX_LABELS else f"{n} documents"
+    describe(axes, title, same if column_ids is None else f"{m} documents of the other table")
     _label(axes.set_yticks, ids, order, {})
     _label(axes.set_xticks, column_ids or (), columns if column_ids else (), {"rotation": 90})
     axes.tick_params(length=0)

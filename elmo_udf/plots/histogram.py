@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 BARS = 100
 """Largest number of bars. If the cosines range from -1 to 1, each bar is 0.02 wide."""
@@ -46,10 +46,6 @@ def cosine_histogram(
         axes.axvline(threshold, color="#d94801", linestyle="--", label=f"threshold {threshold:g}")
     if len(filled):
         axes.set_yscale("log")
-    axes.set_xlabel("cosine")
-    axes.set_ylabel(unit)
-    axes.set_title(title, loc="left", fontsize=10)
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_axisbelow(True)
+    describe(axes, title, "cosine", unit, grid="y")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     save(figure, path)

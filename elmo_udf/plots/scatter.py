@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 MAX_POINTS = 5000
 """Largest number of points. More would hide each other, so hexagons colored by their counts replace them."""
@@ -21,10 +21,7 @@ def score_scatter(cosines: np.ndarray, scores: np.ndarray, path: str | Path, tit
     else:
         drawn = axes.hexbin(scores, cosines, gridsize=50, bins="log", mincnt=1, cmap="viridis")
         figure.colorbar(drawn, ax=axes, label="pairs")
-    axes.set_xlabel("people's score")
-    axes.set_ylabel("cosine")
-    axes.set_title(title, loc="left", fontsize=10)
-    axes.grid(alpha=0.3)
+    describe(axes, title, "people's score", "cosine", grid="both")
     save(figure, path)
 
 
@@ -39,8 +36,6 @@ def class_histograms(
         found = cosines[is_positive == bool(label)]
         axes.hist(found, edges, alpha=0.55, color=colour, label=f"label {label} ({len(found):,} pairs)")
     axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=f"threshold {threshold:.4f}")
-    axes.set_xlabel("cosine")
-    axes.set_ylabel("pairs")
-    axes.set_title(title, loc="left", fontsize=10)
+    describe(axes, title, "cosine", "pairs")
     axes.legend(fontsize=8)
     save(figure, path)

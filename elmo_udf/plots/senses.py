@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 _MARKERS = "osD^vP*X<>"
 OTHER = "other"
@@ -41,9 +41,8 @@ def draw_senses(
     if senses is not None:
         for kind, marker in marks.items():
             axes.scatter([], [], color="0.5", marker=marker, label=f"known as: {kind}")
-    for axis, share, number in ((axes.xaxis, shares[0], "first"), (axes.yaxis, shares[1], "second")):
-        axis.set_label_text(f"{number} principal component ({share:.0%} of the variance)")
-    axes.set_title(title, loc="left", fontsize=10)
+    across, up = (f"principal component ({share:.0%} of the variance)" for share in shares)
+    describe(axes, title, f"first {across}", f"second {up}")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8, labelspacing=1.2)
     save(figure, path)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 from elmo_udf.plots.heatmap import MAX_LABELS, shortened, similar_side_by_side
 
 MAX_NUMBERED = 40  # columns whose numbers have room beside each other
@@ -53,9 +53,8 @@ def _draw(figure: Any, axes: Any, panel: Panel, order: np.ndarray) -> None:
     axes.set_facecolor(_NOTHING)
     image = axes.imshow(shown, cmap="viridis", interpolation="nearest")
     figure.colorbar(image, ax=axes, label="cosine", shrink=0.75)
-    axes.set_title(panel.title, loc="left", fontsize=10)
     numbered = range(n) if n <= MAX_NUMBERED else ()
     axes.set_xticks(numbered, [str(place + 1) for place in numbered], fontsize=7)
     axes.set_yticks(numbered, [str(place + 1) for place in numbered], fontsize=7)
-    axes.set_xlabel(f"{n} documents, in one order everywhere; diagonal left out")
+    describe(axes, panel.title, f"{n} documents, in one order everywhere; diagonal left out")
     axes.tick_params(length=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from elmo_udf.plots.figure import new_figure, save
+from elmo_udf.plots.figure import describe, new_figure, save
 
 
 def training_curve(rows: Sequence[dict[str, float]], path: str | Path, title: str) -> None:
@@ -24,9 +24,7 @@ def training_curve(rows: Sequence[dict[str, float]], path: str | Path, title: st
         right.plot([row["tokens"] / 1e6 for row in rows], losses, lw=0.8, c=colour, label=direction)
     left.set_yscale("log")
     for axes, what in ((left, "perplexity of held-out text"), (right, "sampled loss of the steps (nats)")):
-        axes.set_title(what, loc="left", fontsize=9)
-        axes.set_xlabel("tokens read (millions)")
-        axes.grid(alpha=0.3, which="both")
+        describe(axes, what, "tokens read (millions)", grid="both")
         axes.legend(frameon=False)
     figure.suptitle(title, x=0.02, ha="left", fontsize=10)
     save(figure, path)
