@@ -13,46 +13,23 @@ from pyspark.sql import SparkSession
 from training_presets import PRESETS
 
 import conf
-from elmo_udf.classification.options import ClassifyOptions
-from elmo_udf.cleaning.options import CleanOptions
-from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.flags import parse, read_toml
-from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.similarity.options import SimilarityOptions
-from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.spark import internals
-from elmo_udf.study.options import StudyOptions
-from elmo_udf.tfidf.options import CompareOptions
 from elmo_udf.training.options import TrainOptions
-from elmo_udf.words.options import SensesOptions
 
-JOBS = {
-    "classify": ClassifyOptions,
-    "clean": CleanOptions,
-    "compact": CompactOptions,
-    "compare": CompareOptions,
-    "embed": EmbedOptions,
-    "evaluate": EvaluateOptions,
-    "pairs": PairsOptions,
-    "query": QueryOptions,
-    "sentiment_study": StudyOptions,
-    "senses": SensesOptions,
-    "similarity": SimilarityOptions,
-    "train": TrainOptions,
-    "validate": ValidateOptions,
-}
-FILES = {job: job for job in JOBS if job != "train"} | {
-    f"train-{size}": "train" for size in ("mini", "small", "original")
-}
+JOBS = conf.OPTIONS
+FILES = {name: job for name, (job, _) in conf.FILES.items()}
 
 
 def test_every_job_has_a_file_and_every_file_a_job(root: Path) -> None:
     assert {path.stem for path in (root / "conf").glob("*.toml")} == set(FILES)
-    assert {path.stem for path in (root / "jobs").glob("*.py")} == set(JOBS)
-    assert conf.OPTIONS == JOBS
-    assert {name: job for name, (job, _) in conf.FILES.items()} == FILES
+    assert {job: job for job in JOBS if job != "train"} | {f"train-{name}": "train" for name in PRESETS} == FILES
+    scripts = {path.stem: path.read_text("utf-8") for path in (root / "jobs").glob("*.py")}
+    assert {job: re.findall(r"run_job\(\w+, (\w+),", text) for job, text in scripts.items()} == {
+        job: [options.__name__] for job, options in JOBS.items()
+    }
 
 
 @pytest.mark.parametrize("name", FILES)
