@@ -22,6 +22,8 @@ from elmo_udf.errors import UserError
 Value = TypeVar("Value")
 
 FACTOR = float(os.environ.get("ELMO_FUZZ", "0.05"))
+ALL = FACTOR >= 1
+"""Whether this is ``scripts/test --all``."""
 SEED = os.environ.get("ELMO_FUZZ_SEED")
 SHRINK = "ELMO_FUZZ_SHRINK" in os.environ
 

@@ -6,6 +6,8 @@ al. 2016, LSTM with projection as in Sak et al. 2014. Nothing here comes from th
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from elmo_udf.models.form import Model
@@ -28,10 +30,11 @@ def clip(x: np.ndarray, bound: float | None) -> np.ndarray:
     return x if bound is None else np.clip(x, -bound, bound)
 
 
-def word_vector(model: Model, ids: np.ndarray) -> np.ndarray:
-    """Vector of a token out of context: (50,) int -> (P,)."""
+@lru_cache(maxsize=10_000)
+def word_vector(model: Model, token: bytes, mark: int | None = None) -> np.ndarray:
+    """Vector of a token out of context, or of a sentence boundary: (P,) float64."""
     options, w = model.options, model.arrays
-    characters = w["character_embedding"][ids].astype(np.float64)  # (50, d)
+    characters = w["character_embedding"][character_ids(token, mark)].astype(np.float64)  # (50, d)
     activation = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}[options.activation]
     convolutions = []
     for i, (width, _) in enumerate(options.filters):
@@ -69,9 +72,13 @@ def read(model: Model, direction: str, words: list[np.ndarray]) -> list[np.ndarr
 
 def layers(model: Model, sentence: list[str]) -> dict[str, np.ndarray]:
     """All layers of one sentence and their mix ``elmo``: n tokens -> {name: (n, width) float64}."""
-    encoded = [character_ids(token.encode("utf-8", "surrogatepass")) for token in sentence]
-    with_boundaries = [character_ids(b"", 256), *encoded, character_ids(b"", 257)]
-    words = [word_vector(model, ids) for ids in with_boundaries]
+    return dict(_layers(model, tuple(sentence)))
+
+
+@lru_cache(maxsize=1_000)
+def _layers(model: Model, sentence: tuple[str, ...]) -> dict[str, np.ndarray]:
+    encoded = [word_vector(model, token.encode("utf-8", "surrogatepass")) for token in sentence]
+    words = [word_vector(model, b"", 256), *encoded, word_vector(model, b"", 257)]
     forward = read(model, "forward", words)
     backward = [layer[::-1] for layer in read(model, "backward", words[::-1])]
     result = {"word_emb": np.array(words)[1:-1]}
@@ -80,4 +87,6 @@ def layers(model: Model, sentence: list[str]) -> dict[str, np.ndarray]:
     weights = np.exp(model.mix.weights) / np.exp(model.mix.weights).sum()
     mixed = [np.tile(result["word_emb"], 2), *list(result.values())[1:]]  # word_emb is doubled to their width
     result["elmo"] = model.mix.scale * sum(s * layer for s, layer in zip(weights, mixed, strict=True))
+    for layer in result.values():
+        layer.flags.writeable = False
     return result

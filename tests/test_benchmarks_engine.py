@@ -12,6 +12,7 @@ from elmo_udf.network import engine as network_engine
 from tests import numpy_elmo
 from tests.make_models import random_model
 
+MODEL = random_model(9)
 BENCHMARKS = Path(__file__).resolve().parents[1] / "scripts" / "benchmarks"
 
 
@@ -68,21 +69,20 @@ def test_savings_are_those_of_the_benchmark(benchmark: ModuleType) -> None:
     assert tuple(benchmark.OFF) == SAVINGS
 
 
-@pytest.mark.parametrize("saving", SAVINGS)
+@pytest.mark.parametrize("saving", [*SAVINGS[:2], *(pytest.param(one, marks=pytest.mark.slow) for one in SAVINGS[2:])])
 def test_a_saving_switched_off_changes_no_vector(
     benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, saving: str
 ) -> None:
     """With it, without it, and as the equations say: one by one in NumPy."""
-    model = random_model(9)
     choice = np.random.default_rng(9)
     text = [[f"{'w' * (i % 11)}{i}" for i in choice.integers(0, 40, n)] for n in choice.integers(1, 30, 60)]
     text += [[*sentence[:5], "x"] for sentence in text[:20]] + text[:10]  # beginnings that are shared, and repeats
     arguments, switch = benchmark.OFF[saving]
     monkeypatch.setattr(network_engine, "batches", network_engine.batches)  # as it was, afterwards
-    network = network_engine.Network(model, **{"max_sentences": 16, "max_tokens": 100} | arguments)
+    network = network_engine.Network(MODEL, **{"max_sentences": 16, "max_tokens": 100} | arguments)
     switch(network)
-    names = (*model.options.layer_names, "elmo")
-    expected = [numpy_elmo.layers(model, sentence) for sentence in text]
+    names = (*MODEL.options.layer_names, "elmo")
+    expected = [numpy_elmo.layers(MODEL, sentence) for sentence in text]
     for name, found in network.layers(text, names).items():
         np.testing.assert_allclose(found, np.concatenate([one[name] for one in expected]), rtol=0, atol=1e-5)
 

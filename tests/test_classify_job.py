@@ -141,6 +141,7 @@ def vectors(spark: SparkSession, folder: Path) -> str:
     return f"{folder}/vectors"
 
 
+@pytest.mark.slow
 def test_a_table_of_vectors_with_three_labels_tuned_and_cross_validated(
     spark: SparkSession, vectors: str, folder: Path
 ) -> None:

@@ -96,7 +96,7 @@ def test_with_the_mix_held_it_is_a_logistic_regression() -> None:
     np.testing.assert_allclose(gradient[4:], 0, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_labels", [2, 6])
+@pytest.mark.parametrize("n_labels", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_pictures(tmp_path: Path, n_labels: int) -> None:
     random = np.random.default_rng(0)
     panels = [Confusion(name, random.integers(0, 2000, (n_labels, n_labels))) for name in ("ELMo, equal mix", "TF-IDF")]

@@ -75,6 +75,7 @@ def test_lines_of_json_that_are_no_objects(job: Clean, tmp_path: Path) -> None:
     assert (report["rows_in"], report["rows_malformed"], report["rows_blank"]) == (2, 1, 1)
 
 
+@pytest.mark.slow
 def test_lines_of_text(job: Clean, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes(b"One two.\n\nThre\xe9!\n")
     report = job(input=str(tmp_path / "in.txt"), steps=("punctuation", "whitespace", "lowercase"))

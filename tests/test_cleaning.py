@@ -22,6 +22,7 @@ from elmo_udf.cleaning import (
 )
 from elmo_udf.cleaning.columns import clean_column, is_blank
 from elmo_udf.cleaning.options import CleaningOptions
+from tests.fuzzing import ALL
 from tests.refusals import refused
 
 
@@ -56,16 +57,21 @@ def test_case_digits_and_white_space() -> None:
     assert normalize_whitespace("\ufeff a\t\n\x1cb\u00a0\u2003c\x85 ") == "\ufeff a b c"
 
 
+OTHER_LANGUAGES = [
+    ("fr", "les chevaux, l'amie", "le cheval, amie"),
+    ("es", "los perros", "el perro"),
+    ("ru", "книги лежали", "книга лежать"),
+    ("hi", "लड़कों ने किताबें पढ़ीं", "लड़का ने किताब पढ़ना"),
+]
+
+
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
         ("en", "the mice loved  their tables, e-mails: geese!", "the mouse love  their table, e-mail: goose!"),
         ("en", "I don't, can’t, WON'T; the phone's", "I don't, can’t, WON'T; the phone"),
         ("de", "die Häuser gingen", "der Haus gehen"),
-        ("fr", "les chevaux, l'amie", "le cheval, amie"),
-        ("es", "los perros", "el perro"),
-        ("ru", "книги лежали", "книга лежать"),
-        ("hi", "लड़कों ने किताबें पढ़ीं", "लड़का ने किताब पढ़ना"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHER_LANGUAGES),
     ],
 )
 def test_lemmas(language: str, text: str, expected: str) -> None:
@@ -114,7 +120,7 @@ orders = st.lists(st.sampled_from(STEPS), max_size=6)
 
 
 @given(texts=texts, steps=orders, becomes=st.sampled_from(["space", "nothing"]))
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6 if ALL else 3, deadline=None, suppress_health_check=list(HealthCheck))
 def test_spark_and_python_agree(spark: SparkSession, texts: list[str], steps: list[str], becomes: str) -> None:
     options = CleaningOptions(steps=tuple(steps), punctuation_becomes=becomes)  # type: ignore[arg-type]
     table = spark.createDataFrame(list(enumerate(texts)), "n int, text string").coalesce(1)

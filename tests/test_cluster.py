@@ -48,6 +48,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_folder(MODEL, tmp_path_factory.mktemp("model") / "elmo"))
 
 
+@pytest.mark.slow
 def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, model: str) -> None:
     texts = {f"d{i}": f"Document {i} has a number. It is {i * i}!" for i in range(200)}
     (tmp_path / "d.jsonl").write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in texts.items()))
@@ -87,6 +88,7 @@ def test_the_long_tests_are_not_among_these(request: pytest.FixtureRequest) -> N
     assert "tests" in folders and not folders & {"cluster", "faults"}
 
 
+@pytest.mark.slow
 def test_a_load_that_comes_again_is_counted(spark: SparkSession, tmp_path: Path, model: str) -> None:
     """Where workers are not reused, every task loads the model."""
     (tmp_path / "d.csv").write_text("id,text\n" + "".join(f"{i},Text {i}.\n" for i in range(30)))
@@ -100,6 +102,7 @@ def test_a_load_that_comes_again_is_counted(spark: SparkSession, tmp_path: Path,
     assert (report["executors"], report["model_loads"]) == (1, 2)
 
 
+@pytest.mark.slow
 def test_a_mistake_is_one_line_and_exit_code_2(root: Path, tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("id,body\na,b\n")
     arguments = ("--input", str(tmp_path / "d.csv"), "--output", str(tmp_path / "out"))
@@ -112,7 +115,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(root: Path, tmp_path: Path) -> No
     assert json.loads((tmp_path / "r.json").read_text())["error"] == line.removeprefix("error: ")
 
 
-@pytest.mark.parametrize("job", ["embed", "similarity", "query"])
+@pytest.mark.parametrize(
+    "job", ["embed", *(pytest.param(job, marks=pytest.mark.slow) for job in ("similarity", "query"))]
+)
 def test_a_wrong_flag_is_refused_without_starting_spark(root: Path, job: str) -> None:
     done = run(root, job, "--colour=red")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -154,6 +154,7 @@ def test_job(spark: SparkSession, tmp_path: Path, model: str) -> None:
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith("_elmo")]
 
 
+@pytest.mark.slow
 def test_centered_tokens(spark: SparkSession, tmp_path: Path, model: str) -> None:
     """Text that is tokenized already, ids that are numbers, another order and a correction."""
     tokens = [text.split() for text in TEXTS.values()]
@@ -172,6 +173,7 @@ def test_centered_tokens(spark: SparkSession, tmp_path: Path, model: str) -> Non
     assert report["correction"] == "center"
 
 
+@pytest.mark.slow
 def test_dry_run_and_refusals(spark: SparkSession, tmp_path: Path, model: str) -> None:
     source = tmp_path / "texts.txt"
     source.write_text("One.\nTwo.\n\n...\n")
@@ -201,7 +203,7 @@ def test_options() -> None:
         CompareOptions(input="a", output="b", remove_components=1, whiten=2)
 
 
-@pytest.mark.parametrize("n", [3, 40, 200])
+@pytest.mark.parametrize("n", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (40, 200))])
 def test_picture(tmp_path: Path, n: int) -> None:
     random = np.random.default_rng(n)
     left, right = (np.corrcoef(random.standard_normal((n, 5))) for _ in range(2))

@@ -46,10 +46,12 @@ def test_a_text_keeps_the_name_of_where_it_was_written(corpus: list[dict[str, st
     assert named["Common base class for all non-exit exceptions."] == "builtins.Exception"
 
 
+@pytest.mark.slow
 def test_the_same_documents_in_the_same_order(root: Path, tmp_path: Path, corpus: list[dict[str, str]]) -> None:
     assert make_corpus(root, tmp_path / "again.jsonl") == corpus
 
 
+@pytest.mark.slow
 def test_a_sample_is_part_of_the_corpus_in_its_order(root: Path, tmp_path: Path, corpus: list[dict[str, str]]) -> None:
     fifty = make_corpus(root, tmp_path / "50.jsonl", "--documents", "50")
     assert len(fifty) == 50

@@ -103,6 +103,7 @@ def test_a_worker_takes_the_gpu_of_its_first_task_and_no_other(monkeypatch: pyte
 GAIN = "from elmo_udf.network.precision import bfloat16_gain; print(bfloat16_gain(threads=1))"
 
 
+@pytest.mark.slow
 def test_bfloat16_is_slower_where_the_processor_has_no_instructions_for_it() -> None:
     """oneDNN, which multiplies for TensorFlow, can be told to use a processor as if it were an older one."""
     older = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}

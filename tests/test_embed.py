@@ -170,6 +170,7 @@ def test_vectors_depend_on_the_document_alone(embed: Embed, spark: SparkSession,
     np.testing.assert_allclose(found[1], found[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_cuts_are_counted_and_lose_no_token(embed: Embed, tmp_path: Path) -> None:
     whole = embed(output=str(tmp_path / "whole"))
     cut = embed(output=str(tmp_path / "cut"), max_sentence_tokens=4)
@@ -210,6 +211,7 @@ def test_all_rejected_leaves_an_empty_table_with_its_schema(embed: Embed, spark:
     assert (table.count(), table.schema["embedding"].dataType.simpleString()) == (0, "array<float>")
 
 
+@pytest.mark.slow
 def test_ids_keep_their_type(embed: Embed, tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text('{"id": 12345678901, "text": "a"}\n{"id": 2, "text": null}\n')
     embed(input=str(tmp_path / "d.json"))

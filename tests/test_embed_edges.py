@@ -45,7 +45,7 @@ def rejects(folder: Path) -> list[tuple[str, str, str]]:
     return sorted((row["id"], row["reason"], row["detail"]) for row in rows)
 
 
-@pytest.mark.parametrize("whole_files", [False, True])
+@pytest.mark.parametrize("whole_files", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_text_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path, whole_files: bool) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "latin.txt").write_bytes("café one".encode("latin-1"))
@@ -56,6 +56,7 @@ def test_text_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path, whol
     assert rejects(tmp_path) == [(f"{tmp_path}/in/latin.txt{line}", "not_utf8", "the text is not UTF-8")]
 
 
+@pytest.mark.slow
 def test_csv_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "latin.csv").write_bytes("id,text\na,one\nb,café\né,two\n".encode("latin-1"))
@@ -74,6 +75,7 @@ def invalid(values: list[bytes]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(values), binary.buffers())
 
 
+@pytest.mark.slow
 def test_parquet_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path) -> None:
     ids, words = invalid([b"a", b"\xe9", b"c"]), invalid([b"one", b"two", b"\xe9"])
     sentences = pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), words)
@@ -86,7 +88,7 @@ def test_parquet_in_another_encoding_is_rejected(embed: Embed, tmp_path: Path) -
     ]
 
 
-@pytest.mark.parametrize("level", ["document", "token"])
+@pytest.mark.parametrize("level", [pytest.param("document", marks=pytest.mark.slow), "token"])
 def test_columns_to_keep_may_have_any_name_and_type(embed: Embed, tmp_path: Path, level: str) -> None:
     names = ["a.b", "tick`s", "_reason", "_record", "_kept_0", "x y"]
     columns: dict[str, Any] = {name: [name] for name in names} | {
@@ -100,6 +102,7 @@ def test_columns_to_keep_may_have_any_name_and_type(embed: Embed, tmp_path: Path
     assert row["map"] == [("k", 1)]
 
 
+@pytest.mark.slow
 def test_which_of_equal_texts_stays_is_no_matter_of_order(embed: Embed, tmp_path: Path) -> None:
     kept = [[("k", i)] for i in range(8)]
     for turn in (1, -1):
@@ -123,6 +126,7 @@ def test_csv_files_with_other_columns_are_refused(embed: Embed, tmp_path: Path, 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_long_column_repeated_with_every_token_comes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     document = EmbeddedDocument(np.ones((90, 2), np.float32), TokenizedDocument([["x"] * 90]))
     rejected = EmbeddedDocument(np.empty((0, 2), np.float32), TokenizedDocument([]), "blank_text", "why")

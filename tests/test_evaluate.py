@@ -142,6 +142,7 @@ def test_picture_and_report(done: dict[str, Any]) -> None:
     assert sidecar["table"] == "evaluation" and sidecar["mix"] == done["report"]["mix"]
 
 
+@pytest.mark.slow
 def test_mistakes(spark: SparkSession, done: dict[str, Any], tmp_path: Path) -> None:
     def run(**options: Any) -> None:
         given = {"input": done["dev.tsv"], "output": str(tmp_path / "out"), "model": done["model"]} | options
@@ -161,6 +162,7 @@ def test_mistakes(spark: SparkSession, done: dict[str, Any], tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_published_pairs_are_read_whole(spark: SparkSession, shared: Path) -> None:
     """Their quotes are not closed everywhere; a reader that minds them would lose pairs."""
     options = EvaluateOptions(input="in", output="out")

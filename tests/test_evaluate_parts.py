@@ -196,6 +196,7 @@ def test_mistakes_in_options() -> None:
         PairsOptions(input="in", output="out", max_sentence_tokens=0)
 
 
+@pytest.mark.slow
 def test_pictures(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     cosines, scores = random.uniform(size=6000), random.uniform(0, 5, 6000)

@@ -102,6 +102,7 @@ def test_tokens_signature(signatures: dict[str, Any]) -> None:
         assert_right(outputs, [tokens[0], ["one"], []])
 
 
+@pytest.mark.slow
 def test_it_runs_without_this_project(folder: Path) -> None:
     command = [sys.executable, "-c", PLAIN, str(folder), json.dumps(TEXTS)]
     done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True)
@@ -133,7 +134,7 @@ def test_variables_are_called_as_published_and_the_mix_can_be_trained(folder: Pa
     "model",
     [
         random_model(12, n_layers=1, n_highway=0, filters=((1, 4), (2, 4)), project_characters=False),
-        random_model(13, n_layers=3, n_highway=2, cell_dim=8),
+        pytest.param(random_model(13, n_layers=3, n_highway=2, cell_dim=8), marks=pytest.mark.slow),
     ],
 )
 def test_any_sizes_are_written(model: Model, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_files_that_are_no_table(
     one_line(tmp_path, name, model, capfd)
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", [0, 3, *(pytest.param(i, marks=pytest.mark.slow) for i in (1, 2, 4, 5))])
 def test_any_parquet(
     number: int, spark: SparkSession, tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,6 +85,7 @@ def test_only_what_is_new_or_changed_is_embedded(embed: Embed, spark: SparkSessi
     assert not list(tmp_path.glob("_*")), "the staging folder is left behind"
 
 
+@pytest.mark.slow
 def test_a_text_that_is_as_it_was_before_the_last_change_is_new(
     embed: Embed, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_text_that_is_as_it_was_before_the_last_change_is_new(
     check(spark, tmp_path / "out", {"a": "One text."})
 
 
+@pytest.mark.slow
 def test_the_newest_row_is_the_last_written_whatever_the_clocks_say(
     embed: Embed, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -106,6 +108,7 @@ def test_the_newest_row_is_the_last_written_whatever_the_clocks_say(
     check(spark, tmp_path / "ahead", {"a": "Another text."})
 
 
+@pytest.mark.slow
 def test_queries_for_other_readers(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(TEXTS)
     embed(TEXTS | {"b": "It has changed."})
@@ -119,6 +122,7 @@ def test_queries_for_other_readers(embed: Embed, spark: SparkSession, tmp_path: 
     assert len(raw(tmp_path / "out")) == 4
 
 
+@pytest.mark.slow
 def test_levels_with_several_rows_a_document(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(TEXTS, level="token")
     changed = TEXTS | {"b": "Short.", "a": "A longer text than before. In two sentences."}
@@ -132,6 +136,7 @@ def test_levels_with_several_rows_a_document(embed: Embed, spark: SparkSession, 
     assert sorted(map(repr, read_embeddings(spark, str(tmp_path / "out")).collect())) == sorted(map(repr, rows))
 
 
+@pytest.mark.slow
 def test_equal_texts_are_embedded_once(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     texts = {f"{i:02}": ("The same text.", "One more.", f"Text {i}.")[i % 3] for i in range(30)}
     report = embed(texts)
@@ -167,6 +172,7 @@ def test_a_run_that_ends_early_keeps_what_it_did_and_is_finished_by_the_next(
     assert sorted(row["id"] for row in raw(tmp_path / "out-rejects")) == ["blank", "null"]
 
 
+@pytest.mark.slow
 def test_files_that_came_in_before_a_kill_are_not_made_again(
     embed: Embed, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +198,7 @@ def test_files_that_came_in_before_a_kill_are_not_made_again(
     assert sorted(row["id"] for row in raw(tmp_path / "out")) == sorted(texts)
 
 
+@pytest.mark.slow
 def test_commits_by_time_and_of_rejects_that_the_network_finds(
     embed: Embed, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +212,7 @@ def test_commits_by_time_and_of_rejects_that_the_network_finds(
     assert sorted(row["id"] for row in raw(tmp_path / "out-rejects")) == ["again", "zero"], "a rerun repeats rejects"
 
 
+@pytest.mark.slow
 def test_rejects_of_one_id_are_kept_apart_and_not_repeated(embed: Embed, tmp_path: Path) -> None:
     rows = [{"id": None, "text": "x"}, {"id": None, "text": "y"}, {"id": "a", "text": "z"}, {"id": "a", "text": "z"}]
     for _ in range(2):
@@ -226,6 +234,7 @@ def test_a_table_made_another_way_is_refused_before_any_work(embed: Embed, tmp_p
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
 
 
+@pytest.mark.slow
 def test_dry_run_says_what_is_new(embed: Embed, tmp_path: Path) -> None:
     embed(TEXTS)
     report = embed(TEXTS | {"b": "It has changed.", "n": None}, dry_run=True)

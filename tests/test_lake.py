@@ -91,6 +91,7 @@ def test_a_day_can_be_run_again_alone(embed: Embed, spark: SparkSession, tmp_pat
     assert by_duckdb == [("a",), ("b",), ("x",)]
 
 
+@pytest.mark.slow
 def test_a_day_of_which_nothing_is_left_goes_away(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(DAYS, partition_by=("day",))
     embed([DAYS[2] | {"text": " "}], partition_by=("day",), mode="overwrite")
@@ -102,6 +103,7 @@ def test_a_day_of_which_nothing_is_left_goes_away(embed: Embed, spark: SparkSess
         embed(DAYS, partition_by=("day",), mode="overwrite", layer="word_emb")
 
 
+@pytest.mark.slow
 def test_increments_go_into_their_folders(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(DAYS[:3], partition_by=("day",), mode="incremental")
     moved = [DAYS[0] | {"text": "Changed.", "day": "2026-01-03"}, *DAYS[1:]]
@@ -115,6 +117,7 @@ def test_increments_go_into_their_folders(embed: Embed, spark: SparkSession, tmp
     assert len(files.list_files(spark, str(tmp_path / "out"))) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "ok"), [("date", True), ("int", True), ("double", False), ("timestamp", False)])
 def test_types_of_folders(embed: Embed, spark: SparkSession, tmp_path: Path, kind: str, ok: bool) -> None:
     value = {"date": "'2026-01-31'", "timestamp": "'2026-01-31'"}.get(kind, "7")
@@ -154,6 +157,7 @@ def test_compacting(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("_")) == []
 
 
+@pytest.mark.slow
 def test_sizes_of_files_are_bounded(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(texts(**{f"{i:03}": f"Text {i}." for i in range(300)}))
     n_bytes = sum(p.stat().st_size for p in (tmp_path / "out").glob("*.parquet"))
@@ -177,6 +181,7 @@ def killed_at(n: int, prefix: str, real: Callable[..., None], done: list[Any]) -
     return step
 
 
+@pytest.mark.slow
 def test_compacting_that_is_cut_off_loses_nothing(
     embed: Embed, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +205,7 @@ def test_compacting_that_is_cut_off_loses_nothing(
     assert validated(spark, table) == {}
 
 
+@pytest.mark.slow
 def test_a_good_table_passes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     for level in ("document", "sentence", "token"):
         out = tmp_path / level
@@ -210,6 +216,7 @@ def test_a_good_table_passes(embed: Embed, spark: SparkSession, tmp_path: Path) 
     assert (report["status"], report["n_rows"], report["n_documents"], report["n_rows_superseded"]) == ("ok", 4, 3, 1)
 
 
+@pytest.mark.slow
 def test_what_a_table_falls_short_of(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(texts(a="One text.", b="A text.", c="A third."), normalize=True)
     good = spark.read.parquet(str(tmp_path / "out"))
@@ -272,7 +279,7 @@ def test_validate_as_a_job(
     assert "no _elmo.json" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("encoding", ["plain", "byte_stream_split"])
+@pytest.mark.parametrize("encoding", [pytest.param("plain", marks=pytest.mark.slow), "byte_stream_split"])
 def test_encodings_and_their_readers(embed: Embed, spark: SparkSession, tmp_path: Path, encoding: str) -> None:
     embed(texts(**{f"{i:02}": f"Text {i}." for i in range(20)}), encoding=encoding, partitions=1)
     (path,) = (tmp_path / "out").glob("*.parquet")

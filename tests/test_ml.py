@@ -39,6 +39,7 @@ def layers(text: str) -> dict[str, np.ndarray]:
     return {name: rows.mean(axis=0) for name, rows in numpy_elmo.layers(MODEL, text.split()).items()}
 
 
+@pytest.mark.slow
 def test_vectors_arrays_and_what_becomes_of_blank_texts(table: DataFrame, model: str) -> None:
     stage = ElmoEmbedder(
         inputCol="text", outputCol="v", modelHandle=model, tokenizer="whitespace", poolingLayer="word_emb"

@@ -42,7 +42,7 @@ def assert_read(folder: Path, model: Model = MODEL) -> None:
     assert read.fingerprint() == model.fingerprint()
 
 
-@pytest.mark.parametrize("kind", ["tf1", "tf2"])
+@pytest.mark.parametrize("kind", [pytest.param("tf1", marks=pytest.mark.slow), "tf2"])
 def test_signatures_of_the_test_models_run_the_published_network(kind: str, request: pytest.FixtureRequest) -> None:
     """The files stand in for TF-Hub's in other tests, so they must be right: against the slow network, to 1e-6."""
     import tensorflow as tf

@@ -20,6 +20,7 @@ from elmo_udf.models.form import Mix, Model
 from elmo_udf.network.engine import Network
 from elmo_udf.network.forest import Levels, plant
 from tests import numpy_elmo
+from tests.fuzzing import ALL
 from tests.make_models import random_model
 
 # Sums of float32 in another order: with weights of the tiny models' scale they differ by a few 1e-7.
@@ -72,18 +73,20 @@ def all_layers(model: Model) -> tuple[str, ...]:
     return (*model.options.layer_names, "elmo")
 
 
+N_TOKENS, N_SENTENCES, N_TEXTS = (200, 64, 12) if ALL else (30, 24, 3)
+"""At most of a sentence, and of a text; a text of 24 sentences takes several batches as well."""
 TOKENS = st.text(min_size=1, max_size=12) | st.text("aé日𝄞", min_size=1, max_size=40) | st.text("xyz", max_size=80)
 TEXTS = st.lists(TOKENS, min_size=1, max_size=12).flatmap(
     lambda vocabulary: st.lists(
-        st.lists(st.sampled_from(vocabulary), min_size=1, max_size=200), min_size=1, max_size=64
+        st.lists(st.sampled_from(vocabulary), min_size=1, max_size=N_TOKENS), min_size=1, max_size=N_SENTENCES
     )
 )
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=N_TEXTS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS)
-@example(text=[["the", "a" * 80, "é" * 30][i % 3 : 1 + i % 3] * (1 + 3 * i) for i in range(64)])
+@example(text=[["the", "a" * 80, "é" * 30][i % 3 : 1 + i % 3] * (1 + 3 * i) for i in range(N_SENTENCES)])
 @example(text=[["one"]])
 def test_engine_equals_reference(name: str, text: list[list[str]]) -> None:
     names = all_layers(model(name))

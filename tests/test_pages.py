@@ -11,6 +11,8 @@ import pytest
 from tests.pages import ROOT, Program, check, make_folder, programs
 
 PAGES = ("embed", "growing", "jobs", "pyspark", "tables")
+LONG = ("pyspark",)
+"""Pages that only ``scripts/test --all`` runs: test_readme.py starts a session of its own from Python as well."""
 PROGRAMS = [
     (page, program) for page in PAGES for program in programs((ROOT / "docs" / f"{page}.md").read_text("utf-8"))
 ]
@@ -23,7 +25,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {page: make_folder(tmp_path_factory.mktemp(page)) for page in PAGES}
 
 
-@pytest.mark.parametrize(("page", "program"), PROGRAMS, ids=lambda value: getattr(value, "line", value))
+@pytest.mark.parametrize(
+    ("page", "program"),
+    [pytest.param(*one, marks=pytest.mark.slow if one[0] in LONG else []) for one in PROGRAMS],
+    ids=lambda value: getattr(value, "line", value),
+)
 def test_program(folders: dict[str, Path], page: str, program: Program, request: pytest.FixtureRequest) -> None:
     check(folders[page], program, request)
 

@@ -62,6 +62,7 @@ def test_cosines_scores_correction_and_picture(spark: SparkSession, tmp_path: Pa
     assert pq.read_table(tmp_path / "out-rejects").num_rows == 0
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_and_labels_of_two_classes(spark: SparkSession, tmp_path: Path, model: str) -> None:
     good = [(i, a, b, int(score > 2.5)) for i, (score, a, b) in enumerate(PAIRS)]
     bad = [
@@ -95,6 +96,7 @@ def test_nothing_is_lost_and_labels_of_two_classes(spark: SparkSession, tmp_path
     assert (tmp_path / "plot.png").stat().st_size > 5_000
 
 
+@pytest.mark.slow
 def test_formats_and_ids(spark: SparkSession, tmp_path: Path) -> None:
     """The same pairs from every format; the id is the column id where there is one, else the file and the row."""
     rows = [{"sentence1": a, "sentence2": b} for _, a, b in PAIRS]
@@ -113,6 +115,7 @@ def test_formats_and_ids(spark: SparkSession, tmp_path: Path) -> None:
         assert [row["id"] for row in found] == ids
 
 
+@pytest.mark.slow
 def test_mistakes(spark: SparkSession, tmp_path: Path, model: str) -> None:
     (tmp_path / "in.tsv").write_text(tsv(), "utf-8")
     (tmp_path / "one.tsv").write_text("score\tsentence1\tsentence2\n1\tA.\tB.\n1\tC.\tD.\n", "utf-8")

@@ -23,7 +23,7 @@ def clustered(n: int, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
     return vectors @ vectors.T, cluster
 
 
-@pytest.mark.parametrize("n", [2, 40, 200])
+@pytest.mark.parametrize("n", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (40, 200))])
 def test_picture_has_labels_and_colours(tmp_path: Path, n: int) -> None:
     cosines, _ = clustered(n, 2)
     names = [f"a.rather.long.module.with.a.rather.long.name.{i}" for i in range(n)]

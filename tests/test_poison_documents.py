@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding.corpus import embed_corpus
@@ -61,6 +62,7 @@ def reference(text: str) -> np.ndarray:
     return np.asarray(sum(layer(tuple(sentence)) for sentence in sentences) / sum(map(len, sentences)))
 
 
+@pytest.mark.slow
 def test_poison_documents(spark: SparkSession, tmp_path: Path) -> None:
     documents = POISON | GOOD
     lines = [json.dumps({"id": name, "text": text}) + "\n" for name, text in documents.items()]

@@ -120,6 +120,7 @@ def test_texts_of_a_file_are_answered_in_few_passes(
         query(spark, QueryOptions(**asked, output=str(tmp_path / "answers.jsonl")))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_lines_that_are_not_utf8_are_counted_and_end_nothing(
     spark: SparkSession, tables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ def test_lines_that_are_not_utf8_are_counted_and_end_nothing(
     assert said[1]["answers"] == [{"rank": 1, "id": "c", "cosine": 1.0}]
 
 
+@pytest.mark.slow
 def test_one_text_is_answered_in_a_table_like_many(
     spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path
 ) -> None:
@@ -191,6 +193,7 @@ def test_lines_are_answered_one_by_one_and_the_model_stays(
     assert printed.index("The bank.") < printed.index("texts_answered")  # the summary comes at the end
 
 
+@pytest.mark.slow
 def test_a_line_of_two_sentences_is_one_question(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
     """Also where the rows of the table are sentences."""
     path = str(tmp_path / "sentences")
@@ -202,6 +205,7 @@ def test_a_line_of_two_sentences_is_one_question(spark: SparkSession, tables: di
     assert said[0]["answers"][0]["cosine"] < 0.999999
 
 
+@pytest.mark.slow
 def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], questions: str, tmp_path: Path) -> None:
     result = str(tmp_path / "near")
     compare_tables(

@@ -50,6 +50,7 @@ def test_answers_say_where_the_words_are(spark: SparkSession, tables: dict[str, 
             assert answer["sentence"] == " ".join(tokens)
 
 
+@pytest.mark.slow
 def test_other_words_each_once(spark: SparkSession, tables: dict[str, str]) -> None:
     """As gensim's most_similar: never the word itself, and no word twice, whatever its case."""
     text = "The bank raised its rates."
@@ -66,6 +67,7 @@ def test_other_words_each_once(spark: SparkSession, tables: dict[str, str]) -> N
     np.testing.assert_allclose([a["cosine"] for a in report["answers"]], [-value for value, *_ in expected], atol=2e-6)
 
 
+@pytest.mark.slow
 def test_other_words_of_many_batches(spark: SparkSession) -> None:
     random = np.random.default_rng(8)
     vectors = np.repeat(random.standard_normal((40, 4)), 3, axis=0).astype(np.float32)  # every word ties with itself

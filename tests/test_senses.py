@@ -165,6 +165,7 @@ def test_job(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> Non
     assert imread(plot).shape[1] > 800
 
 
+@pytest.mark.slow
 def test_a_sample_depends_on_places_alone(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
     from elmo_udf.spark.tables import read_embeddings
 
@@ -177,6 +178,7 @@ def test_a_sample_depends_on_places_alone(spark: SparkSession, tables: dict[str,
     assert len(everything) == 18 and everything.senses is not None and everything.senses.count(None) == 1
 
 
+@pytest.mark.slow
 def test_dry_run_and_refusals(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
     report = separate_senses(spark, options(tables, tmp_path, dry_run=True, max_occurrences=5))
     assert (report["occurrences"], report["occurrences_used"]) == (18, 5)

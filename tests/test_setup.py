@@ -138,6 +138,7 @@ def copy_of_package(root: Path, target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_setup_installs_once_and_then_never_calls_pip(root: Path, tmp_path: Path) -> None:
     checkout = copy_of_package(root, tmp_path / "a checkout")
     stamp = checkout / ".venv" / ".elmo-udf-installed"

@@ -55,6 +55,7 @@ def without_components(vectors: np.ndarray, n: int) -> np.ndarray:
     return np.asarray(rest / np.linalg.norm(rest, axis=1, keepdims=True))
 
 
+@pytest.mark.slow
 def test_groups_of_corrected_vectors_whatever_the_partitions(
     spark: Any, twice: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_both_tables_get_the_correction_of_the_one_that_is_searched(
     np.testing.assert_allclose(found["cosine"].to_numpy().reshape(20, 4), expected, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_pruning_can_be_switched_off(
     spark: Any, twice: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_too_many_pairs_end_the_run_before_anything_is_written(
     assert json.loads(report.read_text("utf-8"))["pairs_estimated"] == len(pq.read_table(tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_the_number_of_pairs_is_estimated_from_some_of_the_rows(
     spark: Any, twice: tuple[str, str], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +197,7 @@ def test_a_vector_that_the_correction_makes_too_large(spark: Any, tmp_path: Path
     assert "1 row whose vector the correction makes too large for its type (such as id 1)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_correction_that_does_not_fit_is_refused_before_the_work(
     spark: Any, twice: tuple[str, str], tmp_path: Path, capsys: Any
 ) -> None:

@@ -47,7 +47,9 @@ def random_pairs(kind: str) -> list[tuple[Any, Any]]:
     return [(names[a], names[b]) for a, b in sorted(pairs)]
 
 
-@pytest.mark.parametrize(("kind", "max_edges"), [("string", MAX_EDGES_IN_A_TASK), ("bigint", 5)])
+@pytest.mark.parametrize(
+    ("kind", "max_edges"), [("string", MAX_EDGES_IN_A_TASK), pytest.param("bigint", 5, marks=pytest.mark.slow)]
+)
 def test_components_in_one_task_and_by_joins(spark: SparkSession, tmp_path: Path, kind: str, max_edges: int) -> None:
     pairs = random_pairs(kind)
     edges = edges_of(spark, [(a, b, 1) for a, b in pairs], kind).repartition(3)
@@ -60,6 +62,7 @@ def test_components_in_one_task_and_by_joins(spark: SparkSession, tmp_path: Path
     assert bool(list(tmp_path.iterdir())) == (max_edges < len(pairs))
 
 
+@pytest.mark.slow
 def test_ids_too_long_for_one_task_are_joined(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +76,7 @@ def test_ids_too_long_for_one_task_are_joined(
         assert bool(list(folder.iterdir())) == by_joins
 
 
-@pytest.mark.parametrize("max_edges", [MAX_EDGES_IN_A_TASK, 0])
+@pytest.mark.parametrize("max_edges", [MAX_EDGES_IN_A_TASK, pytest.param(0, marks=pytest.mark.slow)])
 def test_the_table_of_groups(spark: SparkSession, tmp_path: Path, max_edges: int) -> None:
     """m is in most pairs of its group; of a chain of four the inner one with the smaller id; z only by way of y."""
     pairs = [("m", "a", 950_000), ("m", "b", 960_000), ("b", "c", 910_000), ("m", "d", 960_000)]
@@ -98,6 +101,7 @@ def test_the_table_of_groups(spark: SparkSession, tmp_path: Path, max_edges: int
     ]
 
 
+@pytest.mark.slow
 def test_no_pair_is_no_group(spark: SparkSession, tmp_path: Path) -> None:
     assert grouped(edges_of(spark, []), str(tmp_path)).collect() == []
     assert components(edges_of(spark, []), str(tmp_path), -1).collect() == []

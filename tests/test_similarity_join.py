@@ -79,7 +79,9 @@ def shuffled_ids(n: int, id_type: T.DataType) -> list[Any]:
     return [number - 50 + (2**40 if id_type == LONG else 0) for number in numbers]
 
 
-@pytest.mark.parametrize(("id_type", "double", "few_bytes"), [(STRING, False, 10**8), (LONG, True, 0)])
+@pytest.mark.parametrize(
+    ("id_type", "double", "few_bytes"), [(STRING, False, 10**8), pytest.param(LONG, True, 0, marks=pytest.mark.slow)]
+)
 def test_top_k_and_pairs_within_a_table(
     spark: SparkSession, tmp_path: Path, monkeypatch: Any, id_type: T.DataType, double: bool, few_bytes: int
 ) -> None:
@@ -141,6 +143,7 @@ def test_a_table_against_itself_finds_itself(spark: SparkSession, tmp_path: Path
     assert len(collected(comparison.pairs(-1))) == 4
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_partitions_blocks_or_tasks(spark: SparkSession, tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     near = rng.standard_normal(33) + 1e-6 * rng.standard_normal((60, 33))  # float32 can't order these
@@ -160,6 +163,7 @@ def test_results_do_not_depend_on_partitions_blocks_or_tasks(spark: SparkSession
     assert all(cosine_of_pairs[frozenset((a, b))] == cosine for a, _, b, cosine in found[0][0] if cosine >= 0.4)
 
 
+@pytest.mark.slow
 def test_pruning_loses_no_pair(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("elmo_udf.similarity.kernels.prune._NARROW", 0)  # as if tables were large
     rng = np.random.default_rng(4)
@@ -176,6 +180,7 @@ def test_pruning_loses_no_pair(spark: SparkSession, tmp_path: Path, monkeypatch:
         assert len(pairs) > 100 and pairs == collected(comparison.pairs(0.98, prune=False))
 
 
+@pytest.mark.slow
 def test_a_thousand_nearest(spark: SparkSession, tmp_path: Path) -> None:
     """As many as may be asked for, over several tasks, with many ties."""
     n, k, vectors = 1100, 1000, some_vectors(1100, seed=9)

@@ -62,6 +62,7 @@ def test_pruned_pairs_are_all_pairs(seed: int, n: int, n_right: int, threshold: 
     assert as_set(pairs_pruned(left, right, threshold, tile_rows, pruning)) == unpruned(left, right, threshold)
 
 
+@pytest.mark.slow
 def test_each_way_is_taken_and_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows.of(like_a_network(3, 700, width=512))
     pruning = choose_pruning(rows, None, 0.98)

@@ -32,6 +32,7 @@ def test_unfit_rows_are_counted_and_named(spark: SparkSession, tmp_path: Path) -
         compare(documents, staging=str(tmp_path), names=("mine", ""))
 
 
+@pytest.mark.slow
 def test_ragged_rows_and_repeated_ids(spark: SparkSession, tmp_path: Path) -> None:
     ragged = table(spark, [1, 2, 3, 4], [[1, 2], [1, 2, 3], [3, 4], [2, 1]], INT)
     with refused("different widths: 3 rows 2 wide (such as id 1), 1 row 3 wide (such as id 2)", "leave the others out"):

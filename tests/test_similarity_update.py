@@ -63,7 +63,7 @@ def run(spark: SparkSession, kind: str, table: str, output: Path, **options: Any
     return compare_tables(spark, SimilarityOptions(**values))
 
 
-@pytest.mark.parametrize("kind", ["topk", "pairs"])
+@pytest.mark.parametrize("kind", ["topk", pytest.param("pairs", marks=pytest.mark.slow)])
 def test_a_table_that_has_grown(spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str) -> None:
     """With a correction: that of the earlier result counts, and a full run with it gives the same table."""
     run(spark, kind, tables["was"], tmp_path / "was", center=True)
@@ -86,6 +86,7 @@ def test_a_table_that_has_grown(spark: SparkSession, tables: dict[str, str], tmp
     assert not was.equals(updated)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["topk", "pairs"])
 def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str) -> None:
     """Of which rows have come, gone and changed too."""
@@ -97,6 +98,7 @@ def test_against_another_table(spark: SparkSession, tables: dict[str, str], tmp_
     assert (report["rows_new"], report["rows_changed"], report["rows_gone"]) == (9 + 5, 2, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("against", [False, True])
 @pytest.mark.parametrize("kind", ["topk", "pairs"])
 def test_where_so_much_is_new_that_it_is_less_work_all_are_compared(
@@ -118,6 +120,7 @@ def test_where_so_much_is_new_that_it_is_less_work_all_are_compared(
     assert (report["rows_new"], report["rows_gone"]) == ((65, 1) if against else (60, 0))
 
 
+@pytest.mark.slow
 def test_pruned_pairs_of_a_table_that_has_grown(spark: SparkSession, tmp_path: Path) -> None:
     vectors = like_a_network(5, 1200, width=512)
     assert choose_pruning(Rows.of(vectors), None, 0.98) is not None
@@ -134,6 +137,7 @@ def test_pruned_pairs_of_a_table_that_has_grown(spark: SparkSession, tmp_path: P
     assert len(full) > len(pq.read_table(tmp_path / "was")) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "against"), [("topk", False), ("pairs", True), ("groups", False), ("matrix", True)])
 def test_a_dry_run_says_what_the_run_will_do(
     spark: SparkSession, tables: dict[str, str], tmp_path: Path, kind: str, against: bool
@@ -146,6 +150,7 @@ def test_a_dry_run_says_what_the_run_will_do(
     assert [planned[name] for name in names] == [report[name] for name in names]
 
 
+@pytest.mark.slow
 def test_an_update_may_take_the_place_of_what_it_continues(
     spark: SparkSession, tables: dict[str, str], tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def spark_version(options: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_spark_takes_its_classes_from_the_archive() -> None:
     """The archive that scripts/setup has made for this environment."""
     if not (options := archive_options()):
@@ -61,6 +62,7 @@ def test_spark_takes_its_classes_from_the_archive() -> None:
     assert "org.apache.spark.deploy.SparkSubmit source: shared objects file (top)" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefix")
 def test_an_archive_that_is_none_does_no_harm_and_says_nothing() -> None:
     archive_path().write_bytes(100 * b"no classes ")

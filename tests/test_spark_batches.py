@@ -57,6 +57,7 @@ def write(table: pa.Table, path: Path, **options: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_rows_of_several_files_and_row_groups(spark: SparkSession, tmp_path: Path) -> None:
     for n in range(3):
         write(vectors([f"{n}-{i}" for i in range(20)]), tmp_path / f"{n}.parquet", row_group_size=7)
@@ -84,19 +85,24 @@ def test_columns_beside_those_that_are_folders(spark: SparkSession, tmp_path: Pa
     assert plain_parquet(table.select("day", "embedding"), None) is None
 
 
+IDS = [
+    pa.array(["a", "b"], pa.large_string()),
+    pa.array(["a", None]).dictionary_encode(),
+    pa.array(["a", "b"], pa.string_view()),
+    pa.array([1, 2], pa.int32()),
+    pa.array([-(2**63), 2**63 - 1]),
+]
+KINDS = [pa.large_list(pa.float32()), pa.list_(pa.float32(), 3), pa.list_(pa.float64())]
+"""Each of the first with each of the second; the ordinary run has every one once."""
+
+
 @pytest.mark.parametrize(
-    "ids",
+    ("ids", "kind"),
     [
-        pa.array(["a", "b"], pa.large_string()),
-        pa.array(["a", None]).dictionary_encode(),
-        pa.array(["a", "b"], pa.string_view()),
-        pa.array([1, 2], pa.int32()),
-        pa.array([-(2**63), 2**63 - 1]),
+        pytest.param(ids, kind, marks=[] if j == i % 3 else pytest.mark.slow, id=f"{ids.type}-{kind}")
+        for i, ids in enumerate(IDS)
+        for j, kind in enumerate(KINDS)
     ],
-    ids=lambda ids: str(ids.type),
-)
-@pytest.mark.parametrize(
-    "kind", [pa.large_list(pa.float32()), pa.list_(pa.float32(), 3), pa.list_(pa.float64())], ids=str
 )
 def test_types_of_other_writers(spark: SparkSession, tmp_path: Path, ids: pa.Array, kind: pa.DataType) -> None:
     rows = pa.table({"id": ids, "embedding": pa.array([[1, 2, 3], [4, 5, 6.5]], kind)})
@@ -208,6 +214,7 @@ def test_on_a_cluster_only_beside_a_folder_that_tasks_were_seen_to_read(
     assert plain_parquet(table, "file:/elsewhere") is not None
 
 
+@pytest.mark.slow
 def test_row_groups_are_divided_evenly(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abcd":  # as Spark writes them: a row group a file
         write(vectors([f"{name}{i}" for i in range(200)]), tmp_path / f"{name}.parquet")

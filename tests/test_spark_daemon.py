@@ -50,6 +50,7 @@ def which(**variables: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_workers_of_jobs_have_pyspark_from_where_it_is_installed() -> None:
     if not daemon.is_installed():
         pytest.skip("needs the package installed, as scripts/setup does")
@@ -58,6 +59,7 @@ def test_workers_of_jobs_have_pyspark_from_where_it_is_installed() -> None:
     assert home == pyspark.__file__
 
 
+@pytest.mark.slow
 def test_a_module_that_the_user_names_is_left() -> None:
     own = (
         "--master local[1] --conf spark.ui.enabled=false --conf spark.python.daemon.module=pyspark.daemon pyspark-shell"
@@ -65,6 +67,7 @@ def test_a_module_that_the_user_names_is_left() -> None:
     assert which(PYSPARK_SUBMIT_ARGS=own)[0] == "pyspark.daemon"
 
 
+@pytest.mark.slow
 def test_another_python_has_spark_s_own_daemon() -> None:
     assert which(PYSPARK_PYTHON=f"{Path(sys.executable).parent}/../bin/python")[0] == "Spark's"
 

@@ -120,6 +120,7 @@ def test_training_learns_stops_early_goes_back_to_its_best_and_can_be_repeated(t
     assert (again.n_epochs, again.validation_loss) == (trained.n_epochs, trained.validation_loss)
 
 
+@pytest.mark.slow
 def test_of_several_rates_the_validation_texts_choose() -> None:
     parts = {part: made_examples(32, seed) for seed, part in enumerate(PARTS)}
     rates = ("1e-7", "3e-2")

@@ -90,6 +90,7 @@ def test_a_study(study: Study, tmp_path: Path) -> None:
         study()
 
 
+@pytest.mark.slow
 def test_a_task_reads_the_texts_of_its_own_repeat_and_all_their_vectors(
     spark: SparkSession, files: dict[str, str], tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_text_that_is_not_utf8_is_skipped_and_counted(spark: SparkSession, tmp_p
     assert len(train) + n_held_out == 30
 
 
+@pytest.mark.slow
 def test_rows_that_are_malformed_or_null_are_skipped_and_counted(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "corpus.csv"
     rows = [f"{i},{sentence}" for i, sentence in enumerate(sentences(30))]
@@ -45,6 +46,7 @@ def test_rows_that_are_malformed_or_null_are_skipped_and_counted(spark: SparkSes
     assert ["a", "text"] not in [sentence[:2] for sentence in train]
 
 
+@pytest.mark.slow
 def test_no_more_is_held_out_than_was_said(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "corpus.txt"
     lines = [f"sentence number {i} ." for i in range(200)]

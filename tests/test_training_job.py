@@ -88,6 +88,7 @@ def test_a_model_that_knows_its_grammar(trained: tuple[Path, dict[str, Any]]) ->
     assert "perplexity" in line and "tokens/s, ETA 0:0" in line
 
 
+@pytest.mark.slow
 def test_another_corpus_from_there(spark: Any, trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """With the words and sizes of the model it goes on from, whatever the options say; and it begins well."""
     folder, report = trained
@@ -102,6 +103,7 @@ def test_another_corpus_from_there(spark: Any, trained: tuple[Path, dict[str, An
     assert done["fingerprint"] != report["fingerprint"]
 
 
+@pytest.mark.slow
 def test_from_a_model_that_predicts_nothing_yet(spark: Any, text: str, tmp_path: Path) -> None:
     """Its network is kept, what predicts the words of the corpus is new; here a file is a document."""
     again = options(text, tmp_path, initial="builtin:mini", whole_files=True, epochs=4.0, learning_rate=0.003)

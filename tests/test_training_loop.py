@@ -58,6 +58,7 @@ def test_it_ends_when_perplexity_no_longer_falls(work: Work) -> None:
     assert more_patient.run().step == 25
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_time_is_over(work: Work) -> None:
     progress = training(work, max_hours=2 / 3600, epochs=1e6).run()
     assert progress.ended == "all read" and 2 <= progress.seconds < 20
@@ -69,6 +70,7 @@ def test_divergence_is_one_line(work: Work) -> None:
         training(work, learning_rate=1e30, evaluate_every=2).run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [
@@ -85,6 +87,7 @@ def test_other_ways_to_learn_the_grammar(work: Work, changed: dict[str, Any]) ->
     assert progress.best < 5 and measured[-1] < measured[0]
 
 
+@pytest.mark.slow
 def test_gradients_are_cut_to_the_length_that_is_asked_for(work: Work) -> None:
     """After Adagrad's first step, whose accumulators tell the gradient it was given."""
     for longest in (0.5, 1e9):
@@ -98,6 +101,7 @@ def test_gradients_are_cut_to_the_length_that_is_asked_for(work: Work) -> None:
             assert np.sqrt(sum(squares)) > 2
 
 
+@pytest.mark.slow
 def test_dropout_is_for_training_alone(work: Work) -> None:
     arrays = npz.read(work.initial)
     settings = [options("", work.root, dropout=dropout) for dropout in (0.0, 0.5)]

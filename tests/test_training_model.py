@@ -53,9 +53,8 @@ def language_model(settings: TrainOptions, seed: int = 3) -> LanguageModel:
 
 def log_probabilities(model: Model, softmax: list[np.ndarray], sentence: list[str]) -> tuple[float, float]:
     """Sum of the log probabilities of what each direction predicts, one token at a time, in numpy."""
-    marks = [numpy_elmo.character_ids(b"", mark) for mark in (256, 257)]
-    tokens = [numpy_elmo.character_ids(token.encode()) for token in sentence]
-    words = [numpy_elmo.word_vector(model, ids) for ids in (marks[0], *tokens, marks[1])]
+    begin, end = (numpy_elmo.word_vector(model, b"", mark) for mark in (256, 257))
+    words = [begin, *(numpy_elmo.word_vector(model, token.encode()) for token in sentence), end]
     labels = [0, *VOCABULARY.ids(sentence), 1]
     sums = []
     for direction, read, targets in (
@@ -112,6 +111,7 @@ def test_carried_state_reaches_the_next_sentence_only_where_asked_for() -> None:
     assert np.abs(results[True, 7] - results[True, 2]).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_a_tiny_corpus_is_learned_by_heart() -> None:
     settings = options(cell_dim=48, projection_dim=24, n_streams=4, n_steps=12, clip=5.0, carry_state=False)
     trainer = Trainer(language_model(settings), settings, Alone())

@@ -16,6 +16,7 @@ from elmo_udf.training.report import read_log
 from tests.test_training_job import SMALL, options, sentences
 
 
+@pytest.mark.slow
 def test_two_workers_learn_like_one_with_twice_the_batch(spark: Any, root: Path, tmp_path: Path) -> None:
     text = tmp_path / "corpus.txt"
     text.write_text("\n".join(sentences(80)) + "\n")

@@ -84,6 +84,7 @@ def test_in_sql(spark: SparkSession, model: str) -> None:
     assert row.nothing is None
 
 
+@pytest.mark.slow
 def test_default_of_a_hub_model_is_our_document_vector(spark: SparkSession, tmp_path: Path) -> None:
     import tensorflow as tf
     import tensorflow_hub as hub
@@ -99,7 +100,12 @@ def test_default_of_a_hub_model_is_our_document_vector(spark: SparkSession, tmp_
 
 @pytest.mark.parametrize(
     ("column", "kind"),
-    [("1", "int32"), ("1.5D", "float64"), ("array(1, 2)", "int32"), ("named_struct('a', 'b')", "struct")],
+    [
+        ("1", "int32"),
+        pytest.param("1.5D", "float64", marks=pytest.mark.slow),
+        pytest.param("array(1, 2)", "int32", marks=pytest.mark.slow),
+        pytest.param("named_struct('a', 'b')", "struct", marks=pytest.mark.slow),
+    ],
 )
 def test_a_column_that_is_no_text_is_named(spark: SparkSession, model: str, column: str, kind: str) -> None:
     with pytest.raises(PythonException, match=f"elmo_udf got a column of {kind}, expected string, array<string>"):
