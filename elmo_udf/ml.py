@@ -7,7 +7,6 @@ from elmo_udf.ml import ElmoEmbedder, TextCleaner
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 from pyspark import keyword_only
@@ -22,13 +21,13 @@ from pyspark.sql import functions as F
 from elmo_udf.cleaning.columns import clean_column
 from elmo_udf.cleaning.options import CleaningOptions
 from elmo_udf.cleaning.steps import DEFAULT_PUNCTUATION, STEPS
-from elmo_udf.embedding.udf import elmo_udf, model_options
+from elmo_udf.embedding.udf import model_options, vector_udf
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.internals import no_params
-from elmo_udf.spark.shipping import ship_model
+from elmo_udf.spark.shipping import ShippedModel, ship_model
 
 _TEXT, _FLAG, _WHOLE = TypeConverters.toString, TypeConverters.toBoolean, TypeConverters.toInt
 
@@ -93,7 +92,7 @@ class ElmoEmbedder(_Stage):
 
     The params are the options of :func:`elmo_udf.elmo_udf`; ``level`` is document. With ``layerWeights``
     (one a layer, before the softmax, word_emb first) and ``scale`` the vector is scale · Σ softmax(weights)_j · layer_j
-    of the pooled layers, instead of the model's own mix: the network reads the text once a layer.
+    of the pooled layers, instead of the model's own mix.
 
     A stage that was saved finds its model by ``modelHandle``; where that is a path of another machine, set it anew.
     ``fingerprint`` refuses another model than the one meant.
@@ -199,27 +198,26 @@ class ElmoEmbedder(_Stage):
     def _vector(self, dataset: DataFrame) -> Column:
         """array<float>, NULL where the text has no token."""
         spark, text = dataset.sparkSession, quoted(self.getInputCol())
-        options = self._options()
-        shipped = ship_model(spark, options["model"], options.get("model_sha256"))
+        options = model_options(**self._options())
+        shipped = ship_model(spark, options.model, options.model_sha256)
         if self.isDefined(self.fingerprint) and shipped.fingerprint != self.getOrDefault(self.fingerprint):
             raise UserError(
-                f"model {options['model']!r} has fingerprint {shipped.fingerprint}, expected "
+                f"model {options.model!r} has fingerprint {shipped.fingerprint}, expected "
                 f"{self.getOrDefault(self.fingerprint)}; set modelHandle to the model that the stage was made with"
             )
+        udf: Any = vector_udf(spark, options, self._mix(shipped))
+        # not deterministic, or Spark would copy it into each expression that uses the vector, and embed anew
+        column: Column = udf.asNondeterministic()(text)
+        return column
 
-        def embed(layer: str) -> Column:
-            # not deterministic, or Spark would copy it into each expression that uses the vector, and embed anew
-            udf: Any = elmo_udf(spark=spark, **options | {"layer": layer})
-            column: Column = udf.asNondeterministic()(text)
-            return column
-
+    def _mix(self, shipped: ShippedModel) -> Mix | None:
+        """The mix of ``layerWeights`` and ``scale``, where they are set. Raises UserError where weights are missing."""
         if not self.isDefined(self.layerWeights):
-            return embed(options["layer"])
-        names = shipped.network.layer_names
-        weights = self.getOrDefault(self.layerWeights)
+            return None
+        names, weights = shipped.network.layer_names, self.getOrDefault(self.layerWeights)
         if len(weights) != len(names):
             raise UserError(f"layerWeights has {len(weights)} numbers, expected one a layer: {', '.join(names)}")
-        return mixed([embed(name) for name in names], Mix(tuple(weights), self.getOrDefault(self.scale)))
+        return Mix(tuple(weights), self.getOrDefault(self.scale))
 
     def _options(self) -> dict[str, Any]:
         names = {
@@ -248,17 +246,3 @@ class ElmoEmbedder(_Stage):
                 "layerWeights mix pooled layers, which is the pooled mix only with poolingLayer elmo, pooling mean and "
                 "normalize False; set these, or leave layerWeights out"
             )
-
-
-def mixed(layers: Sequence[Column], mix: Mix) -> Column:
-    """array<float>: scale · Σ softmax(weights)_j · layer_j of pooled layers, word_emb (half as wide) first and doubled.
-
-    Peters et al. 2018, eq. 1. A mean over tokens is linear, so the mix of pooled layers is the pooled mix.
-    """
-    both = [F.concat(layers[0], layers[0]), *layers[1:]]
-    parts = [_times(layer, share) for layer, share in zip(both, mix.shares.tolist(), strict=True)]
-    return reduce(lambda left, right: F.zip_with(left, right, lambda x, y: x + y), parts).cast("array<float>")
-
-
-def _times(vector: Column, share: float) -> Column:
-    return F.transform(vector, lambda x: x * share)

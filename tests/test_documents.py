@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 import pytest
 
 from elmo_udf.embedding import documents as documents_module
-from elmo_udf.embedding.documents import EmbeddedDocument, embed_documents
+from elmo_udf.embedding.documents import EmbeddedDocument
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.models.form import NetworkOptions
 from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.options import ModelOptions
+from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.make_models import random_model
 
@@ -45,6 +47,14 @@ class ReferenceEncoder:
         return {name: np.concatenate([layers[name] for layers in each]).astype(np.float32) for name in names}
 
 
+def embed_documents(
+    texts: Iterable[object], encoder: ReferenceEncoder, options: ModelOptions, window_tokens: int = 1000
+) -> Iterator[EmbeddedDocument]:
+    layout = Layout.of(encoder.options, [options.layer], [options.pooling], options.level)
+    tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
+    return documents_module.embed_documents(texts, encoder, layout, tokenizer, options.normalize, window_tokens)
+
+
 def embed(texts: Sequence[object], window_tokens: int = 1000, **options: object) -> list[EmbeddedDocument]:
     settings = ModelOptions(**options)  # type: ignore[arg-type]
     return list(embed_documents(texts, ReferenceEncoder(), settings, window_tokens))
@@ -52,8 +62,6 @@ def embed(texts: Sequence[object], window_tokens: int = 1000, **options: object)
 
 def expected_tokens(text: str, layer: str = "elmo") -> list[np.ndarray]:
     """One (n, D) array a sentence, straight from the reference."""
-    from elmo_udf.text.tokenizer import Tokenizer
-
     return [numpy_elmo.layers(MODEL, sentence)[layer] for sentence in Tokenizer()(text).sentences]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,9 @@ from sklearn.metrics import f1_score
 from elmo_udf.correlation import pearson, spearman
 from elmo_udf.evaluation.fitted_mix import fit_mix, mixed_cosines
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions, correction_named
-from elmo_udf.evaluation.pooled import pooled_texts
 from elmo_udf.evaluation.scores import best_threshold, check_scores
-from elmo_udf.evaluation.views import Layout
-from elmo_udf.models.options import NetworkOptions
-from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.scatter import class_histograms, score_scatter
-from elmo_udf.text.tokenizer import Tokenizer
-from tests import numpy_elmo
 from tests.make_models import random_model
 from tests.refusals import refused
 
@@ -30,80 +23,6 @@ MODEL = random_model(3)
 TEXTS = ["The moon rose. It was late , and cold.", "", "Tides!", "A boat. A boat and a net. Nets.", "One more."]
 LAYERS = ("word_emb", "lstm_outputs1", "lstm_outputs2", "elmo")
 WIDTHS = (8, 16, 16, 16)
-
-
-class SlowEncoder:
-    """The reference in place of the network."""
-
-    options: NetworkOptions = MODEL.options
-    n_calls = 0
-
-    def width(self, layer: str) -> int:
-        return self.options.width(layer)
-
-    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
-        self.n_calls += 1
-        found = [numpy_elmo.layers(MODEL, list(sentence)) for sentence in sentences]
-        return {name: np.concatenate([one[name] for one in found]).astype(np.float32) for name in names}
-
-
-def tokens_of(text: str, layer: str) -> np.ndarray:
-    return np.concatenate([numpy_elmo.layers(MODEL, sentence)[layer] for sentence in Tokenizer()(text).sentences])
-
-
-@pytest.mark.parametrize(("window_bytes", "calls"), [(1, 7), (600, None), (2**28, 1)])
-def test_all_layers_are_pooled_in_one_pass(window_bytes: int, calls: int | None) -> None:
-    layout = Layout(LAYERS, WIDTHS, ("mean", "max"))
-    encoder = SlowEncoder()
-    found = list(pooled_texts(TEXTS, encoder, layout, Tokenizer(), window_bytes=window_bytes))
-    assert calls is None or encoder.n_calls == calls  # a sentence at a time; a few; all at once
-    assert [text.reason for text in found] == [None, "blank_text", None, None, None]
-    for text, one in zip(TEXTS, found, strict=True):
-        for pooling in ("mean", "max") if one.values is not None else ():
-            for layer in LAYERS:
-                expected = getattr(tokens_of(text, layer), pooling)(axis=0)
-                assert one.values is not None and one.values.dtype == np.float32
-                view = layout.view(layer, pooling).of(one.values[None])[0]
-                np.testing.assert_allclose(view, expected, atol=1e-6)
-
-
-def test_normalized_layers_have_unit_length() -> None:
-    layout = Layout(LAYERS, WIDTHS, ("max",))
-    (found,) = pooled_texts(TEXTS[:1], SlowEncoder(), layout, Tokenizer(), normalize=True)
-    assert found.values is not None
-    for layer in LAYERS:
-        assert np.linalg.norm(layout.view(layer, "max").of(found.values[None])) == pytest.approx(1, abs=1e-6)
-
-
-class FullEncoder(SlowEncoder):
-    """A device that has no memory for a boat."""
-
-    def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
-        if any("boat" in sentence for sentence in sentences):
-            raise OutOfMemory
-        return super().layers(sentences, names)
-
-
-def test_a_text_that_does_not_fit_into_the_devices_memory_is_refused_alone() -> None:
-    layout = Layout(LAYERS, WIDTHS, ("mean",))
-    found = list(pooled_texts(TEXTS, FullEncoder(), layout, Tokenizer()))
-    assert [text.reason for text in found] == [None, "blank_text", None, "too_large", None]
-    expected = list(pooled_texts(TEXTS, SlowEncoder(), layout, Tokenizer()))
-    for i in (0, 2, 4):
-        left, right = found[i].values, expected[i].values
-        assert left is not None and right is not None
-        np.testing.assert_allclose(left, right, atol=1e-6)
-
-
-def test_a_mix_of_means_is_the_mean_of_mixed_tokens() -> None:
-    layout = Layout(("lstm_outputs2", "word_emb", "lstm_outputs1"), (16, 8, 16), ("max", "mean"))
-    (found,) = pooled_texts(TEXTS[:1], SlowEncoder(), layout, Tokenizer())
-    weights = np.array([0.2, 0.5, 0.3])
-    tokens = [tokens_of(TEXTS[0], layer) for layer in ("word_emb", "lstm_outputs1", "lstm_outputs2")]
-    expected = 0.2 * np.tile(tokens[0], 2) + 0.5 * tokens[1] + 0.3 * tokens[2]
-    assert found.values is not None
-    mixed = layout.mixed("mix", MODEL.options, weights).of(found.values[None])[0]
-    np.testing.assert_allclose(mixed, expected.mean(axis=0), atol=1e-6)
 
 
 def pairs_of_layers(n: int = 400) -> tuple[np.ndarray, np.ndarray]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from elmo_udf.embedding.documents import embed_documents
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.network.engine import Network
-from elmo_udf.options import ModelOptions
 from elmo_udf.text.characters import character_ids
+from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.fuzzing import run_cases
 from tests.make_models import random_model
@@ -38,15 +41,16 @@ def test_any_string(network: Network) -> None:
     reasons: set[str | None] = set()
 
     def check(texts: list[str], tokenizer: str, language: str, level: str) -> None:
-        options = ModelOptions(tokenizer=tokenizer, language=language, level=level)  # type: ignore[arg-type]
-        found = list(embed_documents(texts, network, options))
+        layout = Layout.of(MODEL.options, ["elmo"], level=level)
+        embed = partial(embed_documents, encoder=network, layout=layout, tokenizer=Tokenizer(tokenizer, language))
+        found = list(embed(texts))
         assert len(found) == len(texts)
         for document in found:
             assert document.reason in (None, "blank_text")
             assert np.isfinite(document.vectors).all()
             assert bool(len(document.vectors)) == (document.reason is None) == bool(document.tokenized.sentences)
         assert (character_ids(texts) >= 1).all() and (character_ids(texts) <= 261).all()
-        others = reversed(list(embed_documents(texts[::-1], network, options)))
+        others = reversed(list(embed(texts[::-1])))
         for document, other in zip(found, others, strict=True):
             np.testing.assert_allclose(document.vectors, other.vectors, atol=1e-5)
         if level == "document" and 0 < found[0].tokenized.n_tokens < 60:

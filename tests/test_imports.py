@@ -72,6 +72,7 @@ SPARK_FACING = {
         "stats",
         "tokens",
         "udf",
+        "worker",
     },
     "evaluation": {"agreement", "baselines", "correlations", "cosines", "inputs", "job", "pairs", "staged", "texts"},
     "lake": {"compact", "source", "validate"},

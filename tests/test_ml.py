@@ -91,8 +91,11 @@ def test_a_pipeline_is_saved_and_loaded(spark: SparkSession, table: DataFrame, m
         loaded.transform(table)
 
 
-def test_a_text_is_embedded_once_whatever_uses_its_vector(table: DataFrame, model: str) -> None:
-    stage = ElmoEmbedder(inputCol="text", outputCol="v", modelHandle=model, handleInvalid="skip")
+@pytest.mark.parametrize("weights", [{}, {"layerWeights": [0.5, -1.0, 2.0]}], ids=["layer", "mix"])
+def test_a_text_is_embedded_once_whatever_uses_its_vector(
+    table: DataFrame, model: str, weights: dict[str, object]
+) -> None:
+    stage = ElmoEmbedder(inputCol="text", outputCol="v", modelHandle=model, handleInvalid="skip", **weights)  # type: ignore[arg-type]
     rows = stage.transform(table).withColumn("w", F.col("v")).where("n < 4").select("v", "w", "n")
     with redirect_stdout(io.StringIO()) as explained:
         rows.explain()

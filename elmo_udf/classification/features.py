@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import reduce
 from typing import Any
 
 from pyspark.ml.functions import array_to_vector
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.classification.options import ClassifyOptions
@@ -15,7 +17,6 @@ from elmo_udf.classification.source import Source
 from elmo_udf.cleaning.columns import clean_column
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
-from elmo_udf.ml import mixed
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ship_model
@@ -73,3 +74,18 @@ def _embed(spark: SparkSession, options: ClassifyOptions, layer: str, folder: st
             **model | {"layer": layer_},
         ),
     )
+
+
+def mixed(layers: Sequence[Column], mix: Mix) -> Column:
+    """array<float>: scale · Σ softmax(weights)_j · layer_j of pooled layers, word_emb (half as wide) first and doubled.
+
+    Peters et al. 2018, eq. 1. A mean over tokens is linear, so the mix of pooled layers is the pooled mix.
+    """
+    shares = mix.shares.tolist()
+    both = [F.concat(layers[0], layers[0]), *layers[1:]]
+    parts = [_times(layer, share) for layer, share in zip(both, shares, strict=True)]
+    return reduce(lambda left, right: F.zip_with(left, right, lambda x, y: x + y), parts).cast("array<float>")
+
+
+def _times(vector: Column, share: float) -> Column:
+    return F.transform(vector, lambda x: x * share)

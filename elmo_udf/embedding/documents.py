@@ -1,4 +1,4 @@
-"""The generator that embeds: documents in, vectors out in the same order, in windows of many documents."""
+"""The generator that embeds: texts in, rows of pooled layers out in the same order, in windows of many texts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from elmo_udf.embedding.pooling import Pool, unit_length
-from elmo_udf.embedding.windows import NOT_EVEN_ONE, WINDOW_TOKENS, chunks, that_fit
+from elmo_udf.embedding.layout import Layout
+from elmo_udf.embedding.pooling import PooledRows, TokenRows
+from elmo_udf.embedding.windows import NOT_EVEN_ONE, WINDOW_BYTES, WINDOW_TOKENS, chunks, that_fit
 from elmo_udf.network.encoder import Encoder
-from elmo_udf.options import ModelOptions
 from elmo_udf.text.characters import is_truncated
 from elmo_udf.text.tokenizer import TokenizedDocument, Tokenizer
 
@@ -24,7 +24,7 @@ class EmbeddedDocument:
     """The rows that one document puts into a table (none where it is rejected)."""
 
     vectors: np.ndarray
-    """(R, D) float32: R is 1 at level document, the number of sentences or of tokens at the other levels."""
+    """(R, W) float32, rows of the layout: R is 1 at level document, else the number of sentences or of tokens."""
     tokenized: TokenizedDocument
     reason: str | None = None
     """Why there is no vector: one of the reasons of the rejects table."""
@@ -45,19 +45,27 @@ class EmbeddedDocument:
 
 
 def embed_documents(
-    documents: Iterable[Any], encoder: Encoder, options: ModelOptions, window_tokens: int = WINDOW_TOKENS
+    documents: Iterable[Any],
+    encoder: Encoder,
+    layout: Layout,
+    tokenizer: Tokenizer,
+    normalize: bool = False,
+    window_tokens: int = WINDOW_TOKENS,
+    window_bytes: int = WINDOW_BYTES,
 ) -> Iterator[EmbeddedDocument]:
-    """Embed texts (or tokens, see Tokenizer) in order. None, and a text without a token, come back with a reason.
+    """Embed texts (or tokens, see Tokenizer) in order; each text is read by the network once, whatever the layout.
 
-    A text that comes several times in a row is embedded once.
+    None, and a text without a token, come back with a reason. A text that comes several times in a row is embedded
+    once. ``normalize`` scales each pooled layer to unit length. The network gets texts of about ``window_tokens``
+    tokens together, fewer where the tokens' vectors in all layers would take more than ``window_bytes``.
     """
-    tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
+    most = max(1, min(window_tokens, window_bytes // (4 * layout.token_width)))
     window: list[TokenizedDocument | None] = []
     repeats: list[int] = []
     n_tokens = 0
 
     def embedded() -> Iterator[EmbeddedDocument]:
-        for document, n in zip(_embed_window(window, encoder, options, window_tokens), repeats, strict=True):
+        for document, n in zip(_embed_window(window, encoder, layout, normalize, most), repeats, strict=True):
             yield document
             again = replace(document, repeats=True)
             yield from (again for _ in range(n - 1))
@@ -67,7 +75,7 @@ def embed_documents(
         window.append(tokenized)
         repeats.append(n)
         n_tokens += tokenized.n_tokens if tokenized else 0
-        if n_tokens >= window_tokens or len(window) >= window_tokens:
+        if n_tokens >= most or len(window) >= most:
             yield from embedded()
             window, repeats, n_tokens = [], [], 0
     yield from embedded()
@@ -89,37 +97,37 @@ def _runs(documents: Iterable[Any]) -> Iterator[tuple[Any, int]]:
 
 
 def _embed_window(
-    window: list[TokenizedDocument | None], encoder: Encoder, options: ModelOptions, window_tokens: int
+    window: list[TokenizedDocument | None], encoder: Encoder, layout: Layout, normalize: bool, most: int
 ) -> Iterator[EmbeddedDocument]:
-    width = encoder.width(options.layer)
-    refused = [_refusal(document, width, options.level) for document in window]
+    refused = [_refusal(document, layout) for document in window]
     kept = [document for document, refusal in zip(window, refused, strict=True) if document and not refusal]
-    vectors = iter(that_fit(kept, lambda some: _vectors(some, encoder, options, window_tokens)))
+    vectors = iter(that_fit(kept, lambda some: _vectors(some, encoder, layout, normalize, most)))
+    nothing = np.empty((0, layout.row_width), np.float32)
     for document, refusal in zip(window, refused, strict=True):
         if refusal or document is None:
-            nothing = np.empty((0, width), np.float32)
             reason, detail = refusal
             yield EmbeddedDocument(nothing, document or TokenizedDocument([]), reason, detail)
             continue
         rows = next(vectors)
         if rows is None:
-            yield EmbeddedDocument(np.empty((0, width), np.float32), document, "too_large", NOT_EVEN_ONE)
+            yield EmbeddedDocument(nothing, document, "too_large", NOT_EVEN_ONE)
         elif np.isfinite(rows).all():
             yield EmbeddedDocument(rows, document)
         else:
-            yield EmbeddedDocument(rows[:0], document, "non_finite_vector", "the network's output is not finite")
+            yield EmbeddedDocument(nothing, document, "non_finite_vector", "the network's output is not finite")
 
 
-def _refusal(document: TokenizedDocument | None, width: int, level: str) -> tuple[str, ...]:
+def _refusal(document: TokenizedDocument | None, layout: Layout) -> tuple[str, ...]:
     """Reason and detail, or nothing."""
     if document is None:
         return "null_text", "the text is NULL"
     if not document.sentences:
         return "blank_text", "the text has no token"
+    width, level = layout.row_width, layout.level
     n_rows = {"document": 1, "sentence": len(document.sentences), "token": document.n_tokens}[level]
     if n_rows * width * 4 > MAX_DOCUMENT_BYTES:
         return "too_large", f"{n_rows} vectors of {width} values at level {level} exceed {MAX_DOCUMENT_BYTES} bytes"
-    longest = max(map(len, document.sentences))
+    width, longest = layout.token_width, max(map(len, document.sentences))
     if longest * width * 4 > MAX_DOCUMENT_BYTES:  # the network takes a sentence as a whole
         return "too_large", (
             f"{longest} tokens of {width} values in one sentence exceed {MAX_DOCUMENT_BYTES} bytes; "
@@ -129,30 +137,20 @@ def _refusal(document: TokenizedDocument | None, width: int, level: str) -> tupl
 
 
 def _vectors(
-    documents: list[TokenizedDocument], encoder: Encoder, options: ModelOptions, window_tokens: int
-) -> Iterator[np.ndarray]:
-    """Rows (R, D) of each document."""
+    documents: list[TokenizedDocument], encoder: Encoder, layout: Layout, normalize: bool, most: int
+) -> list[np.ndarray]:
+    """The rows (R, W) float32 of each document. Tokens are pooled chunk by chunk, and only level token keeps them."""
     sentences = [sentence for document in documents for sentence in document.sentences]
-    if not sentences:
-        return
-    lengths = np.array([len(sentence) for sentence in sentences])
-    documents_of_sentences = np.repeat(np.arange(len(documents)), [len(d.sentences) for d in documents])
-    if options.level == "token":
-        rows_of_documents = np.array([document.n_tokens for document in documents])
-        pieces = [encoder.layers(chunk, [options.layer])[options.layer] for chunk in chunks(sentences, window_tokens)]
-        rows = np.concatenate(pieces)
+    rows: TokenRows | PooledRows
+    if layout.level == "token":
+        n_rows = [document.n_tokens for document in documents]
+        rows = TokenRows(layout, sum(n_rows))
+    elif layout.level == "sentence":
+        n_rows = [len(document.sentences) for document in documents]
+        rows = PooledRows(layout, [len(sentence) for sentence in sentences])
     else:
-        if options.level == "document":
-            groups, rows_of_documents = documents_of_sentences, np.ones(len(documents), np.int64)
-        else:
-            groups, rows_of_documents = np.arange(len(sentences)), np.bincount(documents_of_sentences)
-        pool = Pool(int(groups[-1]) + 1, encoder.width(options.layer), options.pooling)
-        token_groups, done = np.repeat(groups, lengths), 0
-        for chunk in chunks(sentences, window_tokens):
-            token_rows = encoder.layers(chunk, [options.layer])[options.layer]  # (N, D)
-            pool.add(token_rows, token_groups[done : done + len(token_rows)])
-            done += len(token_rows)
-        rows = pool.result()
-    if options.normalize:
-        rows = unit_length(rows)
-    yield from np.split(rows, np.cumsum(rows_of_documents)[:-1])
+        n_rows = [1] * len(documents)
+        rows = PooledRows(layout, [document.n_tokens for document in documents])
+    for chunk in chunks(sentences, most):
+        rows.add(encoder.layers(chunk, layout.layers))
+    return np.split(rows.result(normalize), np.cumsum(n_rows)[:-1])

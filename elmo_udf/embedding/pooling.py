@@ -1,8 +1,15 @@
-"""Token vectors to one vector a group (a sentence or a document)."""
+"""Token vectors to the rows of a layout: pooled by sentence or by document, or as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+
+from elmo_udf.embedding.layout import Layout
+
+Layers = Mapping[str, np.ndarray]
+"""Vectors of the same N tokens in each layer of a layout, (N, width) float32."""
 
 
 class Pool:
@@ -35,6 +42,58 @@ class Pool:
         if self._maximum:
             return self._values.astype(np.float32)
         return (self._values / self._counts[:, None]).astype(np.float32)
+
+
+class PooledRows:
+    """Rows of a layout that are sentences or documents. Of their tokens nothing is kept but sums and maxima."""
+
+    def __init__(self, layout: Layout, lengths: Sequence[int]) -> None:
+        """``lengths``: the number of tokens of each row, none of them 0."""
+        self._groups = np.repeat(np.arange(len(lengths)), lengths)  # (N,) the row of each token
+        self._done = 0
+        self._pools = {
+            (pooling, layer): Pool(len(lengths), width, pooling)
+            for pooling in layout.poolings
+            for layer, width in zip(layout.layers, layout.widths, strict=True)
+        }  # in the order of the layout
+
+    def add(self, layers: Layers) -> None:
+        """Add the next tokens in reading order."""
+        groups = self._groups[self._done : self._done + len(next(iter(layers.values())))]
+        for (_, layer), pool in self._pools.items():
+            pool.add(layers[layer], groups)
+        self._done += len(groups)
+
+    def result(self, normalize: bool) -> np.ndarray:
+        """The rows, (R, row_width) float32; ``normalize``: each pooled layer scaled to unit length."""
+        pooled = (pool.result() for pool in self._pools.values())
+        return _side_by_side([unit_length(rows) if normalize else rows for rows in pooled])
+
+
+class TokenRows:
+    """Rows of a layout that are tokens."""
+
+    def __init__(self, layout: Layout, n_tokens: int) -> None:
+        self._layout = layout
+        self._rows = np.empty((n_tokens, layout.row_width), np.float32)
+        self._done = 0
+
+    def add(self, layers: Layers) -> None:
+        """Add the next tokens in reading order."""
+        vectors = _side_by_side([layers[layer] for layer in self._layout.layers])
+        self._rows[self._done : self._done + len(vectors)] = vectors
+        self._done += len(vectors)
+
+    def result(self, normalize: bool) -> np.ndarray:
+        """The rows, (N, row_width) float32; ``normalize``: each layer scaled to unit length."""
+        if not normalize:
+            return self._rows
+        layers = np.split(self._rows, np.cumsum(self._layout.widths)[:-1], axis=1)
+        return _side_by_side([unit_length(rows) for rows in layers])
+
+
+def _side_by_side(pieces: list[np.ndarray]) -> np.ndarray:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +13,13 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.embedding.device import check_device
-from elmo_udf.embedding.documents import EmbeddedDocument, embed_documents
-from elmo_udf.embedding.loaded import encoder_in_worker
+from elmo_udf.embedding.documents import EmbeddedDocument
+from elmo_udf.embedding.layout import Layout, View
 from elmo_udf.embedding.records import RECORD, to_frame
 from elmo_udf.embedding.stats import WorkerStats
+from elmo_udf.embedding.worker import embed_in_worker
 from elmo_udf.errors import UserError
+from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.text.languages import language_note
@@ -39,11 +40,6 @@ _TOKEN = T.StructType(
 )
 _TYPES = {"document": _VECTOR, "sentence": T.ArrayType(_VECTOR, False), "token": T.ArrayType(_TOKEN, False)}
 
-_OUTPUT_DOCUMENTS = 1024
-"""Documents in a batch that goes back to Spark, fewer where they have many rows."""
-
-_OUTPUT_BYTES = 2**26
-
 
 def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, **options: Any) -> Callable[..., Any]:
     """A pandas UDF from a text column (or an array of tokens, or of tokenized sentences) to ELMo vectors.
@@ -56,18 +52,33 @@ def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, 
     The model is loaded, checked and distributed by this call, on the driver; each Python worker loads it before its
     first batch and keeps it. Raises UserError for bad options and bad models.
     """
-    settings = model_options(model=model, **options)
-    check_device(_session(spark), settings.device, settings.precision)
-    shipped = ship_model(_session(spark), settings.model, settings.model_sha256)
-    shipped.network.width(settings.layer)  # refuses a layer that is not there
-    return _pandas_udf(shipped, settings, _to_series(settings.level), _TYPES[settings.level])
+    return vector_udf(_session(spark), model_options(model=model, **options))
+
+
+def vector_udf(spark: SparkSession, options: ModelOptions, mix: Mix | None = None) -> Callable[..., Any]:
+    """The UDF of :func:`elmo_udf` for these options.
+
+    With ``mix`` the vectors are the layers' means mixed so, in place of ``options.layer``; ``options`` then has
+    pooling mean and no normalize, with which the mix of means is the mean of mixed tokens.
+    """
+    check_device(spark, options.device, options.precision)
+    shipped = ship_model(spark, options.model, options.model_sha256)
+    network = shipped.network
+    if mix is None:
+        layout = Layout.of(network, [options.layer], [options.pooling], options.level)
+        view = layout.view(options.layer, options.pooling)
+    else:
+        layout = Layout.of(network, network.layer_names, level=options.level)
+        view = layout.mixed("elmo", network, mix.shares)
+    return _pandas_udf(shipped, options, layout, _to_series(view, options.level), _TYPES[options.level])
 
 
 def record_udf(
     shipped: ShippedModel, options: ModelOptions, stats: Accumulator[WorkerStats] | None = None
 ) -> Callable[..., Any]:
     """The same UDF for the job: RECORD structs with the counts and the reason of a rejection beside the vectors."""
-    return _pandas_udf(shipped, options, lambda documents: to_frame(documents, options.level), RECORD, stats)
+    layout = Layout.of(shipped.network, [options.layer], [options.pooling], options.level)
+    return _pandas_udf(shipped, options, layout, lambda documents: to_frame(documents, options.level), RECORD, stats)
 
 
 def register(spark: SparkSession, name: str = "elmo", model: str = "builtin:mini", **options: Any) -> None:
@@ -92,6 +103,7 @@ def _session(spark: SparkSession | None) -> SparkSession:
 def _pandas_udf(
     shipped: ShippedModel,
     options: ModelOptions,
+    layout: Layout,
     to_pandas: Callable[[list[EmbeddedDocument]], Any],
     return_type: T.DataType,
     stats: Accumulator[WorkerStats] | None = None,
@@ -101,22 +113,9 @@ def _pandas_udf(
         log.warning("%s", note)
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[Any]:
-        # before the first batch is asked for
-        encoder, load = encoder_in_worker(file_name, options.precision, options.device)
-        if stats is not None and load is not None:
-            stats.add(WorkerStats(loads=frozenset({load})))
         texts = (None if _is_null(text) else text for batch in batches for text in _texts(batch))
-        embedded = embed_documents(texts, encoder, options)
-        n_words = encoder.n_words_computed
-        while batch := _take(embedded):
-            if stats is not None:
-                n_tokens = sum(document.tokenized.n_tokens for document in batch)
-                n_cuts = sum(document.tokenized.n_cuts for document in batch)
-                n_repeated = sum(document.repeats for document in batch)
-                n_new_words = encoder.n_words_computed - n_words
-                stats.add(WorkerStats(len(batch), n_tokens, n_cuts, n_repeated, n_new_words))
-                n_words = encoder.n_words_computed
-            yield to_pandas(batch)
+        for documents in embed_in_worker(texts, file_name, options, layout, stats):
+            yield to_pandas(documents)
 
     pandas_type = pd.DataFrame if isinstance(return_type, T.StructType) else pd.Series
     embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}  # type: ignore[valid-type]  # of a variable
@@ -147,30 +146,19 @@ def _is_null(text: Any) -> bool:
     return text is None or text is pd.NA or isinstance(text, float)
 
 
-def _take(documents: Iterator[EmbeddedDocument]) -> list[EmbeddedDocument]:
-    """The next documents, up to a number and a size of their vectors."""
-    batch: list[EmbeddedDocument] = []
-    n_bytes = 0
-    for document in islice(documents, _OUTPUT_DOCUMENTS):
-        batch.append(document)
-        n_bytes += document.vectors.nbytes
-        if n_bytes >= _OUTPUT_BYTES:
-            break
-    return batch
-
-
-def _to_series(level: str) -> Callable[[list[EmbeddedDocument]], pd.Series]:
+def _to_series(view: View, level: str) -> Callable[[list[EmbeddedDocument]], pd.Series]:
     def of_document(document: EmbeddedDocument) -> Any:
         if document.reason is not None:
             return None
+        vectors = view.of(document.vectors)
         if level == "document":
-            return document.vectors[0]
+            return vectors[0]
         if level == "sentence":
-            return list(document.vectors)
+            return list(vectors)
         positions = ((i, j, token) for i, s in enumerate(document.tokenized.sentences) for j, token in enumerate(s))
         return [
             {"sentence_index": i, "token_index": j, "token": token, "embedding": vector}
-            for (i, j, token), vector in zip(positions, document.vectors, strict=True)
+            for (i, j, token), vector in zip(positions, vectors, strict=True)
         ]
 
     return lambda documents: pd.Series([of_document(document) for document in documents], dtype=object)

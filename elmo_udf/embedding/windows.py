@@ -11,6 +11,9 @@ from elmo_udf.text.tokenizer import Sentence
 WINDOW_TOKENS = 65_536
 """Tokens that are embedded together: enough for the network to find sentences of similar length."""
 
+WINDOW_BYTES = 2**28
+"""Most that the vectors of these tokens may take, in all layers together (one sentence at least)."""
+
 NOT_EVEN_ONE = "the device's memory does not hold one sentence of it; embed it on another machine"
 """Why a text has no vector where ``that_fit`` has none."""
 
@@ -34,6 +37,8 @@ def chunks(sentences: list[Sentence], n_tokens: int) -> Iterator[list[Sentence]]
 
 def that_fit(items: list[Item], compute: Callable[[list[Item]], Iterable[Result]]) -> list[Result | None]:
     """The result of each item; None for one that, alone, does not fit into the device's memory."""
+    if not items:
+        return []
     try:
         return list(compute(items))
     except OutOfMemory:

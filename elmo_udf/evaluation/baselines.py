@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.cleanup import afterwards
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.evaluation.correlations import Row, row_of
 from elmo_udf.evaluation.staged import StagedPairs
 from elmo_udf.evaluation.texts import EmbeddedTexts
-from elmo_udf.evaluation.views import Layout
 from elmo_udf.options import ModelOptions
 from elmo_udf.study.static_vectors import read_vectors
 from elmo_udf.text.tokenizer import Tokenizer

@@ -10,6 +10,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 
 from elmo_udf.correlation import pearson, spearman
+from elmo_udf.embedding.layout import View
 from elmo_udf.errors import UserError
 from elmo_udf.evaluation.cosines import cosines_of, moments_of_views, over_pairs, products_of
 from elmo_udf.evaluation.fitted_mix import FittedMix, fit_mix
@@ -17,7 +18,6 @@ from elmo_udf.evaluation.options import correction_named
 from elmo_udf.evaluation.scores import check_scores
 from elmo_udf.evaluation.staged import StagedPairs
 from elmo_udf.evaluation.texts import EmbeddedTexts
-from elmo_udf.evaluation.views import View
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.similarity.kernels.correction import Correction, fit_correction
 

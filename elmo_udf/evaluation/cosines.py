@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.evaluation.views import View
+from elmo_udf.embedding.layout import View
 from elmo_udf.similarity.joins.fit import exact_moments
 from elmo_udf.similarity.kernels.correction import Correction, Moments
 from elmo_udf.similarity.kernels.cosine import Rows, scale_rows

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.evaluation.baselines import STATIC, static_texts, tfidf_row
 from elmo_udf.evaluation.correlations import TABLE, Row, correlations, mix_of
 from elmo_udf.evaluation.fitted_mix import FittedMix
@@ -15,7 +16,6 @@ from elmo_udf.evaluation.inputs import read_pairs
 from elmo_udf.evaluation.options import EvaluateOptions
 from elmo_udf.evaluation.staged import StagedPairs, stage_pairs
 from elmo_udf.evaluation.texts import embed_texts
-from elmo_udf.evaluation.views import Layout
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.paths import check_png
 from elmo_udf.spark.outputs import commit
@@ -67,9 +67,8 @@ def layout_of(model: ShippedModel, options: EvaluateOptions) -> Layout:
     Raises UserError for a layer that the model does not have.
     """
     needed = model.network.layer_names if options.fit_mix else ()
-    widths = {layer: model.network.width(layer) for layer in (*_layers(model, options), *needed)}
-    poolings = dict.fromkeys((*options.poolings, *(("mean",) if options.fit_mix else ())))
-    return Layout(tuple(widths), tuple(widths.values()), tuple(poolings))
+    poolings = (*options.poolings, *(("mean",) if options.fit_mix else ()))
+    return Layout.of(model.network, (*_layers(model, options), *needed), poolings)
 
 
 def _rows(

@@ -8,13 +8,13 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.evaluation.agreement import agreement, is_binary
 from elmo_udf.evaluation.cosines import cosines_of, moments_of_views, over_pairs
 from elmo_udf.evaluation.inputs import read_pairs
 from elmo_udf.evaluation.options import PairsOptions
 from elmo_udf.evaluation.staged import StagedPairs, stage_pairs
 from elmo_udf.evaluation.texts import EmbeddedTexts, embed_texts
-from elmo_udf.evaluation.views import Layout
 from elmo_udf.plots.paths import check_png
 from elmo_udf.similarity.joins.fit import write_correction
 from elmo_udf.similarity.kernels.correction import Correction, check_correction, fit_correction
@@ -45,7 +45,7 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
     report |= {"layer": options.layer, "pooling": options.pooling, "correction": options.correction_name}
     if options.dry_run:
         return report | {"input": options.input, **outputs}
-    layout = Layout((options.layer,), (width,), (options.pooling,))
+    layout = Layout.of(model.network, [options.layer], [options.pooling])
     with commit.staging(spark, options.output) as staging:
         staged = stage_pairs(spark, pairs, f"{staging.folder}/input", f"input {options.input!r}")
         binary = is_binary(_labels(staged), options.label_column) if options.label_column else False

@@ -12,21 +12,19 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.embedding.device import check_device
-from elmo_udf.embedding.loaded import encoder_in_worker
+from elmo_udf.embedding.documents import EmbeddedDocument
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.stats import WorkerStats, progress_line, stats_accumulator
 from elmo_udf.embedding.work import count_tasks
-from elmo_udf.evaluation.pooled import PooledText, pooled_texts
-from elmo_udf.evaluation.views import Layout
+from elmo_udf.embedding.worker import embed_in_worker
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.profile import embedding_stage
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.shipping import ShippedModel
-from elmo_udf.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
 
 _SCHEMA = "key string, vectors binary, n_tokens int, reason string, detail string"
-_BATCH_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,6 @@ def embed_texts(
     log.info("embedding %s distinct texts with %s: %d tasks", f"{n_texts:,}", model.handle, n_tasks)
 
     def embed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        encoder, load = encoder_in_worker(model.file_name, options.precision, options.device)
-        if load is not None:
-            stats.add(WorkerStats(loads=frozenset({load})))
-        tokenizer = Tokenizer(options.tokenizer, options.language, options.max_sentence_tokens)
         keys: list[str] = []
 
         def read() -> Iterator[str]:
@@ -72,8 +66,7 @@ def embed_texts(
                 keys.extend(batch.column(0).to_pylist())
                 yield from batch.column(1).to_pylist()
 
-        for rows in _batches(pooled_texts(read(), encoder, layout, tokenizer, options.normalize), layout):
-            stats.add(WorkerStats(len(rows), sum(r.n_tokens for r in rows), sum(r.n_cuts for r in rows)))
+        for rows in embed_in_worker(read(), model.file_name, options, layout, stats):
             yield _record_batch(keys[: len(rows)], rows)
             del keys[: len(rows)]
 
@@ -86,24 +79,12 @@ def embed_texts(
     return EmbeddedTexts(spark.read.parquet(folder), layout, report)
 
 
-def _batches(texts: Iterator[PooledText], layout: Layout) -> Iterator[list[PooledText]]:
-    most = max(1, _BATCH_BYTES // (4 * layout.row_width))
-    batch: list[PooledText] = []
-    for text in texts:
-        batch.append(text)
-        if len(batch) == most:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _record_batch(keys: list[str], rows: list[PooledText]) -> pa.RecordBatch:
+def _record_batch(keys: list[str], rows: list[EmbeddedDocument]) -> pa.RecordBatch:
     return pa.record_batch(
         {
             "key": pa.array(keys, pa.string()),
-            "vectors": pa.array([None if r.values is None else r.values.tobytes() for r in rows], pa.binary()),
-            "n_tokens": pa.array([r.n_tokens for r in rows], pa.int32()),
+            "vectors": pa.array([None if r.reason else r.vectors.tobytes() for r in rows], pa.binary()),
+            "n_tokens": pa.array([r.tokenized.n_tokens for r in rows], pa.int32()),
             "reason": pa.array([r.reason for r in rows], pa.string()),
             "detail": pa.array([r.detail or None for r in rows], pa.string()),
         }

@@ -42,13 +42,14 @@ from published import (
 
 from elmo_udf.embedding import windows
 from elmo_udf.embedding.documents import embed_documents
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.pooling import Pool
 from elmo_udf.network import batches as batching
 from elmo_udf.network import engine
 from elmo_udf.network.budget import processor_budget
 from elmo_udf.network.forest import plant
 from elmo_udf.network.runtime import return_freed_memory
-from elmo_udf.options import ModelOptions
+from elmo_udf.text.tokenizer import Tokenizer
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 THREADS = os.cpu_count() or 1
@@ -121,8 +122,8 @@ def documents_rate(size: str, text: Text, times: int) -> dict[str, float]:
     network.layers([["warm", "up"]], ["elmo"])
     texts = [" ".join(sentence) for sentence in text for _ in range(times)]
     started = time.perf_counter()
-    options = ModelOptions(tokenizer="whitespace")  # the same tokens as elsewhere
-    n_tokens = sum(one.tokenized.n_tokens for one in embed_documents(texts, network, options))
+    layout, tokenizer = Layout.of(SIZES[size], ["elmo"]), Tokenizer("whitespace")  # the same tokens as elsewhere
+    n_tokens = sum(one.tokenized.n_tokens for one in embed_documents(texts, network, layout, tokenizer))
     return {"tokens_per_s": round(n_tokens / (time.perf_counter() - started))}
 
 

@@ -24,7 +24,7 @@ from published import published_model
 
 from elmo_udf import Network, load_model
 from elmo_udf.embedding.documents import embed_documents
-from elmo_udf.options import ModelOptions
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.text.tokenizer import Tokenizer
 
 RESULTS = Path(__file__).parent / "results" / "tokenizer.json"
@@ -37,9 +37,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def embed(texts: list[str], network: Network, options: ModelOptions) -> None:
+def embed(texts: list[str], network: Network, tokenizer: Tokenizer) -> None:
     """Embed every text."""
-    for _ in embed_documents(texts, network, options):
+    for _ in embed_documents(texts, network, Layout.of(network.options, ["elmo"]), tokenizer):
         pass
 
 
@@ -55,8 +55,7 @@ def main() -> None:
     shares, rates = {}, {}
     for name, model in {"builtin:mini": load_model("builtin:mini"), "original": published_model("original")}.items():
         network = Network(model, threads=os.cpu_count())
-        options = ModelOptions(tokenizer="words")
-        embedding = seconds(partial(embed, texts, network, options))
+        embedding = seconds(partial(embed, texts, network, tokenizer))
         shares[name], rates[name] = round(tokenizing / embedding, 4), round(n_tokens / embedding)
     result: dict[str, Any] = {
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()},

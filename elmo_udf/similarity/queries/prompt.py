@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from elmo_udf.embedding.documents import embed_documents
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.loaded import encoder_in_worker
 from elmo_udf.options import ModelOptions
 from elmo_udf.similarity.queries.corpus import NO_DIRECTION, Corpus
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.spark.shipping import ShippedModel
+from elmo_udf.text.tokenizer import Tokenizer
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -30,6 +32,8 @@ def answer_lines(
     """
     made = ModelOptions(**corpus.made.options() | {"level": "document"})
     encoder, _ = encoder_in_worker(shipped.file_name, made.precision)
+    layout = Layout.of(shipped.network, [made.layer], [made.pooling])
+    tokenizer = Tokenizer(made.tokenizer, made.language, made.max_sentence_tokens)
     n_lines = n_answered = 0
     for line in (line.strip() for line in lines):
         if not line:
@@ -38,7 +42,7 @@ def answer_lines(
         if (readable := line.encode(errors="replace").decode()) != line:
             say({"text": readable, "error": "not_utf8: the line is not UTF-8"})
             continue
-        (document,) = embed_documents([line], encoder, made)
+        (document,) = embed_documents([line], encoder, layout, tokenizer, made.normalize)
         if document.reason is not None:
             say({"text": line, "error": f"{document.reason}: {document.detail}"})
             continue

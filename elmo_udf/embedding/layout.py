@@ -1,7 +1,8 @@
-"""All that is kept of a text: its pooled layers side by side in one row of numbers, and how to look at each."""
+"""What is kept of a text: pooled layers side by side in rows of numbers; and how to look at each of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,9 @@ class Part:
     weight: float = 1.0
 
     def of(self, rows: np.ndarray) -> np.ndarray:
-        """(n, total) -> (n, width · repeats), of the same type."""
-        values = np.tile(rows[:, self.start : self.start + self.width], self.repeats)
+        """(n, total) -> (n, width · repeats), of the same type; a view of ``rows`` where nothing is computed."""
+        values = rows[:, self.start : self.start + self.width]
+        values = values if self.repeats == 1 else np.tile(values, self.repeats)
         return values if self.weight == 1 else values * rows.dtype.type(self.weight)
 
 
@@ -47,16 +49,42 @@ class View:
 
 @dataclass(frozen=True)
 class Layout:
-    """Pooled layers in the order in which a row holds them; mean and maximum have the same layers."""
+    """Pooled layers in the order in which a row holds them, and what gets a row of its own.
+
+    A row is, pooling after pooling, the vectors of all layers: mean and maximum have the same layers.
+    """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...]
     poolings: tuple[str, ...]
+    level: str = "document"
+    """``document``, ``sentence`` or ``token``; a token's row is its own vector, whatever the one pooling says."""
+
+    def __post_init__(self) -> None:
+        if self.level == "token" and len(self.poolings) != 1:
+            raise ValueError(f"poolings are {self.poolings} at level token, expected one: tokens are not pooled")
+
+    @classmethod
+    def of(
+        cls,
+        network: NetworkOptions,
+        layers: Sequence[str],
+        poolings: Sequence[str] = ("mean",),
+        level: str = "document",
+    ) -> Layout:
+        """The layout of these layers of a network, each once. Raises UserError for a layer that it does not have."""
+        widths = {layer: network.width(layer) for layer in layers}
+        return cls(tuple(widths), tuple(widths.values()), tuple(dict.fromkeys(poolings)), level)
+
+    @property
+    def token_width(self) -> int:
+        """Values of a token, of all layers together."""
+        return sum(self.widths)
 
     @property
     def row_width(self) -> int:
         """Values of a row."""
-        return sum(self.widths) * len(self.poolings)
+        return self.token_width * len(self.poolings)
 
     def view(self, layer: str, pooling: str) -> View:
         """The pooled layer as it is."""
@@ -77,5 +105,5 @@ class Layout:
 
     def _part(self, layer: str, pooling: str) -> Part:
         i = self.layers.index(layer)
-        before = sum(self.widths) * self.poolings.index(pooling) + sum(self.widths[:i])
+        before = self.token_width * self.poolings.index(pooling) + sum(self.widths[:i])
         return Part(before, self.widths[i])
