@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import math
-import textwrap
 import tomllib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from elmo_udf.errors import UserError
@@ -51,7 +48,7 @@ def parse(options_class: type[Options], argv: Sequence[str], description: str = 
     values = {**(read_toml(options_class, config) if config else {}), **given}
     missing = [item for item in _required(options_class) if item.name not in values]
     if missing:
-        shown = ", ".join(_shown(item, _kind(options_class, item)) for item in missing)
+        shown = ", ".join(_shown(item, kind_of(options_class, item)) for item in missing)
         raise UserError(f"missing {shown}; give it on the command line or in the file of --config")
     return options_class(**values)
 
@@ -63,11 +60,11 @@ def make_parser(options_class: type[Options], description: str = "") -> argparse
     has is the last one.
     """
     required = _required(options_class)
-    usage = " ".join(["%(prog)s", *(_usage(item, _kind(options_class, item)) for item in required), "[options]"])
+    usage = " ".join(["%(prog)s", *(_usage(item, kind_of(options_class, item)) for item in required), "[options]"])
     parser = _Parser(usage=usage, description=description, allow_abbrev=False, add_help=False)
     group = parser.add_argument_group("required options (on the command line or in the file of --config)")
     for item in required:
-        _add_argument(group, item, _kind(options_class, item))
+        _add_argument(group, item, kind_of(options_class, item))
     for section, items in sections_of(options_class).items():
         group = parser.add_argument_group(f"{section} options")
         if section == SECTIONS[-1]:
@@ -76,7 +73,7 @@ def make_parser(options_class: type[Options], description: str = "") -> argparse
             group.add_argument("--config", metavar="FILE.toml", help=text)
         for item in items:
             if item not in required:
-                _add_argument(group, item, _kind(options_class, item))
+                _add_argument(group, item, kind_of(options_class, item))
     return parser
 
 
@@ -86,7 +83,7 @@ def _required(options_class: type[Options]) -> list[Field[Any]]:
     return sorted(options, key=lambda item: not item.metadata["positional"])
 
 
-def _usage(item: Field[Any], kind: _Kind) -> str:
+def _usage(item: Field[Any], kind: Kind) -> str:
     """Returns how a required option is written in the usage line."""
     return _shown(item, kind) if item.metadata["positional"] else f"{_shown(item, kind)} {_metavar(item, kind)}"
 
@@ -115,34 +112,11 @@ def check_values(options_class: type, values: dict[str, Any], where: str) -> dic
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
             raise UserError(f"{where}: unknown option {name!r}; {hint}")
         optional = value is None and known[name].default is None
-        checked[name] = None if optional else _checked(_kind(options_class, known[name]), value, f"{where}: {name}")
+        checked[name] = None if optional else _checked(kind_of(options_class, known[name]), value, f"{where}: {name}")
     return checked
 
 
-def template(options_class: type, title: str, preset: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """Returns a commented TOML file with every option at its value in ``preset``, or else at its default.
-
-    An option that has neither is commented out.
-    """
-    lines = [f"# {title}", "# Options on the command line take precedence. Commented options have no default.", ""]
-    for section, items in sections_of(options_class).items():
-        lines += [f"# ---- {section} ----", ""]
-        for item in items:
-            lines += [*_entry(item, _kind(options_class, item), preset.get(item.name, item.default)), ""]
-    return "\n".join(lines)
-
-
-def _entry(item: Field[Any], kind: _Kind, value: Any) -> list[str]:
-    """Returns the lines of one option in a TOML file."""
-    lines = textwrap.wrap(item.metadata["help"], 120, initial_indent="# ", subsequent_indent="# ")
-    if kind.choices:
-        lines.append(f"# One of: {', '.join(kind.choices)}.")
-    if value is MISSING or value is None:
-        return [*lines, f"# {item.name} = {_toml(kind.example)}"]
-    return [*lines, f"{item.name} = {_toml(value)}"]
-
-
-class _Kind:
+class Kind:
     """How one option is parsed: its scalar type, whether it is a list, and its choices."""
 
     def __init__(self, hint: Any) -> None:
@@ -152,13 +126,10 @@ class _Kind:
         self.many = get_origin(hint) is tuple
         self.scalar: type = str if self.choices or self.many else hint
 
-    @property
-    def example(self) -> Any:
-        return self.choices[0] if self.choices else {str: "...", int: 1, float: 0.5}.get(self.scalar, "...")
 
-
-def _kind(options_class: type, item: Field[Any]) -> _Kind:
-    return _Kind(_hints(options_class)[item.name])
+def kind_of(options_class: type, item: Field[Any]) -> Kind:
+    """Returns how an option of this class is parsed."""
+    return Kind(_hints(options_class)[item.name])
 
 
 @cache
@@ -166,7 +137,7 @@ def _hints(options_class: type) -> dict[str, Any]:
     return get_type_hints(options_class)
 
 
-def _add_argument(group: argparse._ArgumentGroup, item: Field[Any], kind: _Kind) -> None:
+def _add_argument(group: argparse._ArgumentGroup, item: Field[Any], kind: Kind) -> None:
     settings: dict[str, Any] = {
         "help": (item.metadata["help"] + _default(item)).replace("%", "%%"),
         "default": argparse.SUPPRESS,
@@ -186,7 +157,7 @@ def _add_argument(group: argparse._ArgumentGroup, item: Field[Any], kind: _Kind)
         group.add_argument("--" + item.name.replace("_", "-"), **settings)
 
 
-def _metavar(item: Field[Any], kind: _Kind) -> str:
+def _metavar(item: Field[Any], kind: Kind) -> str:
     if kind.choices:
         return "|".join(kind.choices)
     return "A,B,..." if kind.many else {int: "N", float: "X"}.get(kind.scalar, item.name.upper())
@@ -202,7 +173,7 @@ def _default(item: Field[Any]) -> str:
     return f" Default: {','.join(value) if isinstance(value, tuple) else value}."
 
 
-def _checked(kind: _Kind, value: Any, where: str) -> Any:
+def _checked(kind: Kind, value: Any, where: str) -> Any:
     if kind.many and isinstance(value, list) and all(isinstance(part, str) for part in value):
         _check_size(where, tuple(value))
         return tuple(value)
@@ -239,9 +210,5 @@ def _check_size(where: str, value: Any) -> None:
             raise UserError(f"{where} is {text!r}, expected text in UTF-8 without NUL")
 
 
-def _shown(item: Field[Any], kind: _Kind) -> str:
+def _shown(item: Field[Any], kind: Kind) -> str:
     return "|".join(kind.choices) if item.metadata["positional"] else "--" + item.name.replace("_", "-")
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(list(value) if isinstance(value, tuple) else value)

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from toml_template import template
 from training_presets import PRESETS
 
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
-from elmo_udf.flags import template
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.options import QueryOptions

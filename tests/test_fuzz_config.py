@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from toml_template import template
 
 from elmo_udf.cli import run_job
 from elmo_udf.embedding.options import EmbedOptions
-from elmo_udf.flags import parse, read_toml, template
+from elmo_udf.flags import parse, read_toml
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.training.options import TrainOptions

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from toml_template import template
 
 from elmo_udf import cli
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.flags import parse, read_toml, template
+from elmo_udf.flags import parse, read_toml
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.options import QueryOptions
 

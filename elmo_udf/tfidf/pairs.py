@@ -81,12 +81,10 @@ def dense_cosines(vectors: np.ndarray) -> np.ndarray:
 
 def sparse_cosines(vectors: csr_matrix) -> np.ndarray:
     """The same of sparse rows (n, V), with values of at least 0."""
-    from scipy.sparse import diags
-    from scipy.sparse.linalg import norm
+    from sklearn.metrics.pairwise import cosine_similarity
 
-    norms = norm(vectors, axis=1)
-    unit = diags(1 / np.where(norms > 0, norms, np.nan)) @ vectors
-    cosines: np.ndarray = np.round(np.clip((unit @ unit.T).toarray(), 0, 1), 6)
-    cosines[norms == 0] = np.nan
-    cosines[:, norms == 0] = np.nan
+    cosines: np.ndarray = np.round(np.clip(cosine_similarity(vectors), 0, 1), 6)
+    is_zero = np.asarray(vectors.sum(axis=1)).ravel() == 0
+    cosines[is_zero] = np.nan
+    cosines[:, is_zero] = np.nan
     return cosines

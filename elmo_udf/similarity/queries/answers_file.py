@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +75,9 @@ def write_rows(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> i
 
 def _by_text(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows of one text after the other -> an object for each text."""
-    answer: dict[str, Any] | None = None
-    for row in rows:
-        asked = {name: row.pop(name) for name in ("query_id", "text")}
-        if answer is not None and answer["query_id"] == asked["query_id"]:
-            answer["answers"].append(row)
-            continue
-        if answer is not None:
-            yield answer
-        answer = asked | {"answers": [row]}
-    if answer is not None:
-        yield answer
+    for (query_id, text), answers in groupby(rows, itemgetter("query_id", "text")):
+        of_text = [{name: value for name, value in row.items() if name not in ("query_id", "text")} for row in answers]
+        yield {"query_id": query_id, "text": text, "answers": of_text}
 
 
 def _is_part_of(file: Path, source: str) -> bool:
