@@ -15,6 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf import __version__, compare, read_embeddings
+from elmo_udf.classification.job import classify
+from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import LaterFormat
@@ -146,6 +148,9 @@ READERS: dict[str, Callable[[SparkSession, str, Path], Any]] = {
     ),
     "validate": lambda spark, table, _: validate_table(spark, ValidateOptions(embeddings=table)),
     "compact": lambda spark, table, _: compact_table(spark, CompactOptions(embeddings=table)),
+    "classify": lambda spark, table, folder: classify(
+        spark, ClassifyOptions(train=table, label_column="id", output=str(folder / "out"))
+    ),
     "incremental": lambda spark, table, folder: embed(
         spark, folder / "0.1.0" / "documents.csv", Path(table), "incremental"
     ),
@@ -159,7 +164,7 @@ def test_a_later_table_is_refused(
     spark: SparkSession, old: Path, later: Path, tmp_path: Path, reader: str, where: str
 ) -> None:
     path = str(later / where)
-    with refused(f"table {path!r}", *REFUSAL):
+    with refused(repr(path), *REFUSAL):
         READERS[reader](spark, path, tmp_path)
 
 
@@ -168,7 +173,7 @@ def test_a_later_table_is_refused_by_a_glob_and_as_a_data_frame(
 ) -> None:
     with refused("column 'embedding'", *REFUSAL):
         read_embeddings(spark, f"{later}/colum*/*.parquet")
-    with refused("column 'embedding'", *REFUSAL):
+    with refused("column 'embedding' of table 'left'", *REFUSAL):
         compare(spark.read.parquet(str(later / "column")), staging=str(tmp_path))
 
 

@@ -36,6 +36,7 @@ def read_source(spark: SparkSession, path: str, options: ClassifyOptions, label_
     """
     _, table = read_input(spark, InputOptions(input=path, input_format=options.input_format))
     has_vectors = options.embedding_column in table.columns
+    metadata = metadata_of(table, options.embedding_column, f"input {path!r}")
     needed = {"--id-column": options.id_column}
     needed |= {"--label-column": label_column} if label_column else {}
     needed |= {"--text-column": options.text_column} if not has_vectors or options.tfidf else {}
@@ -50,7 +51,7 @@ def read_source(spark: SparkSession, path: str, options: ClassifyOptions, label_
         columns.append(quoted(options.embedding_column).alias("embedding"))
     if options.text_column in table.columns:
         columns.append(quoted(options.text_column).alias("text"))
-    return Source(table.select(*columns), has_vectors, metadata_of(table, options.embedding_column))
+    return Source(table.select(*columns), has_vectors, metadata)
 
 
 def check_sources(train: Source, test: Source | None, options: ClassifyOptions) -> None:

@@ -91,10 +91,9 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
 
     Raises UserError where there is none, and where a later version wrote it in a format that this one does not know.
     """
-    is_glob = any(character in path for character in "*?{[")
-    if not is_glob and not files.exists(spark, path):
+    if not _is_glob(path) and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
-    kinds = {} if is_glob else partition_types(spark, path)
+    kinds = partition_types(spark, path)
     with reading(f"table {path!r}", "Parquet files", quiet=True):
         table = spark.read.parquet(path)
         metadata_of(table, "embedding", f"table {path!r}")  # refuses a later format, of a glob too
@@ -105,6 +104,10 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
             [T.StructField(f.name, kinds.get(f.name, f.dataType), f.nullable, f.metadata) for f in table.schema]
         )
         return spark.read.schema(schema).parquet(path)
+
+
+def _is_glob(path: str) -> bool:
+    return any(character in path for character in "*?{[")
 
 
 def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
@@ -119,6 +122,8 @@ def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
     Raises UserError where that is no JSON, and where a later version wrote the table in a format that this one does not
     know.
     """
+    if _is_glob(path):
+        return None
     try:
         text = files.read_text(spark, f"{path}/{SIDECAR}")
         if text is None:

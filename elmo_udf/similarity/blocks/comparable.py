@@ -81,9 +81,9 @@ def _side(table: DataFrame, id_column: str, embedding_column: str, name: str) ->
             raise UserError(
                 f"table {name!r} has no column {column!r}; found {', '.join(table.columns)}; name one with {flag}"
             )
+    metadata = metadata_of(table, embedding_column, f"table {name!r}")
     _check_id(table.schema[id_column].dataType, id_column, name)
     _check_embedding(table.schema[embedding_column].dataType, embedding_column, name)
-    metadata = metadata_of(table, embedding_column)
     if metadata is not None and metadata.level != "document" and id_column == "id":
         raise UserError(
             f"table {name!r} has a row for every {metadata.level}, so that its ids repeat; expected a row a document; "
