@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import types as T
 
 from elmo_udf.embedding import records as records_module
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.documents import EmbeddedDocument
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.options import EmbedOptions
-from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields, rows_of_records, to_frame
+from elmo_udf.embedding.records import DETAIL, REASON, row_fields, rows_of
 from elmo_udf.errors import UserError
 from elmo_udf.text.tokenizer import TokenizedDocument
 from tests.make_models import random_model
@@ -131,15 +131,12 @@ def test_a_long_column_repeated_with_every_token_comes_in_slices(monkeypatch: py
     document = EmbeddedDocument(np.ones((90, 2), np.float32), TokenizedDocument([["x"] * 90]))
     rejected = EmbeddedDocument(np.empty((0, 2), np.float32), TokenizedDocument([]), "blank_text", "why")
     small = EmbeddedDocument(np.full((2, 2), 3, np.float32), TokenizedDocument([["y", "z"]]))
-    frame = to_frame([document, rejected, small], "token")
-    record = pa.array(frame.to_dict("records"))
     long = "x" * 30_000_000  # 90 times this is more than one array of strings can hold
-    batch = pa.RecordBatch.from_pydict({"id": [1, 2, 3], "_kept_0": [long, "b", "c"], RECORD_COLUMN: record})
-    schema = T.StructType([T.StructField("id", T.LongType()), T.StructField("_kept_0", T.StringType())])
-    for field in [*row_fields("token"), T.StructField(REASON, T.StringType()), T.StructField(DETAIL, T.StringType())]:
-        schema.add(field)
+    carried = pa.RecordBatch.from_pydict({"id": [1, 2, 3], "_kept_0": [long, "b", "c"]})
+    layout = Layout(("elmo",), (2,), ("mean",), "token")
+    names = ["id", "_kept_0", *(field.name for field in row_fields("token")), REASON, DETAIL]
     ids, tokens, vectors, reasons = [], [], [], []
-    for part in rows_of_records(2, "token", schema)(iter([batch])):
+    for part in rows_of(carried, [document, rejected, small], layout, names):
         assert part.nbytes <= records_module._BATCH_BYTES + 1000
         ids += part["id"].to_pylist()
         tokens += part["token"].to_pylist()

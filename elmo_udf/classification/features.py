@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
@@ -16,12 +15,11 @@ from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.classification.source import Source
 from elmo_udf.cleaning.columns import clean_column
 from elmo_udf.embedding.corpus import embed_corpus
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ship_model
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,32 +46,21 @@ def make_vectors(spark: SparkSession, source: Source, options: ClassifyOptions, 
     cleaned = clean_column(F.col("text"), options)
     texts = source.documents.select("id", cleaned.alias("text"), F.col("label").alias("label_"))
     texts.write.parquet(f"{folder}/texts")
-    names: tuple[str, ...] = ("elmo",)
-    if options.learn_mix:
-        names = ship_model(spark, options.model, options.model_sha256).network.layer_names
-    reports = [_embed(spark, options, name, folder) for name in names]
-    table = spark.read.parquet(f"{folder}/{names[0]}")
-    table = table.select("id", F.col("label_").alias("label"), "text", F.col("embedding").alias(names[0]))
-    for name in names[1:]:
-        other = spark.read.parquet(f"{folder}/{name}").select("id", F.col("embedding").alias(name))
-        table = table.join(other, "id")
-    counts = {name: reports[0][name] for name in ("rows_in", "rows_embedded", "rejected_by_reason", "n_tokens")}
-    return Vectors(table, names, counts)
-
-
-def _embed(spark: SparkSession, options: ClassifyOptions, layer: str, folder: str) -> dict[str, Any]:
-    log.info("embedding the texts, layer %s", layer)
     model = {item.name: getattr(options, item.name) for item in fields(ModelOptions)}
-    layer_ = options.layer if layer == "elmo" else layer
-    return embed_corpus(
-        spark,
-        EmbedOptions(
-            input=f"{folder}/texts",
-            output=f"{folder}/{layer}",
-            keep_columns=("label_", "text"),
-            **model | {"layer": layer_},
-        ),
+    embedding = EmbedOptions(
+        input=f"{folder}/texts", output=f"{folder}/vectors", keep_columns=("label_", "text"), **model
     )
+    network = ship_model(spark, options.model, options.model_sha256).network
+    names = network.layer_names if options.learn_mix else ()
+    report = embed_corpus(spark, embedding, names)
+    columns = [F.col("embedding")]
+    if names:
+        parts = [Layout.of(network, names).view(name, options.pooling).parts[0] for name in names]
+        columns = [F.slice("embedding", part.start + 1, part.width) for part in parts]
+        columns = [column.alias(name) for name, column in zip(names, columns, strict=True)]
+    table = spark.read.parquet(f"{folder}/vectors").select("id", F.col("label_").alias("label"), "text", *columns)
+    counts = {name: report[name] for name in ("rows_in", "rows_embedded", "rejected_by_reason", "n_tokens")}
+    return Vectors(table, names or ("embedding",), counts)
 
 
 def mixed(layers: Sequence[Column], mix: Mix) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -27,8 +28,10 @@ from elmo_udf.spark.outputs.outcomes import Counts
 from elmo_udf.spark.tables import check_additions, check_new_ids
 
 
-def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
+def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> dict[str, Any]:
     """Embed ``options.input`` into the table ``options.output`` and the rejects beside it; returns the report.
+
+    With ``layers`` a vector is these layers of the model side by side, in place of ``options.layer``.
 
     Everything that can be refused is refused before the first document is embedded (UserError). Table and rejects
     come from one pass, are written aside and moved into place; with mode incremental, portion by portion.
@@ -36,7 +39,7 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions) -> dict[str, Any]:
     started = time.perf_counter()
     outputs = {"output": options.output, "rejects": options.rejects_path}
     check_outputs(spark, outputs, {"input": options.input}, options.mode)
-    plan = make_plan(spark, options)
+    plan = make_plan(spark, options, layers)
     if options.dry_run:
         is_there = _check_table(spark, plan, options)
         return plan.report() | (_explained(spark, plan, options, is_there) if options.mode == "incremental" else {})

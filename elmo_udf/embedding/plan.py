@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.embedding.carried import check_carried, flags_of
 from elmo_udf.embedding.device import check_device
+from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.work import count_tasks
 from elmo_udf.errors import UserError
@@ -28,6 +30,7 @@ class Plan:
     """Model, documents and tasks of one run."""
 
     model: ShippedModel
+    layout: Layout
     documents: DataFrame
     n_rows: int
     n_characters: int
@@ -62,20 +65,23 @@ class Plan:
         }
 
 
-def make_plan(spark: SparkSession, options: EmbedOptions) -> Plan:
-    """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either."""
+def make_plan(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> Plan:
+    """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either.
+
+    ``layers``: those to put side by side in a vector, in place of ``options.layer``.
+    """
     documents = read_documents(spark, options, flags_of(options))
     check_carried(documents, options)
     check_device(spark, options.device, options.precision)
     model = ship_model(spark, options.model, options.model_sha256)
-    width = model.network.width(options.layer)
+    layout = Layout.of(model.network, layers or [options.layer], [options.pooling], options.level)
     n_rows, n_characters, n_doubtful = _survey(documents, options)
     if not n_rows:
         raise UserError(f"input {options.input!r} has no rows, expected at least one document; check path and format")
     if n_doubtful:
         documents = as_undecoded(spark, documents, options)
-    metadata = TableMetadata.of_options(options, model.fingerprint, width)
-    plan = Plan(model, documents, n_rows, n_characters, embedding_stage(spark), 0, metadata)
+    metadata = TableMetadata.of_options(options, model.fingerprint, layout.row_width)
+    plan = Plan(model, layout, documents, n_rows, n_characters, embedding_stage(spark), 0, metadata)
     return replace(plan, n_tasks=plan.tasks_for(n_characters, options))
 
 

@@ -1,60 +1,36 @@
-"""What the job's UDF returns for a document, and how that becomes rows of a table."""
+"""From texts to rows of the embedding table, in one step on Arrow batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import types as T
 
 from elmo_udf.embedding.documents import EmbeddedDocument
+from elmo_udf.embedding.layout import Layout
+from elmo_udf.embedding.stats import WorkerStats
+from elmo_udf.embedding.worker import embed_in_worker
+from elmo_udf.options import ModelOptions
 
-RECORD_COLUMN, REASON, DETAIL = "_record", "_record_reason", "_record_detail"
-"""Names of columns between the UDF and the table, which no column of a user has."""
+if TYPE_CHECKING:
+    from pyspark import Accumulator
+
+Batches = Iterator[pa.RecordBatch]
+
+REASON, DETAIL = "_embedding_reason", "_embedding_detail"
+"""Columns that say why a document has no vector, under names that no column of a user has."""
 
 _COUNTS = ("n_tokens", "n_sentences", "n_truncated")
-_INTEGERS = T.ArrayType(T.IntegerType(), False)
 
-RECORD = T.StructType(
-    [
-        T.StructField("vectors", T.BinaryType()),
-        *(T.StructField(name, _INTEGERS) for name in _COUNTS),
-        T.StructField("sentence_index", _INTEGERS),
-        T.StructField("token_index", _INTEGERS),
-        T.StructField("token", T.ArrayType(T.StringType(), False)),
-        T.StructField("reason", T.StringType()),
-        T.StructField("detail", T.StringType()),
-    ]
-)
-"""One document. ``vectors`` are float32 rows one after the other: bytes cross from pandas to Arrow uncopied, where
-a list of floats is converted value by value. The arrays have an entry a row; token names only at level token."""
-
-
-def to_frame(documents: list[EmbeddedDocument], level: str) -> pd.DataFrame:
-    """RECORD structs of some documents, one a row."""
-    return pd.DataFrame([_record(document, level) for document in documents], columns=RECORD.names, dtype=object)
-
-
-def _record(document: EmbeddedDocument, level: str) -> tuple[object, ...]:
-    if document.reason is not None:
-        return b"", [], [], [], [], [], [], document.reason, document.detail
-    sentences = document.tokenized.sentences
-    sentence_index, token_index, tokens = [0], [0], []
-    if level == "sentence":
-        sentence_index, token_index = list(range(len(sentences))), [0] * len(sentences)
-    elif level == "token":
-        sentence_index = [i for i, sentence in enumerate(sentences) for _ in sentence]
-        token_index = [j for sentence in sentences for j in range(len(sentence))]
-        tokens = [token for sentence in sentences for token in sentence]
-    vectors = np.ascontiguousarray(document.vectors, np.float32).tobytes()
-    return vectors, *document.counts(level), sentence_index, token_index, tokens, None, None
+_BATCH_BYTES = 2**26
+"""About how much a batch of rows may hold: a kept column repeated with every token can exceed Arrow's 2 GiB."""
 
 
 def row_fields(level: str) -> list[T.StructField]:
-    """The columns that a record becomes, in the table's order."""
+    """The columns that a document becomes, in the table's order."""
     fields = [T.StructField("embedding", T.ArrayType(T.FloatType(), False))]
     fields += [T.StructField(name, T.IntegerType()) for name in _COUNTS]
     if level in ("sentence", "token"):
@@ -64,44 +40,96 @@ def row_fields(level: str) -> list[T.StructField]:
     return fields
 
 
-_BATCH_BYTES = 2**26
-"""About how much a batch of rows may hold: a kept column repeated with every token can exceed Arrow's 2 GiB."""
+def embedded_batches(
+    text_column: str,
+    model_file: str,
+    options: ModelOptions,
+    layout: Layout,
+    stats: Accumulator[WorkerStats],
+    column_names: list[str],
+) -> Callable[[Batches], Batches]:
+    """Return a function for ``mapInArrow`` that embeds ``text_column`` and repeats the other columns with every row.
 
-
-def rows_of_records(
-    width: int, level: str, schema: T.StructType
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A mapInArrow function: RECORD_COLUMN becomes the columns of :func:`row_fields`, REASON and DETAIL.
-
-    A rejected document stays one row, with a NULL embedding and its reason. The other columns are repeated.
+    Its batches have the columns ``column_names``: those of :func:`row_fields`, REASON, DETAIL and the others. A
+    rejected document stays one row, with a NULL embedding and its reason.
     """
-    names = [field.name for field in row_fields(level)]
-    column_names = schema.names
 
-    def expand(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            record = batch.column(batch.schema.get_field_index(RECORD_COLUMN))
-            rejected = pc.is_valid(pc.struct_field(record, "reason")).to_numpy(zero_copy_only=False)  # (B,)
-            n_rows = np.where(rejected, 1, pc.list_value_length(pc.struct_field(record, "n_tokens")).to_numpy())
-            source = pa.array(np.repeat(np.arange(batch.num_rows), n_rows))  # (R,) document of each row
-            row_rejected = np.repeat(rejected, n_rows)
-            columns: dict[str, pa.Array] = {"embedding": _embeddings(record, row_rejected, width)}
-            for name in names[1:]:
-                columns[name] = _scatter(pc.list_flatten(pc.struct_field(record, name)), row_rejected)
-            # What a document has once is repeated with each of its rows, slice by slice.
-            repeated = {REASON: pc.struct_field(record, "reason"), DETAIL: pc.struct_field(record, "detail")}
-            repeated |= {name: batch.column(name) for name in batch.schema.names if name != RECORD_COLUMN}
-            for rows in _slices(list(repeated.values()), n_rows, width):
-                part = {name: column[rows] for name, column in columns.items()}
-                part |= {name: column.take(source[rows]) for name, column in repeated.items()}
-                yield pa.RecordBatch.from_arrays([part[name] for name in column_names], names=column_names)
+    def embed(batches: Batches) -> Batches:
+        waiting: list[pa.RecordBatch] = []  # rows whose texts were handed over and have not come back
 
-    return expand
+        def texts() -> Iterator[Any]:
+            for batch in batches:
+                waiting.append(batch.drop_columns([text_column]))
+                yield from batch.column(text_column).to_pylist()
+
+        for documents in embed_in_worker(texts(), model_file, options, layout, stats):
+            while documents:
+                carried, *waiting[:] = waiting
+                n = min(len(documents), carried.num_rows)
+                yield from rows_of(carried.slice(0, n), documents[:n], layout, column_names)
+                documents = documents[n:]
+                if n < carried.num_rows:
+                    waiting.insert(0, carried.slice(n))
+
+    return embed
 
 
-def _slices(repeated: list[pa.Array], n_rows: np.ndarray, width: int) -> Iterator[slice]:
+def rows_of(
+    carried: pa.RecordBatch, documents: list[EmbeddedDocument], layout: Layout, column_names: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the table's rows of some documents in slices of about 64 MiB; ``carried`` has one row for each document."""
+    rejected = np.array([document.reason is not None for document in documents])  # (B,)
+    n_rows = np.where(rejected, 1, [len(document.vectors) for document in documents])  # (B,)
+    row_rejected = np.repeat(rejected, n_rows)  # (R,)
+    embedded = [document for document in documents if document.reason is None]
+    columns = {"embedding": _vectors(embedded, row_rejected, layout.row_width)}
+    for name, values in _values(embedded, layout.level).items():
+        columns[name] = _at_rows(values, row_rejected)
+    # What a document has once is repeated with each of its rows, slice by slice.
+    once = dict(zip(carried.schema.names, carried.columns, strict=True))
+    once[REASON] = pa.array([document.reason for document in documents], pa.string())
+    once[DETAIL] = pa.array([document.detail or None for document in documents], pa.string())
+    source = pa.array(np.repeat(np.arange(len(documents)), n_rows))  # (R,) the document of each row
+    for rows in _slices(list(once.values()), n_rows, layout.row_width):
+        part = {name: column[rows] for name, column in columns.items()}
+        part |= {name: column.take(source[rows]) for name, column in once.items()}
+        yield pa.RecordBatch.from_arrays([part[name] for name in column_names], names=column_names)
+
+
+def _values(documents: Iterable[EmbeddedDocument], level: str) -> dict[str, pa.Array]:
+    """The columns of :func:`row_fields` but the vectors, for the rows of embedded documents one after the other."""
+    values: dict[str, list[Any]] = {field.name: [] for field in row_fields(level)[1:]}
+    for document in documents:
+        for name, counts in zip(_COUNTS, document.counts(level), strict=True):
+            values[name] += counts
+        sentences = document.tokenized.sentences
+        if level == "sentence":
+            values["sentence_index"] += range(len(sentences))
+        elif level == "token":
+            for i, sentence in enumerate(sentences):
+                values["sentence_index"] += [i] * len(sentence)
+                values["token_index"] += range(len(sentence))
+                values["token"] += sentence
+    return {name: pa.array(column, pa.string() if name == "token" else pa.int32()) for name, column in values.items()}
+
+
+def _vectors(documents: list[EmbeddedDocument], row_rejected: np.ndarray, width: int) -> pa.ListArray:
+    """array<float> of width ``width`` a row, on the memory of one array; NULL where the row is rejected."""
+    rows = np.concatenate([document.vectors for document in documents]) if documents else np.empty((0, width), "f4")
+    offsets = np.concatenate([[0], np.cumsum(np.where(row_rejected, 0, width))]).astype(np.int32)
+    mask = pa.array(row_rejected) if row_rejected.any() else None
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows.ravel()), mask=mask)
+
+
+def _at_rows(values: pa.Array, row_rejected: np.ndarray) -> pa.Array:
+    """Values (one for each row that is not rejected) put at their rows, NULL at the rejected ones."""
+    position = np.cumsum(~row_rejected) - 1
+    return values.take(pa.array(position, mask=row_rejected))
+
+
+def _slices(once: list[pa.Array], n_rows: np.ndarray, width: int) -> Iterator[slice]:
     """Runs of rows of about _BATCH_BYTES, at least one row each; ``n_rows`` (B,) is the number of each document."""
-    document_bytes = [sum(column.slice(i, 1).nbytes for column in repeated) for i in range(len(n_rows))]
+    document_bytes = [sum(column.slice(i, 1).nbytes for column in once) for i in range(len(n_rows))]
     ends = np.cumsum(np.repeat(np.array(document_bytes, np.int64) + 4 * width, n_rows))  # (R,) bytes up to each row
     start = 0
     while start < len(ends):
@@ -109,18 +137,3 @@ def _slices(repeated: list[pa.Array], n_rows: np.ndarray, width: int) -> Iterato
         stop = max(start + 1, int(np.searchsorted(ends, limit, side="right")))
         yield slice(start, stop)
         start = stop
-
-
-def _embeddings(record: pa.StructArray, row_rejected: np.ndarray, width: int) -> pa.ListArray:
-    """array<float> of width ``width`` a row, NULL where the row is rejected."""
-    pieces = pc.struct_field(record, "vectors").to_pylist()
-    values = np.frombuffer(b"".join(pieces), np.float32)
-    offsets = np.concatenate([[0], np.cumsum(np.where(row_rejected, 0, width))]).astype(np.int32)
-    mask = pa.array(row_rejected) if row_rejected.any() else None
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=mask)
-
-
-def _scatter(values: pa.Array, row_rejected: np.ndarray) -> pa.Array:
-    """Values (one a row that is not rejected) put at their rows, NULL at the rejected ones."""
-    position = np.cumsum(~row_rejected) - 1
-    return values.take(pa.array(position, mask=row_rejected))

@@ -9,9 +9,8 @@ from pyspark.sql import types as T
 
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan
-from elmo_udf.embedding.records import DETAIL, REASON, RECORD_COLUMN, row_fields, rows_of_records
+from elmo_udf.embedding.records import DETAIL, REASON, embedded_batches, row_fields
 from elmo_udf.embedding.stats import WorkerStats
-from elmo_udf.embedding.udf import record_udf
 from elmo_udf.spark.inputs.columns import MALFORMED
 from elmo_udf.spark.inputs.documents import TEXT, kept_columns
 
@@ -43,13 +42,11 @@ def embedded_rows(
     one has a string to spare where there is no vector.)
     """
     carried = [*_CARRIED, *kept_columns(checked)]
-    together = _equal_texts_together(checked, n_tasks)
-    records = together.select(*carried, record_udf(plan.model, options, stats)(TEXT).alias(RECORD_COLUMN))
-    schema = T.StructType([records.schema[name] for name in carried] + row_fields(options.level))
+    together = _equal_texts_together(checked, n_tasks).select(*carried, TEXT)
+    schema = T.StructType([together.schema[name] for name in carried] + row_fields(options.level))
     schema = schema.add(REASON, "string").add(DETAIL, "string")
-    expand = rows_of_records(plan.metadata.width, options.level, schema)
-    # The UDF's stage has no profile of its own: this step, which only reshapes, gives it one.
-    rows = records.mapInArrow(expand, schema, profile=plan.stage.profile)
+    embed = embedded_batches(TEXT, plan.model.file_name, options, plan.layout, stats, schema.names)
+    rows = together.mapInArrow(embed, schema, profile=plan.stage.profile)
     reason = F.coalesce("_reason", REASON)
     detail = F.when(F.col("_reason").isNotNull(), F.col("_detail")).otherwise(F.col(DETAIL))
     rows = rows.withColumn("model", F.when(reason.isNull(), F.lit(plan.model.fingerprint)).otherwise(detail))

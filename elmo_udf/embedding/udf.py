@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,12 @@ from pyspark.sql import types as T
 from elmo_udf.embedding.device import check_device
 from elmo_udf.embedding.documents import EmbeddedDocument
 from elmo_udf.embedding.layout import Layout, View
-from elmo_udf.embedding.records import RECORD, to_frame
-from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.embedding.worker import embed_in_worker
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.text.languages import language_note
-
-if TYPE_CHECKING:
-    from pyspark import Accumulator
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +68,6 @@ def vector_udf(spark: SparkSession, options: ModelOptions, mix: Mix | None = Non
     return _pandas_udf(shipped, options, layout, _to_series(view, options.level), _TYPES[options.level])
 
 
-def record_udf(
-    shipped: ShippedModel, options: ModelOptions, stats: Accumulator[WorkerStats] | None = None
-) -> Callable[..., Any]:
-    """The same UDF for the job: RECORD structs with the counts and the reason of a rejection beside the vectors."""
-    layout = Layout.of(shipped.network, [options.layer], [options.pooling], options.level)
-    return _pandas_udf(shipped, options, layout, lambda documents: to_frame(documents, options.level), RECORD, stats)
-
-
 def register(spark: SparkSession, name: str = "elmo", model: str = "builtin:mini", **options: Any) -> None:
     """Make ``SELECT elmo(text) FROM ...`` available to SQL, with the options of :func:`elmo_udf`."""
     spark.udf.register(name, elmo_udf(model, spark=spark, **options))
@@ -104,9 +91,8 @@ def _pandas_udf(
     shipped: ShippedModel,
     options: ModelOptions,
     layout: Layout,
-    to_pandas: Callable[[list[EmbeddedDocument]], Any],
+    to_series: Callable[[list[EmbeddedDocument]], pd.Series],
     return_type: T.DataType,
-    stats: Accumulator[WorkerStats] | None = None,
 ) -> Callable[..., Any]:
     file_name = shipped.file_name
     if note := language_note(options.tokenizer, options.language):
@@ -114,11 +100,10 @@ def _pandas_udf(
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[Any]:
         texts = (None if _is_null(text) else text for batch in batches for text in _texts(batch))
-        for documents in embed_in_worker(texts, file_name, options, layout, stats):
-            yield to_pandas(documents)
+        for documents in embed_in_worker(texts, file_name, options, layout):
+            yield to_series(documents)
 
-    pandas_type = pd.DataFrame if isinstance(return_type, T.StructType) else pd.Series
-    embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pandas_type]}  # type: ignore[valid-type]  # of a variable
+    embed.__annotations__ = {"batches": Iterator[pd.Series], "return": Iterator[pd.Series]}
     udf: Callable[..., Any] = F.pandas_udf(embed, return_type)  # type: ignore[call-overload]  # its stubs know no hints
     return udf
 
