@@ -69,6 +69,21 @@ def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, mode
         np.testing.assert_allclose(row["embedding"], np.concatenate(layers).mean(axis=0), atol=1e-5)
 
 
+def test_one_process_of_an_executor_holds_the_model_whatever_a_session_does(
+    root: Path, tmp_path: Path, model: str
+) -> None:
+    texts = [{"id": f"d{i}", "text": f"Document {i} is here."} for i in range(80)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
+    submit = " ".join(f"--conf {shlex.quote(setting)}" for setting in (*CLUSTER, "spark.ui.enabled=false"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK"))}
+    environment |= {"PYSPARK_SUBMIT_ARGS": f"{submit} pyspark-shell", "PYTHONPATH": str(root)}
+    command = [sys.executable, str(root / "tests" / "one_session.py"), str(tmp_path / "d.jsonl"), str(tmp_path), model]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {"executors": 2, "loads": [2, 0], "answers": 1, "processes": 2}
+
+
 def test_a_spark_that_is_not_installed_says_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a cluster pyspark comes from a zip beside Spark's jars, of which Python's metadata knows nothing."""
 

@@ -1,6 +1,11 @@
-"""The model in a Python worker: loaded once, kept for every later task of that worker.
+"""The models in a Python worker: each is loaded once, and kept for later tasks of that worker.
 
-Requires ``spark.python.worker.reuse`` (Spark's default); without it every task loads the model again.
+A worker keeps the MOST_MODELS that it used last, so a session may use two models in turn without a load at every turn.
+That bounds the worker's memory: a model of the published size takes 0.4 GiB in float32. On a GPU a worker keeps one
+model, whose budget is all the memory that is free there.
+
+Spark has to keep its workers (``spark.python.worker.reuse``, which is Spark's default); otherwise every task loads the
+model again.
 """
 
 from __future__ import annotations
@@ -20,8 +25,11 @@ if TYPE_CHECKING:
 
     from elmo_udf.network.engine import Network
 
+MOST_MODELS = 2
+
 _gpu_of_worker: str | None = None
-_encoders: dict[tuple[str, str, str, int], Network] = {}
+_encoders: dict[tuple[str, str, str], Network] = {}
+"""By model file, precision and device; the one used last comes last. TensorFlow keeps the threads of the first task."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +53,31 @@ def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> t
 
     context = TaskContext.get()
     threads = context.cpus() if context else 1
-    key = (file_name, precision, device, threads)
+    key = (file_name, precision, device)
     if key in _encoders:
+        _encoders[key] = _encoders.pop(key)
         return _encoders[key], None
     started = time.perf_counter()
     take_gpu(context)
-    _encoders.clear()  # one model at a time: the one before is not asked for again in practice, and is large
-    gc.collect()  # a network is a cycle
 
     from elmo_udf.models.store import load
     from elmo_udf.network.engine import Network
     from elmo_udf.network.runtime import import_tensorflow, return_freed_memory, visible_gpus
 
+    on_gpu = bool(visible_gpus(import_tensorflow())) and device != "cpu"
+    _make_room(1 if on_gpu else MOST_MODELS)
     path = SparkFiles.get(file_name)
     _encoders[key] = Network(load(path), precision=precision, device=device, threads=threads)
     return_freed_memory()  # of what was read: a third of a GiB in the published size
     seconds = time.perf_counter() - started
-    used = "gpu" if visible_gpus(import_tensorflow()) else "cpu"
-    return _encoders[key], Load(uuid.uuid4().hex, executor(), seconds, used)
+    return _encoders[key], Load(uuid.uuid4().hex, executor(), seconds, "gpu" if on_gpu else "cpu")
+
+
+def _make_room(most: int) -> None:
+    """Forget the models that were used longest ago, so that with one more there are at most ``most``."""
+    while len(_encoders) >= most:
+        del _encoders[next(iter(_encoders))]
+    gc.collect()  # a network is a cycle
 
 
 def executor() -> str:
