@@ -276,7 +276,7 @@ def test_mistakes(spark: SparkSession, tables: dict[str, str], table: str, optio
         ({"k": 1001}, "k is 1001, expected 1 to 1,000"),
         ({"texts": "file"}, "exactly one"),
         ({"text": None}, "exactly one"),
-        ({"text": None, "interactive": True, "output": "x"}, "writes no --output"),
+        ({"text": None, "interactive": True, "output": "x"}, "can't write --output"),
         ({"text": None, "texts": "file", "level": "token", "word": "bank"}, "--word is a word of --text"),
     ],
 )
