@@ -24,8 +24,9 @@ from elmo_udf.errors import UserError
 from elmo_udf.network import precision
 from elmo_udf.network.engine import Network
 from elmo_udf.network.runtime import start_tensorflow, visible_gpus
+from elmo_udf.spark.metadata import metadata_of
 from elmo_udf.spark.profile import embedding_stage
-from elmo_udf.spark.tables import metadata_of, read_embeddings
+from elmo_udf.spark.tables import read_embeddings
 from tests.make_models import random_model
 
 SENTENCES = [["One", "sentence", "."]]

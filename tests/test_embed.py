@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
-from elmo_udf.spark.tables import metadata_of, read_embeddings
+from elmo_udf.spark.metadata import metadata_of
+from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
 from tests.make_models import random_model

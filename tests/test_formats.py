@@ -29,7 +29,8 @@ from elmo_udf.similarity.kernels.correction import Correction
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.job import query
 from elmo_udf.similarity.queries.options import QueryOptions
-from elmo_udf.spark.tables import FORMAT, SIDECAR, metadata_of
+from elmo_udf.spark.metadata import FORMAT, metadata_of
+from elmo_udf.spark.tables import SIDECAR
 from elmo_udf.training.folder import Work
 from elmo_udf.training.options import TrainOptions
 from tests.refusals import refused

@@ -25,7 +25,8 @@ from elmo_udf.lake.compact import compact_table
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.lake.validate import validate_table
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import metadata_of, read_embeddings, read_table
+from elmo_udf.spark.metadata import metadata_of
+from elmo_udf.spark.tables import read_embeddings, read_table
 from tests.make_models import random_model
 from tests.model_files import write_folder
 

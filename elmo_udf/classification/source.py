@@ -13,7 +13,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import InputOptions
 from elmo_udf.spark.inputs.columns import MALFORMED, quoted
 from elmo_udf.spark.inputs.formats import read_input
-from elmo_udf.spark.tables import TableMetadata, check_comparable, metadata_of
+from elmo_udf.spark.metadata import TableMetadata, check_comparable, metadata_of
 
 _LABELS = (T.StringType, T.IntegralType, T.BooleanType)
 

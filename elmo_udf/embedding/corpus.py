@@ -23,9 +23,9 @@ from elmo_udf.embedding.report import results
 from elmo_udf.embedding.rows import checked_documents, empty_table
 from elmo_udf.embedding.run import Run
 from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.additions import check_additions, check_new_ids
 from elmo_udf.spark.outputs.checks import check_outputs
 from elmo_udf.spark.outputs.outcomes import Counts
-from elmo_udf.spark.tables import check_additions, check_new_ids
 
 
 def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> dict[str, Any]:

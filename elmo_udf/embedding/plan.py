@@ -20,9 +20,9 @@ from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.columns import MALFORMED
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
 from elmo_udf.spark.inputs.undecoded import as_undecoded, is_doubtful
+from elmo_udf.spark.metadata import TableMetadata
 from elmo_udf.spark.profile import Stage, embedding_stage
 from elmo_udf.spark.shipping import ShippedModel, ship_model
-from elmo_udf.spark.tables import TableMetadata
 
 
 @dataclass(frozen=True)

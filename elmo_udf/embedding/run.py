@@ -16,11 +16,12 @@ from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
 from elmo_udf.spark import files
 from elmo_udf.spark.inputs.documents import kept_columns
+from elmo_udf.spark.outputs.additions import rejects_schema
 from elmo_udf.spark.outputs.commit import Staging
 from elmo_udf.spark.outputs.outcomes import Counts, count_outcomes, rejects_of, staged_rows
 from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.progress import watched
-from elmo_udf.spark.tables import read_rows, rejects_schema
+from elmo_udf.spark.tables import read_rows
 
 Result = TypeVar("Result")
 

@@ -19,10 +19,11 @@ from elmo_udf.plots.paths import check_png
 from elmo_udf.similarity.joins.fit import write_correction
 from elmo_udf.similarity.kernels.correction import Correction, check_correction, fit_correction
 from elmo_udf.similarity.kernels.cosine import STEPS
+from elmo_udf.spark.metadata import TableMetadata
 from elmo_udf.spark.outputs import commit
+from elmo_udf.spark.outputs.additions import rejects_schema
 from elmo_udf.spark.outputs.checks import check_outputs, given
 from elmo_udf.spark.shipping import ship_model
-from elmo_udf.spark.tables import TableMetadata, rejects_schema
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 

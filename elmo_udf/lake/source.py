@@ -11,7 +11,8 @@ from elmo_udf.lake.checks import Check
 from elmo_udf.lake.options import ValidateOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.inputs.documents import read_documents
-from elmo_udf.spark.tables import read_rows, rejects_schema
+from elmo_udf.spark.outputs.additions import rejects_schema
+from elmo_udf.spark.tables import read_rows
 
 _FOUND_WHILE_EMBEDDING = ("blank_text", "too_large", "non_finite_vector")
 """Reasons that the text alone does not tell Spark."""

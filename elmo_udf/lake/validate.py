@@ -14,7 +14,8 @@ from elmo_udf.lake.checks import COUNTED, Check, counting
 from elmo_udf.lake.options import ValidateOptions
 from elmo_udf.lake.source import source_checks
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import MAY_DIFFER, SIDECAR, TableMetadata, metadata_of, read_rows, read_sidecar
+from elmo_udf.spark.metadata import MAY_DIFFER, TableMetadata, metadata_of
+from elmo_udf.spark.tables import SIDECAR, read_rows, read_sidecar
 from elmo_udf.spark.versions import POSITIONS, newest_rows
 
 

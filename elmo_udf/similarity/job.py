@@ -20,9 +20,10 @@ from elmo_udf.similarity.joins.previous import Previous, read_previous, write_ro
 from elmo_udf.similarity.joins.sample import check_size, sample_cosines
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.pictures import check_paths, check_sizes
+from elmo_udf.spark.metadata import TableMetadata, metadata_of
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given, same_place
-from elmo_udf.spark.tables import TableMetadata, metadata_of, read_table
+from elmo_udf.spark.tables import read_table
 
 
 @dataclass(frozen=True)

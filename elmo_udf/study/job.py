@@ -15,11 +15,12 @@ from pyspark.sql import functions as F
 from elmo_udf.plots.paths import check_png
 from elmo_udf.spark import files
 from elmo_udf.spark.fetch import fetcher
+from elmo_udf.spark.metadata import TableMetadata
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.shipping import ship_model
-from elmo_udf.spark.tables import TableMetadata, read_embeddings
+from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.study.results import accuracies, draw_plots, summarized
 from elmo_udf.study.static_vectors import StaticVectors, read_vectors, width_of_vectors

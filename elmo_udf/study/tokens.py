@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import MAY_DIFFER, TableMetadata, metadata_of, read_embeddings
+from elmo_udf.spark.metadata import MAY_DIFFER, TableMetadata, metadata_of
+from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.study.options import StudyOptions
 
 PIECES = "{id} sentence_index int, token_index int, vectors binary"

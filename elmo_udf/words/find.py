@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.queries.sentences import sentences_at
 from elmo_udf.spark.inputs.columns import quoted
-from elmo_udf.spark.tables import metadata_of
+from elmo_udf.spark.metadata import metadata_of
 from elmo_udf.words.occurrences import LABEL, PLACE, Occurrences
 from elmo_udf.words.options import SensesOptions
 

@@ -8,9 +8,10 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
 from elmo_udf.plots.paths import check_png
+from elmo_udf.spark.metadata import metadata_of
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given
-from elmo_udf.spark.tables import metadata_of, read_embeddings
+from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.words.find import collect, find
 from elmo_udf.words.options import SensesOptions
 from elmo_udf.words.report import Separation

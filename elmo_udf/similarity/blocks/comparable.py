@@ -11,7 +11,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.kernels.cost import Shape
-from elmo_udf.spark.tables import check_comparable, metadata_of
+from elmo_udf.spark.metadata import check_comparable, metadata_of
 
 _ID_TYPES = (
     T.StringType,

@@ -13,7 +13,8 @@ from elmo_udf.similarity.joins.fit import fit_on_table, read_correction
 from elmo_udf.similarity.joins.previous import Previous, check_vectors
 from elmo_udf.similarity.kernels.correction import Correction, check_correction
 from elmo_udf.similarity.options import SimilarityOptions
-from elmo_udf.spark.tables import TableMetadata, read_sidecar
+from elmo_udf.spark.metadata import TableMetadata
+from elmo_udf.spark.tables import read_sidecar
 
 
 def check_correction_asked(

@@ -15,7 +15,8 @@ from elmo_udf.similarity.joins.fit import read_correction
 from elmo_udf.similarity.kernels.correction import Correction
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.spark import files
-from elmo_udf.spark.tables import COMPARED, TableMetadata, read_sidecar, read_table
+from elmo_udf.spark.metadata import COMPARED, TableMetadata
+from elmo_udf.spark.tables import read_sidecar, read_table
 
 ROWS = ("_rows", "_rows_against")
 """Folders in a result with ``id`` and ``digest`` of the rows that were compared; readers of Parquet skip them."""

@@ -8,7 +8,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 
 from elmo_udf.similarity.kernels.correction import Correction
-from elmo_udf.spark.tables import TableMetadata
+from elmo_udf.spark.metadata import TableMetadata
 
 NO_DIRECTION = "no direction: its vector, or what the correction leaves of it, is zero"
 

@@ -17,8 +17,9 @@ from elmo_udf.similarity.queries.many_texts import answer_texts
 from elmo_udf.similarity.queries.one_text import answer_text, what_is_asked
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.prompt import Say, answer_lines
+from elmo_udf.spark.metadata import TableMetadata, metadata_of
 from elmo_udf.spark.shipping import ship_model
-from elmo_udf.spark.tables import TableMetadata, metadata_of, read_embeddings
+from elmo_udf.spark.tables import read_embeddings
 
 
 def query(

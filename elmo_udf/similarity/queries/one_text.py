@@ -14,7 +14,7 @@ from elmo_udf.similarity.queries.corpus import NO_DIRECTION, Corpus
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.similarity.queries.sentences import sentences_at
-from elmo_udf.spark.tables import TableMetadata
+from elmo_udf.spark.metadata import TableMetadata
 from elmo_udf.text.context import in_context
 from elmo_udf.text.tokenizer import Tokenizer
 

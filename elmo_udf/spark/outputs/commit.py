@@ -17,8 +17,9 @@ from elmo_udf.cleanup import if_it_fails
 from elmo_udf.errors import UserError
 from elmo_udf.formats import numbered
 from elmo_udf.spark import files
+from elmo_udf.spark.metadata import FORMAT
 from elmo_udf.spark.outputs.lock import Lock, locked
-from elmo_udf.spark.tables import FORMAT, SIDECAR
+from elmo_udf.spark.tables import SIDECAR
 
 log = logging.getLogger(__name__)
 

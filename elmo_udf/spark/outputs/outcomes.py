@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.spark.inputs.columns import quoted
-from elmo_udf.spark.tables import rejects_schema
+from elmo_udf.spark.outputs.additions import rejects_schema
 
 
 @dataclass(frozen=True)
