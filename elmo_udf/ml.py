@@ -1,12 +1,9 @@
-"""Stages for pipelines of pyspark.ml: texts cleaned, and texts to ELMo vectors.
-
-from pyspark.ml import Pipeline
-from elmo_udf.ml import ElmoEmbedder, TextCleaner
-"""
+"""Stages for pipelines of pyspark.ml: one cleans texts, and one turns them into ELMo vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from pyspark import keyword_only
@@ -24,16 +21,20 @@ from elmo_udf.cleaning.steps import DEFAULT_PUNCTUATION, STEPS
 from elmo_udf.embedding.udf import model_options, vector_udf
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
-from elmo_udf.options import ModelOptions
+from elmo_udf.options import ModelOptions, OptionGroup
 from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.internals import no_params
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 
-_TEXT, _FLAG, _WHOLE = TypeConverters.toString, TypeConverters.toBoolean, TypeConverters.toInt
-
 
 def _param(name: str, doc: str, convert: Any) -> Any:
     return Param(no_params(), name, doc, typeConverter=convert)
+
+
+def _option(name: str, options_class: type[OptionGroup], option: str, convert: Any = TypeConverters.toString) -> Any:
+    """Returns a param that has the help of an option as its doc."""
+    help_of = {item.name: item.metadata["help"] for item in fields(options_class)}
+    return _param(name, help_of[option], convert)
 
 
 class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):
@@ -55,12 +56,12 @@ class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any],
 
 
 class TextCleaner(_Stage):
-    """A column of cleaned text, by the steps of jobs/clean.py; NULL stays NULL."""
+    """Adds a column of cleaned texts, by the steps of jobs/clean.py. NULL stays NULL."""
 
-    steps: Any = _param("steps", f"what to do, in this order, of {', '.join(STEPS)}", TypeConverters.toListString)
-    language: Any = _param("language", "language code of the text, for its lemmas", _TEXT)
-    punctuation: Any = _param("punctuation", "characters that the step punctuation takes away", _TEXT)
-    punctuationBecomes: Any = _param("punctuationBecomes", "space or nothing: what comes in their place", _TEXT)
+    steps: Any = _option("steps", CleaningOptions, "steps", TypeConverters.toListString)
+    language: Any = _option("language", CleaningOptions, "language")
+    punctuation: Any = _option("punctuation", CleaningOptions, "punctuation")
+    punctuationBecomes: Any = _option("punctuationBecomes", CleaningOptions, "punctuation_becomes")
 
     @keyword_only
     def __init__(
@@ -88,33 +89,37 @@ class TextCleaner(_Stage):
 
 
 class ElmoEmbedder(_Stage):
-    """A column of ELMo vectors, one a text (or a list of tokens, or of tokenized sentences).
+    """Adds a column with one ELMo vector per document.
 
-    The params are the options of :func:`elmo_udf.elmo_udf`; ``level`` is document. With ``layerWeights``
-    (one a layer, before the softmax, word_emb first) and ``scale`` the vector is scale · Σ softmax(weights)_j · layer_j
-    of the pooled layers, instead of the model's own mix.
-
-    A stage that was saved finds its model by ``modelHandle``; where that is a path of another machine, set it anew.
-    ``fingerprint`` refuses another model than the one meant.
+    The input column contains texts, or what else :func:`elmo_udf.elmo_udf` takes. A stage that was saved finds its model
+    by ``modelHandle``; set it again if it is a path on another machine.
     """
 
-    modelHandle: Any = _param(
-        "modelHandle", "builtin:mini, a TF-Hub address, a folder, an archive, a Hadoop URI", _TEXT
+    modelHandle: Any = _option("modelHandle", ModelOptions, "model")
+    modelSha256: Any = _option("modelSha256", ModelOptions, "model_sha256")
+    fingerprint: Any = _param("fingerprint", "Refuse a model with another fingerprint.", TypeConverters.toString)
+    poolingLayer: Any = _option("poolingLayer", ModelOptions, "layer")
+    layerWeights: Any = _param(
+        "layerWeights",
+        "Mix the layers with these weights instead of the model's. There is one weight per layer, word_emb first. The "
+        "vector is scale · Σ softmax(weights)_j · layer_j. This needs poolingLayer elmo, pooling mean and no normalize.",
+        TypeConverters.toListFloat,
     )
-    modelSha256: Any = _param("modelSha256", "refuse the model unless what was fetched has this SHA-256", _TEXT)
-    fingerprint: Any = _param("fingerprint", "refuse a model of another fingerprint", _TEXT)
-    poolingLayer: Any = _param("poolingLayer", "elmo, word_emb, lstm_outputs1, lstm_outputs2, ...", _TEXT)
-    layerWeights: Any = _param("layerWeights", "a mix of its own, for poolingLayer elmo", TypeConverters.toListFloat)
-    scale: Any = _param("scale", "what that mix is multiplied with", TypeConverters.toFloat)
-    pooling: Any = _param("pooling", "mean or max over the tokens", _TEXT)
-    tokenizer: Any = _param("tokenizer", "words or whitespace", _TEXT)
-    language: Any = _param("language", "language code of the text (tokenizer words)", _TEXT)
-    maxSentenceTokens: Any = _param("maxSentenceTokens", "longer sentences are cut (tokenizer words)", _WHOLE)
-    normalize: Any = _param("normalize", "scale every vector to unit length", _FLAG)
-    precision: Any = _param("precision", "float32 or bfloat16", _TEXT)
-    outputType: Any = _param("outputType", "vector (of pyspark.ml) or array (of floats)", _TEXT)
+    scale: Any = _param("scale", "Multiply the mix of layerWeights by this number.", TypeConverters.toFloat)
+    pooling: Any = _option("pooling", ModelOptions, "pooling")
+    tokenizer: Any = _option("tokenizer", ModelOptions, "tokenizer")
+    language: Any = _option("language", ModelOptions, "language")
+    maxSentenceTokens: Any = _option("maxSentenceTokens", ModelOptions, "max_sentence_tokens", TypeConverters.toInt)
+    normalize: Any = _option("normalize", ModelOptions, "normalize", TypeConverters.toBoolean)
+    precision: Any = _option("precision", ModelOptions, "precision")
+    outputType: Any = _param(
+        "outputType", "Write vectors of pyspark.ml (vector) or arrays of floats (array).", TypeConverters.toString
+    )
     handleInvalid: Any = _param(
-        "handleInvalid", "a text that is NULL or has no token: error, skip (no row) or keep (NULL)", _TEXT
+        "handleInvalid",
+        "Choose what happens to a text that is NULL or has no token: error fails, skip leaves out the row, and keep "
+        "writes NULL.",
+        TypeConverters.toString,
     )
 
     @keyword_only

@@ -14,6 +14,7 @@ html_theme = "alabaster"
 html_theme_options = {"description": "ELMo vectors on Spark and exact cosine similarity", "page_width": "1100px"}
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"

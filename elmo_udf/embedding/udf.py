@@ -37,15 +37,22 @@ _TYPES = {"document": _VECTOR, "sentence": T.ArrayType(_VECTOR, False), "token":
 
 
 def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, **options: Any) -> Callable[..., Any]:
-    """A pandas UDF from a text column (or an array of tokens, or of tokenized sentences) to ELMo vectors.
+    """Returns a pandas UDF that maps texts to ELMo vectors.
 
-    ``model`` is a model handle; ``options`` are those of :class:`~elmo_udf.options.ModelOptions` (layer, pooling,
-    level, tokenizer, language, max_sentence_tokens, normalize, precision, device, model_sha256). The column's type is
-    array<float> at level document; array<array<float>> at level sentence; array<struct<sentence_index, token_index,
-    token, embedding>> at level token. A NULL text, or one without a token, gives NULL.
+    The UDF takes a column of texts (string), of tokenized sentences (array<string>), or of documents in tokenized
+    sentences (array<array<string>>). The type of its result is array<float> at level document, array<array<float>> at
+    level sentence, and array<struct<sentence_index, token_index, token, embedding>> at level token. The result is NULL
+    if the text is NULL or has no token.
 
-    The model is loaded, checked and distributed by this call, on the driver; each Python worker loads it before its
-    first batch and keeps it. Raises UserError for bad options and bad models.
+    This call loads and checks the model on the driver, and sends it to the executors. Each Python worker loads it
+    before its first batch and keeps it.
+
+    Args:
+        model: A model handle.
+        spark: The session that sends the model to its executors. By default it is the active session.
+        options: Any of the other :class:`~elmo_udf.options.ModelOptions`, such as ``layer`` or ``pooling``.
+
+    Raises UserError for options and models that are not valid.
     """
     return vector_udf(_session(spark), model_options(model=model, **options))
 
@@ -69,7 +76,14 @@ def vector_udf(spark: SparkSession, options: ModelOptions, mix: Mix | None = Non
 
 
 def register(spark: SparkSession, name: str = "elmo", model: str = "builtin:mini", **options: Any) -> None:
-    """Make ``SELECT elmo(text) FROM ...`` available to SQL, with the options of :func:`elmo_udf`."""
+    """Makes the UDF available to SQL, as in ``SELECT elmo(text) FROM articles``.
+
+    Args:
+        spark: The session whose SQL gets the function.
+        name: The name of the function.
+        model: A model handle.
+        options: The options of :func:`elmo_udf.elmo_udf`.
+    """
     spark.udf.register(name, elmo_udf(model, spark=spark, **options))
 
 

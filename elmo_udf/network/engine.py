@@ -43,14 +43,17 @@ class Network:
     ) -> None:
         """Copies the weights to the device, and computes what never changes.
 
-        precision: the type of weights and products, ``float32`` or ``bfloat16``. States and the sums in products are
-        float32.
-        device: ``auto`` (a GPU if TensorFlow sees one), ``cpu`` or ``gpu``.
-        threads: the number of cores to use, or None for TensorFlow's choice.
-        max_sentences, max_tokens: the largest numbers on the device at one time, as in :class:`Budget`; None chooses
-            what is best on a CPU and fits on a GPU.
-        max_words: the number of words whose vectors are kept for later batches.
-        share: whether sentences that begin (end) alike share the forward (backward) states of that part.
+        Args:
+            model: The model.
+            precision: The type of weights and products, ``float32`` or ``bfloat16``. States and the sums in products
+                are float32.
+            device: ``auto`` (a GPU if TensorFlow sees one), ``cpu`` or ``gpu``.
+            threads: The number of cores to use, or None for TensorFlow's choice.
+            max_sentences: The largest number of sentences on the device at one time. None chooses what is best on a
+                CPU and fits on a GPU.
+            max_tokens: The largest number of tokens, in the same way.
+            max_words: The number of words whose vectors are kept for later batches.
+            share: Whether sentences that begin (end) alike share the forward (backward) states of that part.
 
         Raises UserError for an unknown precision, for device ``gpu`` if TensorFlow sees none, and for weights that
         don't fit into the device's memory.
@@ -119,8 +122,9 @@ class Network:
     def layers(self, sentences: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns the vectors of all N tokens: ``{name: (N, width) float32}``, in reading order.
 
-        sentences: any number of sentences of any length.
-        names: layers, out of ``elmo`` and ``options.layer_names``.
+        Args:
+            sentences: Any number of tokenized sentences of any length.
+            names: Layers, out of ``elmo`` and ``options.layer_names``.
 
         A sentence's vectors depend only on the sentence (in float32 within 1e-5), and not on the others. If the
         device's memory runs out, the sentences are read again with half the budget, and so on; a budget that fits is

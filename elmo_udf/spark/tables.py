@@ -80,9 +80,9 @@ def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
 
 
 def read_embeddings(spark: SparkSession, path: str) -> DataFrame:
-    """An embedding table of ours, with the metadata of its ``embedding`` column: one version of each id, the newest.
+    """Returns a table that jobs/embed.py wrote, with the newest version of every document.
 
-    Raises UserError for another table.
+    The metadata of the column ``embedding`` says how the vectors were made. Raises UserError for any other table.
     """
     table = read_table(spark, path)
     if metadata_of(table, "embedding") is None:
