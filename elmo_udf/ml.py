@@ -91,8 +91,8 @@ class TextCleaner(_Stage):
 class ElmoEmbedder(_Stage):
     """Adds a column with one ELMo vector per document.
 
-    The input column contains texts, or what else :func:`elmo_udf.elmo_udf` takes. A stage that was saved finds its model
-    by ``modelHandle``; set it again if it is a path on another machine.
+    The input column contains texts, or what else :func:`elmo_udf.elmo_udf` takes. A stage that was saved finds its
+    model by ``modelHandle``; set it again if it is a path on another machine.
     """
 
     modelHandle: Any = _option("modelHandle", ModelOptions, "model")
@@ -102,7 +102,7 @@ class ElmoEmbedder(_Stage):
     layerWeights: Any = _param(
         "layerWeights",
         "Mix the layers with these weights instead of the model's. There is one weight per layer, word_emb first. The "
-        "vector is scale · Σ softmax(weights)_j · layer_j. This needs poolingLayer elmo, pooling mean and no normalize.",
+        "vector is scale · Σ softmax(weights)_j · layer_j. It needs poolingLayer elmo, pooling mean and no normalize.",
         TypeConverters.toListFloat,
     )
     scale: Any = _param("scale", "Multiply the mix of layerWeights by this number.", TypeConverters.toFloat)
