@@ -33,6 +33,9 @@ CLUSTER = (
     f"spark.executor.extraJavaOptions={JVM}",
 )
 
+ONE_POOL = "spark.executorEnv.OMP_NUM_THREADS=2"
+"""As in conf/: without it, Spark starts other workers for tasks with another number of cores."""
+
 
 def run(root: Path, job: str, *arguments: str, settings: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """A job as users start it: ``python jobs/x.py`` with Spark's settings in the environment."""
@@ -74,7 +77,7 @@ def test_one_process_of_an_executor_holds_the_model_whatever_a_session_does(
 ) -> None:
     texts = [{"id": f"d{i}", "text": f"Document {i} is here."} for i in range(80)]
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
-    submit = " ".join(f"--conf {shlex.quote(setting)}" for setting in (*CLUSTER, "spark.ui.enabled=false"))
+    submit = " ".join(f"--conf {shlex.quote(setting)}" for setting in (*CLUSTER, ONE_POOL, "spark.ui.enabled=false"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYSPARK", "SPARK"))}
     environment |= {"PYSPARK_SUBMIT_ARGS": f"{submit} pyspark-shell", "PYTHONPATH": str(root)}
     command = [sys.executable, str(root / "tests" / "one_session.py"), str(tmp_path / "d.jsonl"), str(tmp_path), model]

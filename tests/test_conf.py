@@ -81,6 +81,8 @@ def properties(path: Path) -> dict[str, str]:
 PROPERTIES = ("local", *(f"{kind}{gpu}" for kind in ("standalone", "yarn", "kubernetes") for gpu in ("", "-gpu")))
 ONLY_SUBMIT = {"spark.master"}
 """Of spark-submit itself, and not among Spark's entries."""
+THREADS = "spark.executorEnv.OMP_NUM_THREADS"
+"""A variable of executors: https://spark.apache.org/docs/latest/configuration.html#runtime-environment"""
 OF_A_RESOURCE = re.compile(r"spark\.(driver|executor|task|worker)\.resource\.\w+\.(amount|discoveryScript|vendor)")
 """https://spark.apache.org/docs/latest/configuration.html#custom-resource-scheduling-and-configuration-overview"""
 
@@ -129,7 +131,7 @@ def test_spark_knows_every_property_and_takes_its_value(
     """Whether a session starts with those of local.conf, and has them then, test_readme.py sees."""
     conf = empty_conf(spark)
     for key, value in properties(root / "conf" / f"{name}.conf").items():
-        if key not in ONLY_SUBMIT and not OF_A_RESOURCE.fullmatch(key):
+        if key not in (*ONLY_SUBMIT, THREADS) and not OF_A_RESOURCE.fullmatch(key):
             entry = entries.findEntry(key)
             assert entry is not None, f"Spark knows no {key}"
             conf.set(key, value).get(entry)  # fails where the value is not of the setting's type
@@ -157,4 +159,5 @@ def test_a_file_for_gpus_differs_in_what_is_about_gpus(root: Path, kind: str) ->
     changed = {key for key in without.keys() | with_gpus.keys() if without.get(key) != with_gpus.get(key)}
     added = {key for key in changed if ".resource.gpu." in key}
     assert with_gpus["spark.executor.resource.gpu.amount"] == "1"
-    assert changed - added <= {"spark.executor.cores", "spark.cores.max"}
+    assert changed - added <= {"spark.executor.cores", "spark.cores.max", THREADS}
+    assert all(found[THREADS] == found["spark.executor.cores"] for found in (with_gpus, without))
