@@ -62,7 +62,7 @@ def jvm() -> Any:
 
 def jvm_process() -> subprocess.Popen[bytes]:
     """The process of the JVM that this process has started (``SparkContext._gateway.proc``)."""
-    process: subprocess.Popen[bytes] = SparkContext._gateway.proc  # type: ignore[union-attr]
+    process: subprocess.Popen[bytes] = SparkContext._gateway.proc  # type: ignore[union-attr]  # None without a session
     return process
 
 
@@ -91,7 +91,7 @@ def executor_cores(spark: SparkSession) -> list[int]:
 def bytes_shuffled_and_spilled(spark: SparkSession) -> tuple[int, int]:
     """Of all stages of the application so far (``statusStore``)."""
     empty = jvm().java.util.ArrayList()
-    no_quantiles = SparkContext._gateway.new_array(jvm().double, 0)  # type: ignore[union-attr]
+    no_quantiles = SparkContext._gateway.new_array(jvm().double, 0)  # type: ignore[union-attr]  # None without a session
     store = spark.sparkContext._jsc.sc().statusStore()
     stages = list(_items(store.stageList(empty, False, False, no_quantiles, empty)))
     spilled = sum(stage.diskBytesSpilled() + stage.memoryBytesSpilled() for stage in stages)
