@@ -116,9 +116,10 @@ def test_queries_for_other_readers(embed: Embed, spark: SparkSession, tmp_path: 
     query = f"SELECT id, content_hash FROM {{}} QUALIFY {condition}"
     by_duckdb = duckdb.sql(query.format(f"'{tmp_path}/out/*.parquet'")).fetchall()
     spark.read.parquet(str(tmp_path / "out")).createOrReplaceTempView("increments")
-    by_spark = [tuple(row) for row in spark.sql(query.format("increments")).collect()]
     ours = [tuple(row) for row in read_embeddings(spark, str(tmp_path / "out")).select("id", "content_hash").collect()]
-    assert sorted(by_duckdb) == sorted(by_spark) == sorted(ours)
+    assert sorted(by_duckdb) == sorted(ours)
+    if spark.version >= "4.3":  # before, its SQL has no such clause
+        assert sorted(map(tuple, spark.sql(query.format("increments")).collect())) == sorted(ours)
     assert len(raw(tmp_path / "out")) == 4
 
 

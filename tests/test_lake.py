@@ -26,9 +26,11 @@ from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.lake.validate import validate_table
 from elmo_udf.spark import files
 from elmo_udf.spark.metadata import metadata_of
+from elmo_udf.spark.outputs.writer import check_encoding
 from elmo_udf.spark.tables import read_embeddings, read_table
 from tests.make_models import random_model
 from tests.model_files import write_folder
+from tests.refusals import refused
 
 MODEL = random_model(11)
 Embed = Callable[..., dict[str, Any]]
@@ -280,9 +282,23 @@ def test_validate_as_a_job(
     assert "no _elmo.json" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("version", ["4.1.0", "4.2.1.dev0"])
+def test_an_encoding_that_spark_cannot_read_is_refused(version: str) -> None:
+    with refused("--encoding byte_stream_split", "4.3 or newer", version, "use plain"):
+        check_encoding("byte_stream_split", version)
+    check_encoding("plain", version)
+    for newer in ("4.3.0", "4.10.0", "5.0"):
+        check_encoding("byte_stream_split", newer)
+
+
 @pytest.mark.parametrize("encoding", [pytest.param("plain", marks=pytest.mark.slow), "byte_stream_split"])
 def test_encodings_and_their_readers(embed: Embed, spark: SparkSession, tmp_path: Path, encoding: str) -> None:
-    embed(texts(**{f"{i:02}": f"Text {i}." for i in range(20)}), encoding=encoding, partitions=1)
+    many = texts(**{f"{i:02}": f"Text {i}." for i in range(20)})
+    if encoding == "byte_stream_split" and spark.version < "4.3":
+        with refused("--encoding byte_stream_split"):
+            embed(many, encoding=encoding)
+        return
+    embed(many, encoding=encoding, partitions=1)
     (path,) = (tmp_path / "out").glob("*.parquet")
     columns = pq.ParquetFile(path).metadata.row_group(0).to_dict()["columns"]
     (found,) = [column for column in columns if column["path_in_schema"].startswith("embedding.")]

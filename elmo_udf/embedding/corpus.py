@@ -26,6 +26,7 @@ from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.additions import check_additions, check_new_ids
 from elmo_udf.spark.outputs.checks import check_outputs
 from elmo_udf.spark.outputs.outcomes import Counts
+from elmo_udf.spark.outputs.writer import check_encoding
 
 
 def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[st
     started = time.perf_counter()
     outputs = {"output": options.output, "rejects": options.rejects_path}
     check_outputs(spark, outputs, {"input": options.input}, options.mode)
+    check_encoding(options.encoding, spark.version)
     plan = make_plan(spark, options, layers)
     if options.dry_run:
         is_there = _check_table(spark, plan, options)

@@ -17,7 +17,7 @@ from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.inputs.documents import read_documents
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs
-from elmo_udf.spark.outputs.writer import vector_writer
+from elmo_udf.spark.outputs.writer import check_encoding, vector_writer
 from elmo_udf.spark.tables import partition_types, read_embeddings, read_rows
 from elmo_udf.spark.versions import POSITIONS
 
@@ -31,10 +31,11 @@ def compact_table(spark: SparkSession, options: CompactOptions) -> dict[str, Any
     """Rewrite ``options.embeddings`` and return the report.
 
     New files are put in before the old ones are deleted: whenever the run ends, every document's newest rows are
-    there. Raises UserError for a path that is no table of ours, a source of other ids, and a table that another run
-    is writing.
+    there. Raises UserError for a path that is no table of ours, a source of other ids, a table that another run
+    is writing, and an encoding that this Spark can't read.
     """
     path = options.embeddings
+    check_encoding(options.encoding, spark.version)
     read_embeddings(spark, path)
     if options.source is not None:
         check_outputs(spark, {"table": path}, {"source": options.source}, "overwrite")

@@ -13,7 +13,11 @@ from pyspark.errors import AnalysisException, PySparkException
 from elmo_udf.errors import UserError
 from elmo_udf.spark import internals
 
-_ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
+_ABOUT_THE_DATA = (
+    *("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID"),
+    "Checksum error",  # has no error class in Spark 4.1
+)
+_ERROR_CLASS = r"\[[A-Z_.]+\]"
 
 _LOGGERS_OF_FAILED_TASKS = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
 
@@ -30,22 +34,25 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
     except AnalysisException as error:
         raise UserError(_line(what, str(error), expected)) from None
     except (PySparkException, Py4JJavaError) as error:
-        message = _messages(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+        message = _message(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
         if not any(name in message for name in _ABOUT_THE_DATA):
             raise
         raise UserError(_line(what, message, expected)) from None
 
 
-def _messages(exception: Any) -> str:
-    """What an exception of Java says, then what the one says that began it, on one line."""
-    first, cause = exception, exception
-    while cause.getCause() is not None:
-        cause = cause.getCause()
-    words = [str(first.getMessage()), *([] if cause is first else [str(cause.getMessage())])]
-    return "; ".join(" ".join(text.split()) for text in words)
+def _message(exception: Any) -> str:
+    """Return one line: what the first exception with an error class says, in a chain of causes, and the root cause."""
+    texts: list[str] = []
+    while exception is not None:
+        text, cause = str(exception.getMessage()), exception.getCause()
+        texts.append(" ".join((text.split("\n\tat ")[0] if cause else text).split()))  # without a copy of the stack
+        exception = cause
+    *causes, root = texts
+    classified = [text for text in causes if re.search(_ERROR_CLASS, text)]
+    return "; ".join([*classified[:1], root])
 
 
 def _line(what: str, message: str, expected: str) -> str:
-    found = re.search(r"\[[A-Z_.]+\] (.*)", message)  # Spark's own words, after the error class
+    found = re.search(f"{_ERROR_CLASS} (.*)", message)  # Spark's own words, after the error class
     reason = found[1] if found else message.splitlines()[0]
     return f"{what} can't be read: {reason.rstrip('.')}; expected {expected}; check path and format"
