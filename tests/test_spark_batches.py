@@ -106,7 +106,11 @@ KINDS = [pa.large_list(pa.float32()), pa.list_(pa.float32(), 3), pa.list_(pa.flo
 )
 def test_types_of_other_writers(spark: SparkSession, tmp_path: Path, ids: pa.Array, kind: pa.DataType) -> None:
     rows = pa.table({"id": ids, "embedding": pa.array([[1, 2, 3], [4, 5, 6.5]], kind)})
-    same(spark.read.parquet(str(write(rows, tmp_path / "a.parquet"))))
+    try:
+        path = write(rows, tmp_path / "a.parquet")
+    except pa.ArrowNotImplementedError as error:
+        pytest.skip(f"pyarrow {pa.__version__} can't write this type: {error}")
+    same(spark.read.parquet(str(path)))
 
 
 def test_narrower_types_than_the_table_has(spark: SparkSession, tmp_path: Path) -> None:
