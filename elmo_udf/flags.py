@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 import tomllib
 import types
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from elmo_udf.errors import UserError
-from elmo_udf.options import SECTIONS, sections_of
+from elmo_udf.options import SECTIONS, paths_of, sections_of
+from elmo_udf.options.field import check_value, quoted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,6 +35,40 @@ class _Parser(argparse.ArgumentParser):
             return f"{description}\n\n{super().format_help()}" if description else super().format_help()
         finally:
             self.description = description
+
+
+class _Once(argparse.Action):
+    """Stores a value, and raises UserError for a second one: the first would be lost without a word."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, value: Any, flag: str | None = None) -> None:
+        _check_first(namespace, self.dest, flag)
+        setattr(namespace, self.dest, value)
+
+
+class _Switch(argparse.BooleanOptionalAction):
+    """The same for a flag without a value and its ``--no-`` form."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, flag: str | None = None
+    ) -> None:
+        _check_first(namespace, self.dest, flag)
+        super().__call__(parser, namespace, values, flag)
+
+
+class _Several(argparse.Action):
+    """Collects the values of a flag that may be repeated, in a tuple where there are several or a list."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, value: Any, flag: str | None = None) -> None:
+        before = getattr(namespace, self.dest, ())
+        if isinstance(value, str):  # of an option that takes one or more
+            setattr(namespace, self.dest, (*paths_of(before), value) if before else value)
+        else:
+            setattr(namespace, self.dest, (*before, *value))
+
+
+def _check_first(namespace: argparse.Namespace, name: str, flag: str | None) -> None:
+    if getattr(namespace, name, None) is not None:
+        raise UserError(f"{flag} is given more than once (option {name}), expected once; leave out one of them")
 
 
 def parse(options_class: type[Options], argv: Sequence[str], description: str = "") -> Options:
@@ -70,7 +106,7 @@ def make_parser(options_class: type[Options], description: str = "") -> argparse
         if section == SECTIONS[-1]:
             group.add_argument("-h", "--help", action="help", help="Show this help.")
             text = "Read options from this file. Options on the command line take precedence."
-            group.add_argument("--config", metavar="FILE.toml", help=text)
+            group.add_argument("--config", metavar="FILE.toml", help=text, action=_Once)
         for item in items:
             if item not in required:
                 _add_argument(group, item, kind_of(options_class, item))
@@ -113,15 +149,17 @@ def check_values(options_class: type, values: dict[str, Any], where: str) -> dic
             raise UserError(f"{where}: unknown option {name!r}; {hint}")
         optional = value is None and known[name].default is None
         checked[name] = None if optional else _checked(kind_of(options_class, known[name]), value, f"{where}: {name}")
+        check_value(known[name], checked[name], f"{where}: {name}")
     return checked
 
 
 class Kind:
-    """How one option is parsed: its scalar type, whether it is a list, and its choices."""
+    """How one option is parsed: its scalar type, whether it is a list, or may be one, and its choices."""
 
     def __init__(self, hint: Any) -> None:
-        if get_origin(hint) in (Union, types.UnionType):
-            hint = next(part for part in get_args(hint) if part is not type(None))
+        parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+        hint, *others = (part for part in parts if part is not type(None))
+        self.one_or_more = bool(others)
         self.choices: tuple[str, ...] = get_args(hint) if get_origin(hint) is Literal else ()
         self.many = get_origin(hint) is tuple
         self.scalar: type = str if self.choices or self.many else hint
@@ -139,17 +177,19 @@ def _hints(options_class: type) -> dict[str, Any]:
 
 def _add_argument(group: argparse._ArgumentGroup, item: Field[Any], kind: Kind) -> None:
     settings: dict[str, Any] = {
-        "help": (item.metadata["help"] + _default(item)).replace("%", "%%"),
+        "help": (item.metadata["help"] + _repetition(kind) + _default(item)).replace("%", "%%"),
         "default": argparse.SUPPRESS,
         "metavar": _metavar(item, kind),
     }
     if kind.scalar is bool:
         del settings["metavar"]
-        settings["action"] = argparse.BooleanOptionalAction
+        settings["action"] = _Switch
     elif kind.many:
-        settings["type"] = lambda text: tuple(part.strip() for part in text.split(",") if part.strip())
+        settings |= {"type": _parts, "action": _Several}
+    elif kind.one_or_more:
+        settings |= {"type": str, "action": _Several}
     else:
-        settings |= {"type": kind.scalar, "choices": kind.choices or None}
+        settings |= {"type": kind.scalar, "choices": kind.choices or None, "action": _Once}
     if item.metadata["positional"]:
         # None where it is not given: Python 3.11 checks SUPPRESS itself against the choices of a positional
         group.add_argument(item.name, nargs="?", **settings | {"default": None})
@@ -163,6 +203,23 @@ def _metavar(item: Field[Any], kind: Kind) -> str:
     return "A,B,..." if kind.many else {int: "N", float: "X"}.get(kind.scalar, item.name.upper())
 
 
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,]*?))\s*(?:,|$)')
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """Returns the parts between commas. A part in double quotes may hold commas, as in CSV."""
+    found = (match for match in _PART.finditer(text) if match.end() > match.start())
+    parts = (match[2] if match[1] is None else match[1].replace('""', '"') for match in found)
+    return tuple(part for part in parts if part)
+
+
+def _repetition(kind: Kind) -> str:
+    """Returns the sentence about a flag that may be given more than once, or an empty string."""
+    if kind.many:
+        return " Separate several by commas, or repeat the flag."
+    return " Repeat the flag for several." if kind.one_or_more else ""
+
+
 def _default(item: Field[Any]) -> str:
     """Returns the sentence about the default, or an empty string if there is none or if it is off."""
     value = item.default
@@ -174,15 +231,18 @@ def _default(item: Field[Any]) -> str:
 
 
 def _checked(kind: Kind, value: Any, where: str) -> Any:
-    if kind.many and isinstance(value, list) and all(isinstance(part, str) for part in value):
+    may_be_list = kind.many or (kind.one_or_more and value != [])
+    if may_be_list and isinstance(value, list) and all(isinstance(part, str) for part in value):
         _check_size(where, tuple(value))
         return tuple(value)
     if kind.scalar is float and type(value) is int:
-        _check_size(where, value)
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UserError(f"{where} is {quoted(value)}, expected a number that fits a float") from None
     if kind.many or type(value) is not kind.scalar:
         expected = "a list of strings" if kind.many else _NOUNS[kind.scalar]
-        raise UserError(f"{where} is {_quoted(value)}, expected {expected}")
+        raise UserError(f"{where} is {quoted(value)}, expected {expected}")
     if kind.choices and value not in kind.choices:
         raise UserError(f"{where} is {value!r}, expected one of {', '.join(kind.choices)}")
     _check_size(where, value)
@@ -192,17 +252,8 @@ def _checked(kind: Kind, value: Any, where: str) -> Any:
 _NOUNS: dict[type, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def _quoted(value: Any) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # which Python raises for integers that would take it long to write
-        return "a number with thousands of digits"
-
-
 def _check_size(where: str, value: Any) -> None:
-    """Raises UserError for integers that Spark can't store, for NaN, and for strings that are not valid text."""
-    if isinstance(value, int) and not -(2**31) <= value < 2**31:
-        raise UserError(f"{where} is {_quoted(value)}, expected a number between -2147483648 and 2147483647")
+    """Raises UserError for NaN, and for strings that are not valid text."""
     if isinstance(value, float) and math.isnan(value):
         raise UserError(f"{where} is {value}, expected a number")
     for text in value if isinstance(value, tuple) else (value,):

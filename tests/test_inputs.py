@@ -14,8 +14,9 @@ from pyspark.sql import DataFrame, SparkSession
 from elmo_udf.embedding.carried import check_carried, flags_of
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
+from elmo_udf.options import InputOptions
 from elmo_udf.spark.inputs.documents import read_documents
-from elmo_udf.spark.inputs.names import guess_format
+from elmo_udf.spark.inputs.formats import guess_format
 
 
 def documents(spark: SparkSession, path: Path | str, **values: object) -> DataFrame:
@@ -140,7 +141,7 @@ def test_parquet_with_tokens_and_kept_columns(spark: SparkSession, tmp_path: Pat
 def test_the_format_is_told_from_names(spark: SparkSession, tmp_path: Path, names: list[str], expected: str) -> None:
     for name in names:
         (tmp_path / name).touch()
-    assert guess_format(spark, str(tmp_path)) == expected
+    assert guess_format(spark, InputOptions(input=str(tmp_path))) == expected
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_the_name_of_the_folder_comes_last(
 ) -> None:
     (tmp_path / folder).mkdir()
     (tmp_path / folder / file).touch()
-    assert guess_format(spark, str(tmp_path / folder)) == expected
+    assert guess_format(spark, InputOptions(input=str(tmp_path / folder))) == expected
 
 
 def test_a_column_called_malformed_is_only_a_column_of_parquet(spark: SparkSession, tmp_path: Path) -> None:
@@ -218,11 +219,11 @@ def test_an_empty_file_is_called_empty(spark: SparkSession, tmp_path: Path) -> N
 def test_folders_that_are_no_input(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     with pytest.raises(UserError, match=r"holds no files; found the folders \['below'\], which are not read"):
-        guess_format(spark, str(tmp_path))
+        guess_format(spark, InputOptions(input=str(tmp_path)))
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.jsonl").touch()
     with pytest.raises(UserError, match="holds files of several formats: csv, json; expected one"):
-        guess_format(spark, str(tmp_path))
+        guess_format(spark, InputOptions(input=str(tmp_path)))
 
 
 def test_spark_says_nothing_beside_our_line(

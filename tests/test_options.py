@@ -27,6 +27,83 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
     assert options.rejects_path == "b-rejects"
 
 
+NEEDED = ["--input", "a", "--output", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag"),
+    [
+        (["--output", "c"], "--output"),
+        (["--layer", "word_emb", "--layer", "elmo"], "--layer"),
+        (["--partitions", "2", "--partitions=2"], "--partitions"),
+        (["--pooling", "mean", "--pooling", "max"], "--pooling"),
+        (["--normalize", "--no-normalize"], "--no-normalize"),
+        (["--config", "x", "--config", "y"], "--config"),
+    ],
+)
+def test_a_flag_that_is_given_twice_is_refused(arguments: list[str], flag: str) -> None:
+    with pytest.raises(UserError, match=f"{flag} is given more than once .option [a-z]+., expected once; leave out"):
+        parse(EmbedOptions, [*NEEDED, *arguments])
+
+
+def test_flags_that_may_be_repeated(tmp_path: Path) -> None:
+    options = parse(EmbedOptions, [*NEEDED, "--input", "c,d", "--keep-columns", "x, y", "--keep-columns", "z"])
+    assert (options.input, options.paths) == (("a", "c,d"), ("a", "c,d"))
+    assert options.keep_columns == ("x", "y", "z")
+    assert parse(EmbedOptions, NEEDED).paths == ("a",)
+    config = tmp_path / "embed.toml"
+    config.write_text('input = ["a", "b"]\noutput = "o"\n')
+    assert parse(EmbedOptions, ["--config", str(config)]).paths == ("a", "b")
+    assert parse(EmbedOptions, ["--config", str(config), "--input", "c"]).paths == ("c",)
+    config.write_text('input = []\noutput = "o"\n')
+    with pytest.raises(UserError, match=r"input is \[\], expected a string"):
+        parse(EmbedOptions, ["--config", str(config)])
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("a,b", ("a", "b")),
+        (" a , b ,", ("a", "b")),
+        ('"a,b",c', ("a,b", "c")),
+        ('x, "say ""so"" , yes" ,y', ("x", 'say "so" , yes', "y")),
+        ('5" wide,b', ('5" wide', "b")),
+        ("", ()),
+    ],
+)
+def test_a_part_of_a_list_may_hold_commas_in_quotes(given: str, parts: tuple[str, ...]) -> None:
+    assert parse(EmbedOptions, [*NEEDED, "--keep-columns", given]).keep_columns == parts
+
+
+@pytest.mark.parametrize(
+    ("options_class", "arguments", "name"),
+    [
+        (EmbedOptions, ["--input", "", "--output", "b"], "input"),
+        (EmbedOptions, ["--input", "a", "--input", "", "--output", "b"], "input"),
+        (EmbedOptions, ["--input", "a", "--output", ""], "output"),
+        (EmbedOptions, [*NEEDED, "--rejects", ""], "rejects"),
+        (EmbedOptions, [*NEEDED, "--model", ""], "model"),
+        (EmbedOptions, [*NEEDED, "--report", ""], "report"),
+        (SimilarityOptions, ["topk", "--embeddings", "", "--output", "o"], "embeddings"),
+        (SimilarityOptions, ["topk", "--embeddings", "e", "--output", "o", "--against", ""], "against"),
+    ],
+)
+def test_empty_values_are_refused(options_class: Any, arguments: list[str], name: str) -> None:
+    with pytest.raises(UserError, match=f"^{name} is empty, expected a value; .*is a variable not set"):
+        parse(options_class, arguments)
+
+
+def test_whole_numbers() -> None:
+    needed = ["pairs", "--embeddings", "e", "--output", "o"]
+    assert parse(SimilarityOptions, [*needed, "--max-pairs", "5000000000"]).max_pairs == 5_000_000_000
+    with pytest.raises(UserError, match="max_pairs is 9223372036854775808, expected 1 to 9,223,372,036,854,775,807"):
+        parse(SimilarityOptions, [*needed, "--max-pairs", str(2**63)])
+    with pytest.raises(UserError, match="partitions is 3000000000, expected a number between"):
+        parse(EmbedOptions, [*NEEDED, "--partitions", "3000000000"])
+    incremental = [*NEEDED, "--mode", "incremental", "--commit-every"]
+    assert parse(EmbedOptions, [*incremental, "5000000000"]).commit_interval() == (5_000_000_000, None)
+
+
 def test_positional_and_typed_flags() -> None:
     options = parse(SimilarityOptions, ["pairs", "--embeddings", "e", "--output", "o", "--threshold", "0.5"])
     assert (options.kind, options.threshold, options.k) == ("pairs", 0.5, 10)

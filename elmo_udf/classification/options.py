@@ -59,7 +59,9 @@ class ClassifyOptions(
         "Weight the rows by class. balanced gives rows of rare classes a higher weight.", "none"
     )
     positive_label: str | None = option(
-        "Compute F1 and areas for this one of two classes. By default, it is the last class in sort order.", None
+        "Compute F1 and areas for this one of two classes. By default, it is the last class in sort order.",
+        None,
+        may_be_empty=True,
     )
     learn_mix: bool = option(
         "Fit the weights of the layers (s and γ) to the task, and report both the equal and the learned mix.", False

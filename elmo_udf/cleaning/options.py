@@ -19,6 +19,7 @@ class CleaningOptions(OptionGroup, section="cleaning"):
     punctuation: str = option(
         "Remove these characters in the step punctuation. By default, apostrophes, full stops and commas are kept.",
         DEFAULT_PUNCTUATION,
+        may_be_empty=True,
     )
     punctuation_becomes: Literal["space", "nothing"] = option(
         "Replace a punctuation character with a space or with nothing. nothing joins the words on both sides.", "space"

@@ -66,7 +66,7 @@ class EmbedOptions(
 
         Raises UserError if it is neither.
         """
-        found = re.fullmatch(r"(\d{1,9})\s*(|s|min|h)", self.commit_every or "30min")
+        found = re.fullmatch(r"(\d{1,18})\s*(|s|min|h)", self.commit_every or "30min")
         if not found or not int(found[1]):
             raise UserError(
                 f"commit_every is {self.commit_every!r}, expected a number of documents such as 100000, or a time such "

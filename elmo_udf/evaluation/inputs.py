@@ -12,22 +12,22 @@ from elmo_udf.options import InputOptions
 from elmo_udf.spark.inputs.columns import MALFORMED, quoted, with_places
 from elmo_udf.spark.inputs.documents import check_id_type
 from elmo_udf.spark.inputs.formats import read_input
-from elmo_udf.spark.inputs.names import guess_format
 
 PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)
 """Columns of what is read: label is a double (NULL where it is no number), label_found what was read, a string."""
 
 
-def read_pairs(spark: SparkSession, options: PairInput, path: str, label_column: str | None) -> DataFrame:
+def read_pairs(
+    spark: SparkSession, options: PairInput, path: str | tuple[str, ...], label_column: str | None
+) -> DataFrame:
     """The pairs at ``path`` as the columns PAIR. Nothing is read but schemas and names.
 
     Raises UserError for an input that is not there or can't be read, and for columns that are missing or of a wrong
     type.
     """
-    kind = options.input_format or guess_format(spark, path)
+    kind, table = read_input(spark, InputOptions(input=path, input_format=options.input_format))
     if kind == "text":
         raise UserError(f"input {path!r} is text, expected a table with two text columns: Parquet, CSV or JSON lines")
-    table = read_input(spark, InputOptions(input=path, input_format=options.input_format))[1]
     _check_columns(table, options, path, label_column)
     label = quoted(label_column) if label_column else F.lit(None)
     malformed = quoted(MALFORMED) if MALFORMED in table.columns else F.lit(None)
@@ -47,7 +47,7 @@ def _with_ids(table: DataFrame, id_column: str | None) -> DataFrame:
     return with_places(table, "_id") if id_column is None else table.withColumn("_id", quoted(id_column))
 
 
-def _check_columns(table: DataFrame, options: PairInput, path: str, label_column: str | None) -> None:
+def _check_columns(table: DataFrame, options: PairInput, path: str | tuple[str, ...], label_column: str | None) -> None:
     found = [name for name in table.columns if name != MALFORMED]
     flags = {"--text-column-a": options.text_column_a, "--text-column-b": options.text_column_b}
     flags |= {"--id-column": options.id_column or found[0]} if found else {}

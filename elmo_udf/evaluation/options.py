@@ -28,7 +28,9 @@ _CORRECTION = re.compile(r"none|center|(remove|whiten)-([1-9]\d*)")
 class PairInput(TableFormat, InputPath, section="input"):
     """Where the pairs are."""
 
-    input: str = option("Read the table with two texts per row from this path or URI: a file, a folder or a glob.")
+    input: str | tuple[str, ...] = option(
+        "Read the table with two texts per row from this path or URI: a file, a folder or a glob."
+    )
     id_column: str | None = option(
         "Identify the pairs by this column. By default, it is id if there is such a column; otherwise the file and"
         " the number of the row identify a pair.",

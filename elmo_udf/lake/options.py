@@ -19,7 +19,7 @@ from elmo_udf.options import (
 class SourceOptions(JobOptions, DocumentColumns, DocumentFormat, EmbeddingsInput, section="input"):
     """An embedding table, and the documents that it was made from."""
 
-    source: str | None = option(
+    source: str | tuple[str, ...] | None = option(
         "Read the current documents, all of them, from this path or URI: a file, a folder or a glob.", None
     )
 

@@ -12,6 +12,7 @@ from elmo_udf.options.inputs import (
     InputOptions,
     InputPath,
     TableFormat,
+    paths_of,
 )
 from elmo_udf.options.job import JobOptions, TaskOptions
 from elmo_udf.options.model import (
@@ -46,5 +47,6 @@ __all__ = [
     "VectorEncoding",
     "WriteMode",
     "option",
+    "paths_of",
     "sections_of",
 ]

@@ -21,6 +21,7 @@ def option(
     default: Any = MISSING,
     *,
     positional: bool = False,
+    may_be_empty: bool = False,
     section: str | None = None,
     at_least: float | None = None,
     at_most: float | None = None,
@@ -29,11 +30,14 @@ def option(
 ) -> Any:
     """Returns a dataclass field with the text that explains it in ``--help`` and in the TOML file.
 
+    may_be_empty: whether an empty string is a value. As a rule, it is what an unset variable of a script leaves.
     section: one of SECTIONS, or None for the section of the class.
-    at_least, at_most, above, below: bounds of a number. None is always allowed as a value.
+    at_least, at_most, above, below: bounds of a number. By default, a whole number must fit Spark's int. None is
+        always allowed as a value.
     """
     bounds = {"at_least": at_least, "at_most": at_most, "above": above, "below": below}
     metadata = {"help": help, "positional": positional, "section": section, "bounds": bounds}
+    metadata["may_be_empty"] = may_be_empty
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
 
 
@@ -52,9 +56,7 @@ class OptionGroup:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value, bounds = getattr(self, item.name), item.metadata["bounds"]
-            if value is not None and not _is_within(value, **bounds):
-                raise UserError(f"{item.name} is {value}, expected {_range(**bounds)}")
+            check_value(item, getattr(self, item.name), item.name)
 
     @classmethod
     def of(cls, options: object, **values: Any) -> Self:
@@ -71,6 +73,28 @@ def sections_of(options_class: type) -> dict[str, list[Field[Any]]]:
     options = fields(options_class)
     found = {name: [item for item in options if item.metadata["section"] == name] for name in SECTIONS}
     return {name: items for name, items in found.items() if items}
+
+
+def check_value(item: Field[Any], value: Any, name: str) -> None:
+    """Raises UserError for an empty string that is no value, and for a number outside of the option's range.
+
+    ``name`` is that of the option in the message.
+    """
+    if "" in (value if isinstance(value, tuple) else (value,)) and not item.metadata["may_be_empty"]:
+        raise UserError(f"{name} is empty, expected a value; give one, or leave out the option; is a variable not set?")
+    bounds = item.metadata["bounds"]
+    if value is not None and not _is_within(value, **bounds):
+        raise UserError(f"{name} is {quoted(value)}, expected {_range(**bounds)}")
+    if isinstance(value, int) and bounds["at_most"] is None and not -(2**31) <= value < 2**31:
+        raise UserError(f"{name} is {quoted(value)}, expected a number between -2147483648 and 2147483647")
+
+
+def quoted(value: Any) -> str:
+    """Returns a value as it is shown in messages."""
+    try:
+        return repr(value)
+    except ValueError:  # which Python raises for integers that would take it long to write
+        return "a number with thousands of digits"
 
 
 def _is_within(

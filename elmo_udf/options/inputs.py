@@ -8,18 +8,28 @@ from typing import Literal
 from elmo_udf.options.field import OptionGroup, option
 
 
+def paths_of(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the paths of an option that takes one or more."""
+    return (value,) if isinstance(value, str) else value
+
+
 @dataclass(frozen=True, kw_only=True)
 class InputPath(OptionGroup, section="input"):
     """Where the input is."""
 
-    input: str = option("Read the documents from this path or URI: a file, a folder or a glob.")
+    input: str | tuple[str, ...] = option("Read the documents from this path or URI: a file, a folder or a glob.")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All paths of the input."""
+        return paths_of(self.input)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentFormat(OptionGroup, section="input"):
     """The format of files of documents."""
 
-    input_format: Literal["parquet", "csv", "json", "text"] | None = option(
+    input_format: Literal["parquet", "csv", "tsv", "json", "text"] | None = option(
         "Read files of this format. By default, the file names tell the format.", None
     )
     whole_files: bool = option("Read each text file as one document. By default, each line is one.", False)
@@ -29,10 +39,8 @@ class DocumentFormat(OptionGroup, section="input"):
 class TableFormat(OptionGroup, section="input"):
     """The format of files that must have columns."""
 
-    input_format: Literal["parquet", "csv", "json"] | None = option(
-        "Read files of this format. By default, the file names tell the format (.tsv is CSV with tabs and without "
-        "quotes).",
-        None,
+    input_format: Literal["parquet", "csv", "tsv", "json"] | None = option(
+        "Read files of this format. By default, the file names tell the format.", None
     )
 
 

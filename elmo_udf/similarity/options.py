@@ -40,6 +40,7 @@ class SimilarityOptions(JobOptions, CorrectionOptions, OutputOptions, Embeddings
         "Stop before anything is compared if a sample suggests that there are more pairs than this (pairs, groups).",
         None,
         at_least=1,
+        at_most=2**63 - 1,
     )
     update: str | None = option(
         "Bring the earlier result at this path or URI up to date, and compare only what is new or changed (topk, "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from elmo_udf.cleanup import afterwards
@@ -25,13 +26,23 @@ def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
         return file_system, file_system.makeQualified(raw)
 
 
+def glob_filter(spark: SparkSession, pattern: str) -> Any:
+    """Returns Hadoop's filter of names by a pattern: ``accept`` takes a Path, whose last part counts."""
+    return spark.sparkContext._jvm.org.apache.hadoop.fs.GlobFilter(pattern)  # type: ignore[union-attr]
+
+
 @contextmanager
 def _reached(path: str) -> Iterator[None]:
     try:
         yield
-    except Py4JError as error:
-        cause = str(getattr(error, "java_exception", error)).splitlines()[0]
-        raise UserError(f"path {path!r} can't be reached: {cause}; check the address") from None
+    except (Py4JError, PySparkException) as error:  # PySpark has classes of its own for some exceptions of Java
+        raise UserError(f"path {path!r} can't be reached: {cause_of(error)}; check the address") from None
+
+
+def cause_of(error: Exception) -> str:
+    """Returns what an exception of Java says, on one line."""
+    said = (str(getattr(error, "java_exception", error)).splitlines() or [type(error).__name__])[0]
+    return f"{said} (a name with a colon)" if "Relative path in absolute URI" in said else said
 
 
 def exists(spark: SparkSession, path: str) -> bool:
@@ -107,7 +118,7 @@ def put_file(spark: SparkSession, local: Path, path: str) -> None:
 def read_text(spark: SparkSession, path: str) -> str | None:
     """What a small UTF-8 file holds, None where there is none."""
     file_system, where = hadoop_path(spark, path)
-    if (local := _local(file_system, where)) is not None:
+    if (local := local_path(file_system, where)) is not None:
         return local.read_text("utf-8") if local.is_file() else None
     with _reached(path):
         if not file_system.exists(where):
@@ -115,6 +126,23 @@ def read_text(spark: SparkSession, path: str) -> str | None:
         stream = file_system.open(where)
         with afterwards(stream.close):
             return bytes(stream.readAllBytes()).decode("utf-8")
+
+
+def first_bytes(spark: SparkSession, path: str, n: int) -> bytes:
+    """Returns the first ``n`` bytes of a file, or all of a shorter one. Raises UserError for one that can't be read."""
+    file_system, where = hadoop_path(spark, path)
+    if (local := local_path(file_system, where)) is not None:
+        try:
+            with local.open("rb") as file:
+                return file.read(n)
+        except OSError as error:
+            raise UserError(f"file {path!r} can't be read: {error.strerror}; check its permissions") from None
+    with _reached(path):
+        stream = file_system.open(where)
+        try:
+            return bytes(stream.readNBytes(n))
+        finally:
+            stream.close()
 
 
 def create_text(spark: SparkSession, path: str, text: str) -> bool:
@@ -125,7 +153,7 @@ def create_text(spark: SparkSession, path: str, text: str) -> bool:
     """
     file_system, where = hadoop_path(spark, path)
     make_folder(spark, parent(path))
-    if (local := _local(file_system, where)) is not None:
+    if (local := local_path(file_system, where)) is not None:
         try:
             descriptor = os.open(local, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except (FileExistsError, FileNotFoundError):  # not found: the folder went away again meanwhile
@@ -151,7 +179,7 @@ def create_text(spark: SparkSession, path: str, text: str) -> bool:
 def renew_text(spark: SparkSession, path: str, text: str) -> None:
     """Make a small file, which holds ``text``, as new as now; not all file systems can, so it may be written again."""
     file_system, where = hadoop_path(spark, path)
-    if (local := _local(file_system, where)) is not None:
+    if (local := local_path(file_system, where)) is not None:
         os.utime(local)
     else:
         write_text(spark, path, text)
@@ -167,7 +195,7 @@ def age_s(spark: SparkSession, path: str) -> float:
 def delete_empty(spark: SparkSession, path: str) -> None:
     """Remove a folder if nothing is in it."""
     file_system, where = hadoop_path(spark, path)
-    if (local := _local(file_system, where)) is not None:
+    if (local := local_path(file_system, where)) is not None:
         with suppress(OSError):
             local.rmdir()
         return
@@ -195,6 +223,6 @@ def n_bytes(spark: SparkSession, path: str) -> int:
         return int(file_system.getContentSummary(where).getLength())
 
 
-def _local(file_system: Any, where: Any) -> Path | None:
-    """The path for Python's own functions, where it is one of this machine."""
+def local_path(file_system: Any, where: Any) -> Path | None:
+    """Returns the path for Python's own functions, or None for one of another machine."""
     return Path(str(where.toUri().getPath())) if file_system.getUri().getScheme() == "file" else None

@@ -26,7 +26,7 @@ class StudyOptions(
 ):
     """The options of jobs/sentiment_study.py."""
 
-    input: str = option("Read the labelled texts from this path or URI: a file, a folder or a glob.")
+    input: str | tuple[str, ...] = option("Read the labelled texts from this path or URI: a file, a folder or a glob.")
     vectors: str = option(
         "Read the static word vectors from this file in the text format of word2vec, GloVe or fastText, also as "
         ".gz or .xz.",

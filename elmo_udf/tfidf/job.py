@@ -23,7 +23,7 @@ from elmo_udf.plots.side_by_side import Panel, side_by_side
 from elmo_udf.similarity.kernels.correction import fit_correction
 from elmo_udf.similarity.kernels.exact_sums import moments_of
 from elmo_udf.spark.inputs.documents import read_documents
-from elmo_udf.spark.inputs.names import guess_format
+from elmo_udf.spark.inputs.formats import guess_format
 from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.checks import check_outputs, given
 from elmo_udf.tfidf.matrix import METHOD, tfidf_matrix, with_terms
@@ -56,7 +56,7 @@ def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any
     check_outputs(spark, {"output": options.output}, given(options, "input", "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
-    kind = options.input_format or guess_format(spark, options.input)
+    kind = guess_format(spark, options)
     text_column = "text" if kind == "text" else options.text_column
     _check_size(spark, options)
     if options.dry_run:

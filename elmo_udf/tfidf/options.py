@@ -14,7 +14,7 @@ from elmo_udf.options import CorrectionOptions, InputOptions, JobOptions, ModelO
 class CompareOptions(JobOptions, CorrectionOptions, ModelOptions, OutputOptions, InputOptions, section="comparison"):
     """The options of jobs/compare.py."""
 
-    input: str = option("Read 3 to 2,000 texts from this path or URI: a file, a folder or a glob.")
+    input: str | tuple[str, ...] = option("Read 3 to 2,000 texts from this path or URI: a file, a folder or a glob.")
     output: str = option("Write the table of pairs (Parquet) to this path or URI.")
     k: int = option("Report this number of pairs, those on which the two measures disagree most.", 10, at_least=1)
     plot: str | None = option(

@@ -18,6 +18,7 @@ class QueryOptions(JobOptions, WriteMode, EmbeddingsInput, section="query"):
         "Find the documents that are most similar to this text. With --level token, the text is the sentence that "
         "contains the word.",
         None,
+        may_be_empty=True,
     )
     texts: str | None = option(
         "Find the documents that are most similar to each text in this file, which has one text per line.", None

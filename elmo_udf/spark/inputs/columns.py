@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
+from elmo_udf.options import InputOptions
 
 MALFORMED = "_malformed"
 """Column with a JSON line that is no object, or a row of CSV with too few or too many fields; else NULL."""
@@ -17,13 +18,13 @@ def quoted(name: str) -> Column:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def with_malformed(table: DataFrame, path: str) -> T.StructType:
+def with_malformed(table: DataFrame, options: InputOptions) -> T.StructType:
     """The table's schema, and MALFORMED."""
     for name in table.columns:
         if name.lower() == MALFORMED:
             raise UserError(
-                f"input {path!r} has a column {name!r}, where records that can't be read are put; expected no such "
-                "column; rename it"
+                f"input {options.input!r} has a column {name!r}, where records that can't be read are put; expected no "
+                "such column; rename it"
             )
     return T.StructType([*table.schema.fields, T.StructField(MALFORMED, T.StringType())])
 

@@ -32,21 +32,26 @@ def read_documents(
     """
     kind, table = read_input(spark, options)
     id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
-    found = [name for name in table.columns if kind not in ("csv", "json") or name != MALFORMED]
+    has_malformed = kind in ("csv", "tsv", "json")
+    found = [name for name in table.columns if not has_malformed or name != MALFORMED]
     if not found:
         raise UserError(f"input {options.input!r} is empty, expected columns and rows; check the path")
     wanted = [(id_column, "--id-column"), (text_column, "--text-column"), *keep.items()]
     for name, flag in wanted:
         if name not in found:
             what = flag[2:].replace("-", " ") if flag.endswith("-column") else "column to keep"
-            raise UserError(
-                f"{what} {name!r} is not in input {options.input!r}; found {found}; name another with {flag}"
-            )
+            where = f"is not in input {options.input!r}; found {found}"
+            raise UserError(f"{what} {name!r} {where}; name another with {flag}{_tabs(found)}")
     check_text_type(table.schema[text_column].dataType, text_column)
     check_id_type(table.schema[id_column].dataType, id_column)
-    malformed = F.col(MALFORMED) if kind in ("csv", "json") else F.lit(None).cast("string").alias(MALFORMED)
+    malformed = F.col(MALFORMED) if has_malformed else F.lit(None).cast("string").alias(MALFORMED)
     kept = [quoted(name).alias(f"{_KEPT}{i}") for i, name in enumerate(keep)]
     return table.select(quoted(id_column).alias("id"), quoted(text_column).alias(TEXT), malformed, *kept)
+
+
+def _tabs(found: list[str]) -> str:
+    """Returns the advice for a header that is one name with tabs in it."""
+    return ", or add --input-format tsv, as there are tabs" if len(found) == 1 and "\t" in found[0] else ""
 
 
 def kept_columns(documents: DataFrame) -> list[str]:

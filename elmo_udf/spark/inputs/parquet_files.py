@@ -9,6 +9,7 @@ from elmo_udf.spark.tables import read_sidecar
 
 
 def read_parquet(spark: SparkSession, options: InputOptions) -> DataFrame:
-    """The columns of the files. Raises UserError for a table in a format that only a later version knows."""
-    read_sidecar(spark, options.input)
-    return spark.read.parquet(options.input)
+    """Returns the columns of the files. Raises UserError for a table in a format that only a later version knows."""
+    for path in options.paths:
+        read_sidecar(spark, path)
+    return spark.read.parquet(*options.paths)

@@ -11,7 +11,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.options import InputOptions
 from elmo_udf.spark.inputs.documents import TEXT
-from elmo_udf.spark.inputs.names import guess_format
+from elmo_udf.spark.inputs.formats import guess_format
 
 _REPLACEMENT = "\ufffd"
 """What Spark puts for bytes of CSV that are not UTF-8."""
@@ -36,9 +36,9 @@ def as_undecoded(spark: SparkSession, documents: DataFrame, options: InputOption
     Of a file with a line that is not UTF-8 these are all that hold U+FFFD: more can't be told. Reads all lines of CSV
     once, so it is for inputs with rows that :func:`is_doubtful` finds.
     """
-    if (options.input_format or guess_format(spark, options.input)) != "csv":
+    if guess_format(spark, options) not in ("csv", "tsv"):
         return documents
-    lines = spark.read.text(options.input).where(~F.is_valid_utf8("value"))
+    lines = spark.read.text(list(options.paths)).where(~F.is_valid_utf8("value"))
     found = lines.select("_metadata.file_path").distinct().limit(_MOST_FILES + 1).collect()
     if not found:
         return documents

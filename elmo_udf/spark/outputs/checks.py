@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from elmo_udf.errors import UserError
+from elmo_udf.options import paths_of
 from elmo_udf.spark import files
 from elmo_udf.spark.tables import SIDECAR
 
@@ -17,7 +19,7 @@ _GLOB = re.compile(r"[*?{}\[\]\\]")
 def check_outputs(
     spark: SparkSession,
     outputs: Mapping[str, str],
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, str | tuple[str, ...]],
     mode: str,
     parts: Collection[str] = (),
 ) -> None:
@@ -28,7 +30,7 @@ def check_outputs(
     """
     for name, path in outputs.items():
         _check_name(spark, name, path)
-        for other, source in inputs.items():
+        for other, source in ((other, source) for other, paths in inputs.items() for source in paths_of(paths)):
             if _holds(spark, path, _fixed_part(source)):
                 raise UserError(
                     f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one"
@@ -41,7 +43,7 @@ def check_outputs(
         _check_content(spark, name, path, mode, parts)
 
 
-def given(options: object, *names: str) -> dict[str, str]:
+def given(options: object, *names: str) -> dict[str, Any]:
     """The options of these names that were given: paths by name."""
     return {name: path for name in names if (path := getattr(options, name)) is not None}
 
