@@ -64,10 +64,11 @@ def forget(session: Any) -> None:
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """A job configures logging, as a command does; after each test it is as it was."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
+    root, ours = logging.getLogger(), logging.getLogger("elmo_udf")
+    before = (root.handlers[:], root.level, ours.level)
     yield
-    root.handlers[:], root.level = before
+    root.handlers[:], root.level = before[:2]
+    ours.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

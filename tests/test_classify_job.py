@@ -161,6 +161,7 @@ def test_a_table_of_vectors_with_three_labels_tuned_and_cross_validated(
     assert found.stages[0].getOrDefault("tokenizer") == "whitespace"
 
 
+@pytest.mark.slow
 def test_areas_and_weights_against_scikit_learn(spark: SparkSession) -> None:
     from pyspark.ml.functions import array_to_vector
 

@@ -79,7 +79,8 @@ def test_an_old_table_is_read_compared_and_queried(spark: SparkSession, old: Pat
     }
 
 
-@pytest.mark.parametrize("mode", ["incremental", pytest.param("append", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["incremental", "append"])
 def test_an_old_table_grows(spark: SparkSession, old: Path, tmp_path: Path, mode: str) -> None:
     documents = (old / "documents.csv").read_text("utf-8") if mode == "incremental" else "id,text\n"
     (tmp_path / "more.csv").write_text(f"{documents}tides,The sea has tides.\n", "utf-8")
@@ -189,6 +190,7 @@ def test_a_later_result_is_not_continued_and_its_correction_not_used(
         query(spark, QueryOptions(**given, text="a", model=MODEL, correction=str(later / "neighbors")))
 
 
+@pytest.mark.slow
 def test_a_later_table_can_be_replaced(spark: SparkSession, old: Path, later: Path, tmp_path: Path) -> None:
     shutil.copytree(later / "sidecar", tmp_path / "table")
     embed(spark, old / "documents.csv", tmp_path / "table", "overwrite")

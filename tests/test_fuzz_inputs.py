@@ -91,6 +91,7 @@ def numbers(kind: str) -> list[tuple[int, random.Random]]:
     return [(i, random.Random(f"{kind} {SEED} {i}")) for i in range(math.ceil(FILES[kind] * max(FACTOR, 0.25)))]
 
 
+@pytest.mark.slow
 def test_any_text(spark: SparkSession, tmp_path: Path, model: Path) -> None:
     work = Folder(tmp_path / "work", model)
     expected: dict[str, bytes] = {}
@@ -148,6 +149,7 @@ LENIENT = rb"\xed\xa0\x80|\xc0\x80|\xf4\x90\x80\x80"
 """What UTF-8 forbids, and Spark's reader of JSON takes for characters."""
 
 
+@pytest.mark.slow
 def test_any_json(spark: SparkSession, tmp_path: Path, model: Path) -> None:
     work = Folder(tmp_path / "work", model)
     n_lines, bad = 0, set()

@@ -73,6 +73,7 @@ def validated(spark: SparkSession, folder: Path, **options: Any) -> dict[str, st
     return failed
 
 
+@pytest.mark.slow
 def test_a_day_can_be_run_again_alone(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(DAYS, partition_by=("day", "n"))
     assert sorted(p.name for p in (tmp_path / "out").glob("day=*")) == ["day=2026-01-01", "day=2026-01-02"]
@@ -133,10 +134,16 @@ def test_types_of_folders(embed: Embed, spark: SparkSession, tmp_path: Path, kin
     assert read_embeddings(spark, str(tmp_path / "out")).schema["p"].dataType.simpleString() == kind
 
 
-def test_compacting(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
-    path = str(tmp_path / "out")
+def grow(embed: Embed) -> None:
+    """Three increments: five documents in seven rows, of which two are superseded."""
     for i in range(3):
         embed(texts(a="One text.", b=f"Text {i}.", **{f"n{i}": "A new one."}), mode="incremental")
+
+
+@pytest.mark.slow
+def test_compacting(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
+    path = str(tmp_path / "out")
+    grow(embed)
     before = newest(spark, tmp_path / "out")
     made = (tmp_path / "out" / "_elmo.json").read_text()
     dry = compact_table(spark, CompactOptions(embeddings=path, dry_run=True))
@@ -146,8 +153,15 @@ def test_compacting(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     assert newest(spark, tmp_path / "out") == before
     assert len(spark.read.parquet(path).collect()) == 5
     assert (tmp_path / "out" / "_elmo.json").read_text() == made
-    table = read_embeddings(spark, path)
-    assert metadata_of(table, "embedding") is not None
+    assert metadata_of(read_embeddings(spark, path), "embedding") is not None
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("_")) == []
+
+
+@pytest.mark.slow
+def test_compacting_to_what_a_source_has(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
+    path = str(tmp_path / "out")
+    grow(embed)
+    compact_table(spark, CompactOptions(embeddings=path))
     assert embed(texts(a="One text.", b="Text 2."), mode="incremental")["rows_unchanged"] == 2
     source = tmp_path / "source.csv"
     source.write_text("id,text\na,One text.\nn0,A new one.\nother,Not embedded.\n")
@@ -258,6 +272,7 @@ def test_what_a_table_falls_short_of(embed: Embed, spark: SparkSession, tmp_path
         validated(spark, tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_a_table_beside_its_source(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     embed(texts(a="One text.", b="A text.", c="A third.", n=None))
     now = tmp_path / "now.jsonl"

@@ -52,6 +52,8 @@ MODELS: dict[str, dict[str, object]] = {
     "no residual, no highway": {"residual": False, "n_highway": 0, "cell_clip": None},
 }
 
+ORDINARY = ("published options, small", "three layers, two highways", "no projection, tanh")
+
 
 @cache
 def model(name: str) -> Model:
@@ -83,7 +85,9 @@ TEXTS = st.lists(TOKENS, min_size=1, max_size=12).flatmap(
 )
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in ORDINARY else pytest.mark.slow) for name in MODELS]
+)
 @settings(max_examples=N_TEXTS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS)
 @example(text=[["the", "a" * 80, "é" * 30][i % 3 : 1 + i % 3] * (1 + 3 * i) for i in range(N_SENTENCES)])

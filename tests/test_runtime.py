@@ -25,6 +25,7 @@ print("stderr is back", file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 def test_start_says_nothing_and_leaves_stderr_as_it_was() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "stderr is back\n")

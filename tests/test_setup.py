@@ -196,6 +196,7 @@ def test_setup_installs_once_and_then_never_calls_pip(root: Path, tmp_path: Path
         assert "expected Python 3.11; delete .venv-oldest" in oldest.stderr
 
 
+@pytest.mark.slow
 def test_setup_takes_the_python_that_is_asked_for(root: Path, tmp_path: Path) -> None:
     """It passes over a command that pyenv puts on the PATH for a version that is not in use, and asks pyenv itself."""
     checkout, commands = copy_of_package(root, tmp_path / "checkout"), tmp_path / "commands"

@@ -49,6 +49,7 @@ def test_the_jvm_is_started_and_ends_with_its_input() -> None:
     alone("start")
 
 
+@pytest.mark.slow
 def test_cores_of_registered_executors(spark: SparkSession) -> None:
     alone("executors")
     assert internals.executor_cores(spark) == []

@@ -106,6 +106,7 @@ def test_dropout_is_a_layer_of_the_network(tf: Any) -> None:
     assert "Dropout" not in [layer.__class__.__name__ for layer in build(tf, 6, options()).layers]
 
 
+@pytest.mark.slow
 def test_training_learns_stops_early_goes_back_to_its_best_and_can_be_repeated(tf: Any) -> None:
     training, validation = made_examples(64, 2), made_examples(40, 3)
     settings = options(max_epochs=30, patience=2)

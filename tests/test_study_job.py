@@ -79,6 +79,11 @@ def test_a_study(study: Study, tmp_path: Path) -> None:
         assert pixels.shape[0] > 400 and len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
     assert not list(tmp_path.glob("_*")), "the staging folder is left behind"
 
+
+@pytest.mark.slow
+def test_a_study_again(study: Study) -> None:
+    """Its token vectors are kept; what does not fit them is refused."""
+    report = study(repeats=2)
     again = study(mode="overwrite", repeats=1)
     assert (again["texts_embedded"], again["texts_kept"]) == (0, 15)
     assert again["accuracies"] == report["accuracies"][:1], "the same seed gives the same study"

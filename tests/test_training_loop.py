@@ -49,6 +49,7 @@ def windows(work: Work) -> Any:
     return Streams(held_out, 8, 6).windows(Vocabulary.read(work.vocabulary))
 
 
+@pytest.mark.slow
 def test_it_ends_when_perplexity_no_longer_falls(work: Work) -> None:
     """Nothing is learned at such a rate: the first measurement stays the best."""
     progress = training(work, learning_rate=1e-30, evaluate_every=5, patience=2).run()
