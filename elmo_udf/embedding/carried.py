@@ -8,10 +8,11 @@ from pyspark.sql import types as T
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import UserError
 from elmo_udf.spark.inputs.documents import kept_columns
+from elmo_udf.spark.outputs.outcomes import DETAIL, OUTCOME
 
 _RESERVED = (
     *("id", "embedding", "n_tokens", "n_sentences", "n_truncated"),
-    *("content_hash", "model", "embedded_at", "_outcome"),
+    *("content_hash", "model", "embedded_at", OUTCOME, DETAIL),
 )
 _RESERVED_BY_LEVEL = {
     "document": (),

@@ -7,15 +7,14 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding import records
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan
-from elmo_udf.embedding.records import DETAIL, REASON, embedded_batches, row_fields
+from elmo_udf.embedding.records import embedded_batches, row_fields
 from elmo_udf.embedding.stats import WorkerStats
 from elmo_udf.spark.inputs.columns import MALFORMED
 from elmo_udf.spark.inputs.documents import TEXT, kept_columns
-
-OUTCOME = "_outcome"
-"""Partition column of the staged rows: ``embedded``, or the reason of a rejection."""
+from elmo_udf.spark.outputs.outcomes import DETAIL, EMBEDDED, OUTCOME
 
 _BLANK = r"(?U)^\s*$"
 _CARRIED = ("id", "content_hash", "_reason", "_detail")
@@ -36,23 +35,21 @@ def checked_documents(documents: DataFrame) -> DataFrame:
 def embedded_rows(
     checked: DataFrame, plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerStats], n_tasks: int, at: Column
 ) -> DataFrame:
-    """Columns of the embedding table and OUTCOME, of :func:`checked_documents`; ``at`` becomes ``embedded_at``.
+    """The columns of the embedding table, OUTCOME and DETAIL, of :func:`checked_documents`.
 
-    In a rejected row ``model`` holds the detail of the rejection. (All files of one write have the same columns; this
-    one has a string to spare where there is no vector.)
+    ``at`` becomes ``embedded_at``.
     """
     carried = [*_CARRIED, *kept_columns(checked)]
     together = _equal_texts_together(checked, n_tasks).select(*carried, TEXT)
     schema = T.StructType([together.schema[name] for name in carried] + row_fields(options.level))
-    schema = schema.add(REASON, "string").add(DETAIL, "string")
+    schema = schema.add(records.REASON, "string").add(records.DETAIL, "string")
     embed = embedded_batches(TEXT, plan.model.file_name, options, plan.layout, stats, schema.names)
     rows = together.mapInArrow(embed, schema, profile=plan.stage.profile)
-    reason = F.coalesce("_reason", REASON)
-    detail = F.when(F.col("_reason").isNotNull(), F.col("_detail")).otherwise(F.col(DETAIL))
-    rows = rows.withColumn("model", F.when(reason.isNull(), F.lit(plan.model.fingerprint)).otherwise(detail))
-    rows = rows.withColumn("embedded_at", at)
-    rows = rows.withColumn(OUTCOME, F.coalesce(reason, F.lit("embedded")))
-    return _in_order(rows, plan, options, OUTCOME)
+    by_spark = F.col("_reason").isNotNull()  # where the network was given no text
+    rows = rows.withColumn(DETAIL, F.when(by_spark, F.col("_detail")).otherwise(F.col(records.DETAIL)))
+    rows = rows.withColumn(OUTCOME, F.coalesce("_reason", records.REASON, F.lit(EMBEDDED)))
+    rows = rows.withColumn("model", F.when(F.col(OUTCOME) == EMBEDDED, F.lit(plan.model.fingerprint)))
+    return _in_order(rows.withColumn("embedded_at", at), plan, options, OUTCOME, DETAIL)
 
 
 def _equal_texts_together(checked: DataFrame, n_tasks: int) -> DataFrame:

@@ -12,13 +12,13 @@ from pyspark.sql import types as T
 
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan
-from elmo_udf.embedding.rows import OUTCOME, embedded_rows, empty_table
+from elmo_udf.embedding.rows import embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
 from elmo_udf.spark import files
 from elmo_udf.spark.inputs.documents import kept_columns
 from elmo_udf.spark.outputs.additions import rejects_schema
 from elmo_udf.spark.outputs.commit import Staging
-from elmo_udf.spark.outputs.outcomes import Counts, count_outcomes, rejects_of, staged_rows
+from elmo_udf.spark.outputs.outcomes import EMBEDDED, OUTCOME, Counts, count_outcomes, rejects_of, staged_rows, to_stage
 from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.tables import read_rows
@@ -55,7 +55,7 @@ class Run:
         at = F.current_timestamp()
         if self._after is not None:
             at = F.greatest(at, F.timestamp_micros(F.lit(self._after + 1)))
-        rows = embedded_rows(documents, self.plan, self.options, self.stats, n_tasks, at)
+        rows = to_stage(embedded_rows(documents, self.plan, self.options, self.stats, n_tasks, at))
         self._staged_schema = rows.schema
         writer = vector_writer(rows, self.options.encoding, (OUTCOME, *self.options.partition_by))
         with watched(self.stats, lambda done, seconds: progress_line(done, n_all, seconds)):
@@ -110,7 +110,7 @@ class Run:
         self._put(staged, output, {"table": "rejects"}, is_empty)
 
     def _commit_table(self, n_embedded: int) -> None:
-        staged = f"{self._rows}/{OUTCOME}=embedded"
+        staged = f"{self._rows}/{OUTCOME}={EMBEDDED}"
         if not n_embedded:
             self._write_empty(empty_table(self.spark, self.plan, self.options), staged)
         sidecar = {"table": "embeddings"} | self.plan.metadata.as_dict()

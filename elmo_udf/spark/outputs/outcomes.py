@@ -1,4 +1,4 @@
-"""Reads staged rows back: the counts that the report proves itself with, and the rejects table."""
+"""Rows with their outcome: how one write stages them, the counts that prove the report, and the rejects table."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pyspark.sql import types as T
 
 from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.outputs.additions import rejects_schema
+
+OUTCOME, DETAIL = "_outcome", "_outcome_detail"
+"""Columns beside those of the table: EMBEDDED, or the reason of a rejection; and what there is to say of that."""
+EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,24 @@ class Counts:
         return sum(self.rejected.values())
 
 
+def to_stage(rows: DataFrame) -> DataFrame:
+    """The rows as one write, partitioned by OUTCOME, puts them into files; :func:`staged_rows` reads them back.
+
+    All files of one write have the same columns, and those of the embedded rows become the table, which has none for a
+    detail. So in the files of rejected rows the column ``model``, which would be NULL there, has it.
+    """
+    in_file = F.when(F.col(OUTCOME) == EMBEDDED, F.col("model")).otherwise(F.col(DETAIL))
+    return rows.withColumn("model", in_file).drop(DETAIL)
+
+
 def staged_rows(spark: SparkSession, path: str, schema: T.StructType) -> DataFrame:
-    """What a run has staged at ``path``; with its schema, for values that are names of folders tell no type."""
-    return spark.read.schema(schema).parquet(path)
+    """The rows that were given to :func:`to_stage`, from the files at ``path``.
+
+    ``schema`` is that of the files, for values that are names of folders tell no type.
+    """
+    rows, is_embedded = spark.read.schema(schema).parquet(path), F.col(OUTCOME) == EMBEDDED
+    model = F.col("model")
+    return rows.withColumns({DETAIL: F.when(~is_embedded, model), "model": F.when(is_embedded, model)})
 
 
 def count_outcomes(rows: DataFrame, level: str) -> Counts:
@@ -52,15 +71,15 @@ def count_outcomes(rows: DataFrame, level: str) -> Counts:
     for index in ("sentence_index", "token_index"):
         if level != "document" and index in rows.columns:
             first &= F.coalesce(F.col(index), F.lit(0)) == 0
-    sums = rows.groupBy("_outcome").agg(F.sum(first.cast("int")), F.count("*"), F.sum("n_tokens"), F.sum("n_truncated"))
+    sums = rows.groupBy(OUTCOME).agg(F.sum(first.cast("int")), F.count("*"), F.sum("n_tokens"), F.sum("n_truncated"))
     found = {outcome: values for outcome, *values in sums.collect()}
-    n_embedded, n_rows, n_tokens, n_truncated = found.pop("embedded", (0, 0, 0, 0))
+    n_embedded, n_rows, n_tokens, n_truncated = found.pop(EMBEDDED, (0, 0, 0, 0))
     rejected = {reason: values[0] for reason, values in sorted(found.items())}
     return Counts(n_embedded, rejected, n_rows, n_tokens, n_truncated)
 
 
 def rejects_of(rows: DataFrame, folders: Sequence[str] = ()) -> DataFrame:
-    """The rejects table (id, reason, detail, then ``folders``) of staged rows, where ``model`` holds the detail."""
-    reason, detail = F.col("_outcome").alias("reason"), F.col("model").alias("detail")
-    table = rows.where(F.col("_outcome") != "embedded").select("id", reason, detail, *map(quoted, folders))
+    """The rejects table (id, reason, detail, then ``folders``) of rows with their outcome."""
+    reason, detail = F.col(OUTCOME).alias("reason"), F.col(DETAIL).alias("detail")
+    table = rows.where(F.col(OUTCOME) != EMBEDDED).select("id", reason, detail, *map(quoted, folders))
     return table.to(rejects_schema(rows.schema["id"].dataType, [rows.schema[name] for name in folders]))
