@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 from pyspark import keyword_only
@@ -42,6 +43,12 @@ class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any],
 
     _input_kwargs: dict[str, Any]  # what keyword_only keeps of a call
 
+    def _start(self) -> None:
+        """Set the defaults that the signature of the class has, and the params that were given."""
+        defaults = {name: one.default for name, one in signature(type(self)).parameters.items()}
+        self._setDefault(**{name: value for name, value in defaults.items() if value is not None})
+        self._set(**{name: value for name, value in self._input_kwargs.items() if value is not None})
+
     def setParams(self, **params: Any) -> Any:
         """Set params by their names."""
         return self._set(**params)
@@ -75,8 +82,7 @@ class TextCleaner(_Stage):
         punctuationBecomes: str = "space",
     ) -> None:
         super().__init__()
-        self._setDefault(steps=list(STEPS), language="en", punctuation=DEFAULT_PUNCTUATION, punctuationBecomes="space")
-        self._set(**self._input_kwargs)
+        self._start()
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         options = CleaningOptions(
@@ -86,6 +92,14 @@ class TextCleaner(_Stage):
             punctuation_becomes=self.getOrDefault(self.punctuationBecomes),
         )
         return dataset.withColumn(self.getOutputCol(), clean_column(quoted(self.getInputCol()), options))
+
+
+_OPTIONS = {
+    **{"model": "modelHandle", "model_sha256": "modelSha256", "layer": "poolingLayer"},
+    **{"max_sentence_tokens": "maxSentenceTokens"},
+    **{name: name for name in ("pooling", "tokenizer", "language", "normalize", "precision")},
+}
+"""The param of the embedder for each of the ModelOptions."""
 
 
 class ElmoEmbedder(_Stage):
@@ -144,39 +158,14 @@ class ElmoEmbedder(_Stage):
         handleInvalid: str = "error",
     ) -> None:
         super().__init__()
-        self._setDefault(
-            modelHandle="builtin:mini",
-            poolingLayer="elmo",
-            scale=1.0,
-            pooling="mean",
-            tokenizer="words",
-            language="en",
-            maxSentenceTokens=400,
-            normalize=False,
-            precision="float32",
-            outputType="vector",
-            handleInvalid="error",
-        )
-        self._set(**{name: value for name, value in self._input_kwargs.items() if value is not None})
+        self._start()
 
     @classmethod
     def of_options(cls, options: ModelOptions, fingerprint: str, mix: Mix | None = None, **params: Any) -> ElmoEmbedder:
         """The stage that makes the vectors that a job makes with these options."""
         own: dict[str, Any] = {} if mix is None else {"layerWeights": list(mix.weights), "scale": mix.scale}
-        return cls(
-            modelHandle=options.model,
-            modelSha256=options.model_sha256,
-            fingerprint=fingerprint,
-            poolingLayer=options.layer,
-            pooling=options.pooling,
-            tokenizer=options.tokenizer,
-            language=options.language,
-            maxSentenceTokens=options.max_sentence_tokens,
-            normalize=options.normalize,
-            precision=options.precision,
-            **own,
-            **params,
-        )
+        own |= {param: getattr(options, name) for name, param in _OPTIONS.items()}
+        return cls(fingerprint=fingerprint, **own, **params)
 
     def setModelHandle(self, value: str) -> ElmoEmbedder:
         """Say where the model is."""
@@ -225,18 +214,7 @@ class ElmoEmbedder(_Stage):
         return Mix(tuple(weights), self.getOrDefault(self.scale))
 
     def _options(self) -> dict[str, Any]:
-        names = {
-            "model": self.modelHandle,
-            "model_sha256": self.modelSha256,
-            "layer": self.poolingLayer,
-            "pooling": self.pooling,
-            "tokenizer": self.tokenizer,
-            "language": self.language,
-            "max_sentence_tokens": self.maxSentenceTokens,
-            "normalize": self.normalize,
-            "precision": self.precision,
-        }
-        return {name: self.getOrDefault(param) for name, param in names.items() if self.isDefined(param)}
+        return {name: self.getOrDefault(param) for name, param in _OPTIONS.items() if self.isDefined(param)}
 
     def _check(self) -> None:
         model_options(**self._options())
