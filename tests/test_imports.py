@@ -66,6 +66,7 @@ SPARK_FACING = {
         "device",
         "loaded",
         "plan",
+        "reasons",
         "records",
         "rows",
         "run",

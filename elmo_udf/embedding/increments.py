@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan, n_characters_of
+from elmo_udf.embedding.reasons import count_reasons
 from elmo_udf.embedding.rows import checked_documents
 from elmo_udf.embedding.work import estimated_seconds
 from elmo_udf.spark.tables import read_rows
@@ -69,10 +70,7 @@ def _counts(rows: DataFrame) -> list[Column]:
 
 
 def _found(counts: dict[str, int | None], rows: DataFrame) -> Found:
-    rejected = {}
-    if counts["n_rejected"]:
-        reasons = rows.where("_reason IS NOT NULL").groupBy("_reason").count().orderBy("_reason").collect()
-        rejected = {row["_reason"]: row["count"] for row in reasons}
+    rejected = count_reasons(rows.where("_reason IS NOT NULL"))[1] if counts["n_rejected"] else {}
     return Found(counts["n_new"] or 0, counts["n_unchanged"] or 0, rejected, counts["n_characters"] or 0)
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from elmo_udf.embedding.layout import Layout
+from elmo_udf.embedding.reasons import count_reasons
 from elmo_udf.evaluation.agreement import agreement, is_binary
 from elmo_udf.evaluation.cosines import cosines_of, moments_of_views, over_pairs
 from elmo_udf.evaluation.inputs import read_pairs
@@ -131,8 +132,7 @@ def _write(
     rejected = _rejected(staged, embedded, scored).to(rejects_schema(staged.table.schema["id"].dataType))
     rejected.coalesce(1).write.parquet(f"{folder}/rejects")
     n_scored = spark.read.parquet(f"{folder}/table").count()
-    counts = spark.read.parquet(f"{folder}/rejects").groupBy("reason").count().orderBy("reason").collect()
-    reasons = {row.reason: row["count"] for row in counts}
+    reasons = count_reasons(spark.read.parquet(f"{folder}/rejects"), "reason")[1]
     n_rejected = sum(reasons.values())
     if staged.n_rows != n_scored + n_rejected:
         raise RuntimeError(

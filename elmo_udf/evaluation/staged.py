@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
+from elmo_udf.embedding.reasons import (
+    count_reasons,
+    first_of_each_id,
+    is_blank,
+    malformed,
+    not_utf8,
+    null,
+    with_first_fault,
+    with_readable_ids,
+)
 from elmo_udf.errors import UserError
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.columns import MALFORMED
-
-_BLANK = r"(?U)^\s*$"
 
 
 @dataclass(frozen=True)
@@ -41,64 +48,34 @@ def stage_pairs(
 
     ``needs_label``: a pair without a label is of no use (reason ``null_label``).
     """
-    checked = _first_of_each_id(_with_reasons(pairs, needs_label))
+    checked = _checked(pairs, needs_label)
     with reading(what, "files of one format and with the same columns"):
         checked.drop(MALFORMED).write.parquet(f"{folder}/pairs")
     table = spark.read.parquet(f"{folder}/pairs")
     _check_labels(table, what)
-    counts = {row.reason: row["count"] for row in table.groupBy("reason").count().collect()}
-    n_rows = sum(counts.values())
+    n_good, counts = count_reasons(table, "reason")
+    n_rows = n_good + sum(counts.values())
     if not n_rows:
         raise UserError(f"{what} has no rows, expected at least one pair; check path and format")
-    counts.pop(None, None)
     good = table.where("reason IS NULL")
     sides = [good.select(F.col(f"key_{side}").alias("key"), F.col(side).alias("text")) for side in "ab"]
     sides[0].unionAll(sides[1]).dropDuplicates(["key"]).write.parquet(f"{folder}/texts")
     texts = spark.read.parquet(f"{folder}/texts")
-    return StagedPairs(table.drop("label_found"), texts, n_rows, dict(sorted(counts.items())))
+    return StagedPairs(table.drop("label_found"), texts, n_rows, counts)
 
 
-def _with_reasons(pairs: DataFrame, needs_label: bool) -> DataFrame:
-    """``key_a``, ``key_b``, ``reason`` and ``detail``: the first thing that is wrong with a pair."""
-    checks: list[tuple[Column, str, Column]] = [
-        (F.col(MALFORMED).isNotNull(), "malformed_record", F.make_valid_utf8(F.substring(F.col(MALFORMED), 1, 200))),
-        (F.col("id").isNull(), "null_id", F.lit("the id is NULL")),
-    ]
-    if isinstance(pairs.schema["id"].dataType, T.StringType):
-        checks.append((~F.is_valid_utf8("id"), "not_utf8", F.lit("the id is not UTF-8")))
-        pairs = pairs.withColumn("id", F.make_valid_utf8("id"))
-    for side, name in (("a", "first"), ("b", "second")):
-        text = F.col(side)
-        checks += [
-            (text.isNull(), "null_text", F.lit(f"the {name} text is NULL")),
-            (~F.is_valid_utf8(text), "not_utf8", F.lit(f"the {name} text is not UTF-8")),
-            (text.rlike(_BLANK), "blank_text", F.lit(f"the {name} text is white space")),
-        ]
+def _checked(pairs: DataFrame, needs_label: bool) -> DataFrame:
+    """Return the pairs with ``key_a``, ``key_b``, and ``reason`` and ``detail`` of the first thing wrong with each."""
+    faults = [malformed(), null("id", "id", "null_id"), not_utf8(pairs, "id", "id")]
+    for side, what in (("a", "first text"), ("b", "second text")):
+        faults += [null(side, what, "null_text"), not_utf8(pairs, side, what)]
+        faults.append((is_blank(F.col(side)), "blank_text", F.lit(f"the {what} is white space")))
     if needs_label:
-        checks.append((F.col("label_found").isNull(), "null_label", F.lit("the label is NULL")))
-    return pairs.select(
-        "*",
-        F.sha2("a", 256).alias("key_a"),
-        F.sha2("b", 256).alias("key_b"),
-        F.coalesce(*[F.when(found, F.lit(reason)) for found, reason, _ in checks]).alias("reason"),
-        F.coalesce(*[F.when(found, detail) for found, _, detail in checks]).alias("detail"),
-    )
-
-
-def _first_of_each_id(pairs: DataFrame) -> DataFrame:
-    """Of the good pairs that share an id the one with the smallest hashes stays, whatever the order of the input."""
-    good = F.col("reason").isNull()
-    # pairs that are rejected already compete with none; a hash keeps them from all meeting in one task
-    apart = F.when(~good, F.coalesce(F.concat("key_a", "key_b"), F.lit(MALFORMED)))
-    order = Window.partitionBy("id", "_apart").orderBy("key_a", "key_b", "label_found")
-    duplicate = F.col("_duplicate")
-    return (
-        pairs.withColumn("_apart", apart)
-        .withColumn("_duplicate", good & (F.row_number().over(order) > 1))
-        .withColumn("reason", F.when(duplicate, F.lit("duplicate_id")).otherwise(F.col("reason")))
-        .withColumn("detail", F.when(duplicate, F.lit("another pair of this id is kept")).otherwise(F.col("detail")))
-        .drop("_apart", "_duplicate")
-    )
+        faults.append(null("label_found", "label", "null_label"))
+    keyed = pairs.withColumns({f"key_{side}": F.sha2(side, 256) for side in "ab"})
+    order, detail = ["key_a", "key_b", "label_found"], F.lit("another pair of this id is kept")
+    checked = first_of_each_id(with_readable_ids(with_first_fault(keyed, faults)), order, lambda rows: detail)
+    return checked.withColumnsRenamed({"_reason": "reason", "_detail": "detail"})
 
 
 def _check_labels(table: DataFrame, what: str) -> None:

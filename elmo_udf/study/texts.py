@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from elmo_udf.embedding.reasons import count_reasons, first_of_each_id, with_reasons
 from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.errors import UserError
 from elmo_udf.options import InputOptions
@@ -40,10 +40,10 @@ class LabelledTexts:
 
 def labelled_texts(spark: SparkSession, options: StudyOptions) -> LabelledTexts:
     """Read the input's ids, texts and labels. Raises UserError for bad input, and where there are too few texts."""
-    rows = _with_reasons(_documents(spark, options))
+    rows = _checked(_documents(spark, options))
     with reading(f"input {options.input!r}", "files of one format and with the same columns"):
-        counts = {row.reason: row["count"] for row in rows.groupBy("reason").count().collect()}
-        good = rows.where("reason IS NULL").select("id", TEXT, "label")
+        n_good, rejected = count_reasons(rows)
+        good = rows.where("_reason IS NULL").select("id", TEXT, "label")
         found = sorted(row.label for row in good.select("label").distinct().limit(20).collect())
     if len(found) != 2:
         raise UserError(
@@ -57,8 +57,7 @@ def labelled_texts(spark: SparkSession, options: StudyOptions) -> LabelledTexts:
             f"input {options.input!r} has {len(ids):,} texts that can be used, and a repeat needs "
             f"{' + '.join(map(str, options.sizes))} = {sum(options.sizes):,}; ask for fewer, or give more"
         )
-    rejected = {reason: n for reason, n in sorted(counts.items(), key=str) if reason is not None}
-    return LabelledTexts(table, ids, (found[0], found[1]), sum(counts.values()), rejected)
+    return LabelledTexts(table, ids, (found[0], found[1]), n_good + sum(rejected.values()), rejected)
 
 
 def tokenized(texts: DataFrame, options: StudyOptions) -> DataFrame:
@@ -85,21 +84,9 @@ def _documents(spark: SparkSession, options: StudyOptions) -> DataFrame:
     return documents.select("id", TEXT, MALFORMED, F.nullif(label, F.lit("")).alias("label"))
 
 
-def _with_reasons(documents: DataFrame) -> DataFrame:
-    """``reason``, NULL for a row that can be used. Of rows that share an id the one of the smallest hash stays."""
-    text: Any = F.col(TEXT)
-    if isinstance(documents.schema[TEXT].dataType, T.ArrayType):
-        text = F.to_json(TEXT)
-    checks = [
-        (F.col(MALFORMED).isNotNull(), "malformed_record"),
-        (F.col("id").isNull(), "null_id"),
-        (F.col(TEXT).isNull(), "null_text"),
-        (text.rlike(r"(?U)^\s*$"), "blank_text"),
-        (~F.is_valid_utf8(text), "not_utf8"),
-        (F.col("label").isNull(), "null_label"),
-    ]
-    reason = F.coalesce(*[F.when(found, F.lit(name)) for found, name in checks])
-    order = Window.partitionBy("id", F.col("reason").isNull()).orderBy(F.sha2(text, 256), "label")
-    repeated = F.col("reason").isNull() & (F.row_number().over(order) > 1)
-    rows = documents.withColumn("reason", reason)
-    return rows.withColumn("reason", F.when(repeated, F.lit("duplicate_id")).otherwise(F.col("reason")))
+def _checked(documents: DataFrame) -> DataFrame:
+    """Return the documents with what is wrong with each in ``_reason``; one without fault is left of each id."""
+    rows = with_reasons(documents)
+    no_label = F.when(F.col("label").isNull(), F.lit("null_label"))
+    rows = rows.withColumn("_reason", F.coalesce("_reason", no_label))
+    return first_of_each_id(rows, ["content_hash", "label"], lambda rows: F.lit("another text of this id is kept"))

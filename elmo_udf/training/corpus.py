@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.embedding.rows import with_reasons
+from elmo_udf.embedding.reasons import count_reasons, with_reasons
 from elmo_udf.embedding.tokens import of_tokens
 from elmo_udf.errors import UserError
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
@@ -47,8 +47,7 @@ def prepare(
     there are too few sentences to train on.
     """
     spark, tokenized = documents.sparkSession, work.root / "tokenized"
-    rows_by_reason = {row["_reason"]: row["count"] for row in documents.groupBy("_reason").count().collect()}
-    skipped = {reason: n for reason, n in sorted(rows_by_reason.items(), key=str) if reason}
+    n_good, skipped = count_reasons(documents)
     if skipped:
         log.warning("rows that can't be trained on: %s", ", ".join(f"{n:,} {reason}" for reason, n in skipped.items()))
     _sentences(documents, options).write.mode("overwrite").parquet(_uri(tokenized))
@@ -75,7 +74,7 @@ def prepare(
     words = train.select(F.explode(COLUMN).alias("word")).groupBy("word").count()
     vocabulary = vocabulary or _vocabulary(words, options)
     vocabulary.write(work.vocabulary)
-    counts: dict[str, Any] = {"rows_in": sum(rows_by_reason.values()), "rows_skipped_by_reason": skipped}
+    counts: dict[str, Any] = {"rows_in": n_good + sum(skipped.values()), "rows_skipped_by_reason": skipped}
     counts |= {"n_train_sentences": n_train, "n_held_out_sentences": n_held_out, "n_words": len(vocabulary)}
     counts["n_train_tokens"] = words.agg(F.sum("count")).head(1)[0][0]
     shutil.rmtree(tokenized)
