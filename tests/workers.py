@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-LONGEST_FIRST = ("test_readme", "test_training_job", "test_demo", "test_lake", "test_incremental", "test_embed")
+LONGEST_FIRST = (
+    *("test_readme", "test_classify_job", "test_demo", "test_pages", "test_evaluate", "test_training_job"),
+    *("test_embed", "test_incremental", "test_lake", "test_hang", "test_cluster", "test_training_workers"),
+    *("test_spark_daemon", "test_fuzz_models"),
+)
 """Files with which the workers begin, so that they end at about the same time."""
 
 
