@@ -1,4 +1,4 @@
-"""Cleans up after a block without hiding the error that ended it, and lets files appear when they are whole."""
+"""Cleans up after a block without hiding the error that ended it, and lets files appear when they are complete."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def if_it_fails(undo: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; when the block ends the file is put in place, or removed if it fails."""
+    """Yields a path beside ``path`` to write to. At the end of the block, the file is moved to ``path``.
+
+    If the block fails, the file is removed.
+    """
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with afterwards(lambda: unfinished.unlink(missing_ok=True)):
         yield unfinished

@@ -44,9 +44,11 @@ def run_job(
     if the report has another ``status`` than ``ok``, which means that a check did not pass; the summary is printed
     then.
 
-    whole_machine: whether a task takes all cores in local mode, so that one Python worker with one model serves them
-    all.
-    converses: whether the work takes ``lines``, those of standard input, and ``say``, which prints a report at once.
+    Args:
+        whole_machine: Whether a task takes all cores in local mode, so that one Python worker with one model serves
+            them all.
+        converses: Whether the work takes ``lines``, those of standard input, and ``say``, which prints a report at
+            once.
     """
     work = partial(work, lines=prompted("text> "), say=say) if converses else work
     started = time.time()

@@ -1,4 +1,4 @@
-"""Format numbers: what is kept says how it is laid out, so that no version misreads what a later one wrote."""
+"""Manages format numbers, with which no version misreads the files of a later one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from elmo_udf.errors import LaterFormat, UserError
 from elmo_udf.version import __version__
 
 UNNUMBERED = 1
-"""The format of what has no number: version 0.1.0 wrote none."""
+"""The format of files without a number. Version 0.1.0 wrote none."""
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """Return the entries ``format`` and ``elmo_udf_version``, which go into everything that is kept."""
+    """Returns the entries ``format`` and ``elmo_udf_version``, which all stored files contain."""
     return {"format": number, "elmo_udf_version": __version__}
 
 
 def check_format(entries: Mapping[str, Any], newest: int, what: str) -> None:
-    """Refuse what a later version wrote in a format that this one does not know.
+    """Raises an error for what a later version wrote in a format that this version does not know.
 
-    ``entries`` are those of :func:`numbered`, ``newest`` is the last format that is known. Raises LaterFormat, which
-    names ``what`` and the version to install, and UserError where the format is not a whole number from 1.
+    ``entries`` are those of :func:`numbered`, and ``newest`` is the last known format. Raises LaterFormat, which names
+    ``what`` and the version to install, and UserError if the format is not a whole number from 1.
     """
     found = entries.get("format", UNNUMBERED)
     if type(found) is not int or found < 1:

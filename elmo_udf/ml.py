@@ -39,7 +39,7 @@ def _option(name: str, options_class: type[OptionGroup], option: str, convert: A
 
 
 class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):
-    """A transformer whose state is its params, so that pyspark.ml saves and loads it."""
+    """A transformer whose state is its params, so that pyspark.ml can save and load it."""
 
     _input_kwargs: dict[str, Any]  # what keyword_only keeps of a call
 
@@ -50,15 +50,15 @@ class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any],
         self._set(**{name: value for name, value in self._input_kwargs.items() if value is not None})
 
     def setParams(self, **params: Any) -> Any:
-        """Set params by their names."""
+        """Sets params by their names."""
         return self._set(**params)
 
     def setInputCol(self, value: str) -> Any:
-        """Set the column with the text."""
+        """Sets the column with the text."""
         return self._set(inputCol=value)
 
     def setOutputCol(self, value: str) -> Any:
-        """Set the name of the new column."""
+        """Sets the name of the new column."""
         return self._set(outputCol=value)
 
 
@@ -162,18 +162,18 @@ class ElmoEmbedder(_Stage):
 
     @classmethod
     def of_options(cls, options: ModelOptions, fingerprint: str, mix: Mix | None = None, **params: Any) -> ElmoEmbedder:
-        """The stage that makes the vectors that a job makes with these options."""
+        """Returns the stage that makes the same vectors as a job with these options."""
         own: dict[str, Any] = {} if mix is None else {"layerWeights": list(mix.weights), "scale": mix.scale}
         own |= {param: getattr(options, name) for name, param in _OPTIONS.items()}
         return cls(fingerprint=fingerprint, **own, **params)
 
     def setModelHandle(self, value: str) -> ElmoEmbedder:
-        """Say where the model is."""
+        """Sets the path or the handle of the model."""
         stage: ElmoEmbedder = self._set(modelHandle=value)
         return stage
 
     def setHandleInvalid(self, value: str) -> ElmoEmbedder:
-        """Say what becomes of texts without a token."""
+        """Sets what happens to texts without a token."""
         stage: ElmoEmbedder = self._set(handleInvalid=value)
         return stage
 
@@ -190,7 +190,7 @@ class ElmoEmbedder(_Stage):
         return rows.where(quoted(name).isNotNull()) if invalid == "skip" else rows
 
     def _vector(self, dataset: DataFrame) -> Column:
-        """array<float>, NULL where the text has no token."""
+        """Returns array<float>, which is NULL if the text has no token."""
         spark, text = dataset.sparkSession, quoted(self.getInputCol())
         options = model_options(**self._options())
         shipped = ship_model(spark, options.model, options.model_sha256)
@@ -205,12 +205,15 @@ class ElmoEmbedder(_Stage):
         return column
 
     def _mix(self, shipped: ShippedModel) -> Mix | None:
-        """The mix of ``layerWeights`` and ``scale``, where they are set. Raises UserError where weights are missing."""
+        """Returns the mix of ``layerWeights`` and ``scale``, or None if they are not set.
+
+        Raises UserError if weights are missing.
+        """
         if not self.isDefined(self.layerWeights):
             return None
         names, weights = shipped.network.layer_names, self.getOrDefault(self.layerWeights)
         if len(weights) != len(names):
-            raise UserError(f"layerWeights has {len(weights)} numbers, expected one a layer: {', '.join(names)}")
+            raise UserError(f"layerWeights has {len(weights)} numbers, expected one per layer: {', '.join(names)}")
         return Mix(tuple(weights), self.getOrDefault(self.scale))
 
     def _options(self) -> dict[str, Any]:
@@ -227,5 +230,5 @@ class ElmoEmbedder(_Stage):
         if self.isDefined(self.layerWeights) and not (linear and self.getOrDefault(self.poolingLayer) == "elmo"):
             raise UserError(
                 "layerWeights mix pooled layers, which is the pooled mix only with poolingLayer elmo, pooling mean and "
-                "normalize False; set these, or leave layerWeights out"
+                "normalize False; set these, or leave out layerWeights"
             )

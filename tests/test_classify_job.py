@@ -126,7 +126,7 @@ def test_modes(spark: SparkSession, texts: dict[str, Any], folder: Path) -> None
     assert report["labels"].startswith("0 (") and report["rows_test"] == 16
     (folder / "other").mkdir(exist_ok=True)
     (folder / "other" / "metrics.json").write_text("{}")
-    with refused("holds 'metrics.json'", "no part of a table"):
+    with refused("contains 'metrics.json'", "not part of a table"):
         classify(spark, options_of(folder, output=f"{folder}/other", mode="overwrite"))
 
 
@@ -193,7 +193,7 @@ def test_areas_and_weights_against_scikit_learn(spark: SparkSession) -> None:
     [
         ({"label_column": "sentiment"}, ("no column 'sentiment'", "found ['id', 'tweet', 'label']", "--label-column")),
         ({"text_column": "text"}, ("no column 'text' (nor an embedding 'embedding')", "--text-column")),
-        ({"positive_label": "2"}, ("positive label '2' is none of ['0', '1']",)),
+        ({"positive_label": "2"}, ("positive label '2' is not one of ['0', '1']",)),
         ({"test_size": 0.2, "tuning_folds": 50}, ("has 80 labelled rows, expected at least 100",)),
         ({"layer": "top"}, ("layer 'top' is not in the model",)),
         ({"label_column": "tweet", "learn_mix": True}, ("has 81 labels, and --learn-mix",)),
@@ -202,7 +202,7 @@ def test_areas_and_weights_against_scikit_learn(spark: SparkSession) -> None:
         ({"train": "NAN", "model": "builtin:mini"}, ("have 1 vectors with NULL, NaN or infinite values",)),
         ({"train": "RAGGED", "model": "builtin:mini"}, ("have 1 to 2 values a row",)),
         ({"train": "VECTORS", "label_column": "rank", "learn_mix": True}, ("--learn-mix needs the texts",)),
-        ({"train": "VECTORS", "label_column": "rank", "test": "TEST"}, ("expected two of a kind",)),
+        ({"train": "VECTORS", "label_column": "rank", "test": "TEST"}, ("expected the same kind for both",)),
     ],
 )
 def test_mistakes(

@@ -147,11 +147,11 @@ def test_mistakes() -> None:
         CorrectionOptions(remove_components=-1)
     with refused("whiten is 0"):
         CorrectionOptions(whiten=0)
-    with refused("whiten-13 needs 13 components, and vectors are 12 wide"):
+    with refused("whiten-13 needs 13 components, but the vectors are 12 wide"):
         check_correction(CorrectionOptions(whiten=13), 12)
     with refused("whiten-13 needs 13 components"):
         fit(vectors, whiten=13)
-    with refused("needs 5 directions in which the vectors differ", "have 3; give at most 3"):
+    with refused("needs 5 directions in which the vectors differ", "have only 3; use at most 3"):
         fit(vectors[:4], whiten=5)
     with refused("remove-1 needs squares of the values", "too large for float64"):
         fit_correction(Moments(2, np.zeros(3), np.full((3, 3), np.inf)), CorrectionOptions(remove_components=1))
@@ -182,7 +182,7 @@ def test_fit_on_a_table(spark: SparkSession, tmp_path: Path) -> None:
     write_correction(spark, found, str(tmp_path))
     for path in (tmp_path, tmp_path / CORRECTION):
         np.testing.assert_array_equal(read_correction(spark, str(path)).apply(vectors), found.apply(vectors))
-    with refused("correction", "is not there"):
+    with refused("correction", "does not exist"):
         read_correction(spark, str(tmp_path / "other"))
     with refused("table 'x' has vectors of different widths: 60 of width 5, 1 of width 6"):
         more = spark.createDataFrame([(200, [1.0] * 6)], "id int, embedding array<float>")

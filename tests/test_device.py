@@ -32,7 +32,7 @@ from tests.make_models import random_model
 SENTENCES = [["One", "sentence", "."]]
 NOT_HERE = (
     r"device is gpu, and TensorFlow sees no GPU in 1 of 1 Python workers \(\S+:\d+ was given none by Spark\); "
-    r"expected one in each; install .* or go on without with --device auto or cpu"
+    r"expected one in each; install .* or continue without one by --device auto or cpu"
 )
 
 
@@ -144,5 +144,7 @@ def test_workers_that_share_gpus_are_told(
     seen: list[tuple[str, int, str | None, int]], is_said: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     device._check_seen([device.SeenDevice(*worker, None) for worker in seen], "gpu")
-    expected = "2 Python workers on a share its GPUs, of which Spark has given them none; expected one process a GPU; "
+    expected = (
+        "2 Python workers on a share its GPUs, of which Spark has given them none; expected one process per GPU; "
+    )
     assert [record.getMessage().startswith(expected) for record in caplog.records] == [True] * is_said

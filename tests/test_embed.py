@@ -187,11 +187,11 @@ def test_modes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already; give another path, or --mode overwrite"):
         embed()
     (tmp_path / "more.csv").write_text("id,text\nnew,One more text.\n")
-    with pytest.raises(UserError, match="was made with layer 'elmo', and this run has 'word_emb'"):
+    with pytest.raises(UserError, match="was made with layer 'elmo', but this run has 'word_emb'"):
         embed(input=str(tmp_path / "more.csv"), mode="append", layer="word_emb")
     embed(input=str(tmp_path / "more.csv"), mode="append")
     assert sorted(row.id for row in spark.read.parquet(output).collect()) == ["a", "b", "long", "new"]
-    with pytest.raises(UserError, match="has rows of ids of the input already, such as 'new'"):
+    with pytest.raises(UserError, match="already has ids of the input, such as 'new'"):
         embed(input=str(tmp_path / "more.csv"), mode="append")
     with pytest.raises(UserError, match="have other columns: none only in the table, source string only in this run"):
         (tmp_path / "other.csv").write_text("id,text,source\nother,One more text.,x\n")

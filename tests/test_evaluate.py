@@ -154,7 +154,7 @@ def test_mistakes(spark: SparkSession, done: dict[str, Any], tmp_path: Path) -> 
         run(text_column_b="text")
     with refused("layer 'lstm_outputs3' is not in the model"):
         run(layers=("lstm_outputs3",))
-    with refused("2 labels that are no numbers, such as 'high'", "--label-column"):
+    with refused("2 labels that are not numbers, such as 'high'", "--label-column"):
         (tmp_path / "words.tsv").write_text("score\tsentence1\tsentence2\n1\tA b.\tC.\nlow\tA.\tB.\nhigh\tA.\tB.\n")
         run(input=str(tmp_path / "words.tsv"))
     with refused("output", "exists already"):

@@ -228,10 +228,10 @@ def test_a_table_made_another_way_is_refused_before_any_work(embed: Embed, tmp_p
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
     with pytest.raises(UserError) as error:
         embed(TEXTS, layer="word_emb", pooling="max")
-    assert "made with layer 'elmo', and this run has 'word_emb'; with pooling 'mean', and this run has 'max'" in str(
+    assert "made with layer 'elmo', but this run has 'word_emb'; with pooling 'mean', but this run has 'max'" in str(
         error.value
     )
-    with pytest.raises(UserError, match="has no columns as its folders, and this run lang"):
+    with pytest.raises(UserError, match="has no columns as its partition columns, but this run has lang"):
         embed([{"id": "x", "text": "A text.", "lang": "en"}], partition_by=("lang",))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
 

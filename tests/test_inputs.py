@@ -70,7 +70,7 @@ def test_a_column_with_the_name_of_the_malformed_records_is_refused(
     path = tmp_path / f"d.{suffix}"
     path.write_text("id,text,_Malformed\na,b,c\n" if suffix == "csv" else '{"id":1,"text":"b","_malformed":"c"}\n')
     with pytest.raises(
-        UserError, match=r"has a column '_[Mm]alformed', where records that can't be read are put.*rename"
+        UserError, match=r"has a column '_[Mm]alformed', which is needed for records that can't be read.*rename"
     ):
         read(spark, path)
 
@@ -191,9 +191,9 @@ def test_kept_intervals_of_months_are_refused(spark: SparkSession, tmp_path: Pat
         ({"id_column": "key"}, "id column 'key' is not in input"),
         ({"text_column": "body"}, "found ['Model', 'id', 'many', 'n', 'text']; name another with --text-column"),
         ({"keep_columns": ("lang",)}, "column to keep 'lang' is not in input"),
-        ({"keep_columns": ("n", "n")}, "given twice"),
-        ({"keep_columns": ("id",)}, "a name of the embedding table's own"),
-        ({"keep_columns": ("Model",)}, "a name of the embedding table's own"),
+        ({"keep_columns": ("n", "n")}, "the name of another column"),
+        ({"keep_columns": ("id",)}, "the name of another column of the embedding table"),
+        ({"keep_columns": ("Model",)}, "the name of another column of the embedding table"),
         ({"whole_files": True}, "whose format is json; expected text files"),
         ({"keep_columns": ("_text",)}, "column to keep '_text' is not in input"),
         ({"text_column": "n"}, "text column 'n' is bigint, expected string"),
@@ -218,11 +218,11 @@ def test_an_empty_file_is_called_empty(spark: SparkSession, tmp_path: Path) -> N
 
 def test_folders_that_are_no_input(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
-    with pytest.raises(UserError, match=r"holds no files; found the folders \['below'\], which are not read"):
+    with pytest.raises(UserError, match=r"contains no files; found the folders \['below'\], which are not read"):
         guess_format(spark, InputOptions(input=str(tmp_path)))
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.jsonl").touch()
-    with pytest.raises(UserError, match="holds files of several formats: csv, json; expected one"):
+    with pytest.raises(UserError, match="contains files of several formats: csv, json; expected one"):
         guess_format(spark, InputOptions(input=str(tmp_path)))
 
 

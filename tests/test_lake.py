@@ -101,9 +101,11 @@ def test_a_day_of_which_nothing_is_left_goes_away(embed: Embed, spark: SparkSess
     embed([DAYS[2] | {"text": " "}], partition_by=("day",), mode="overwrite")
     assert sorted(p.name for p in (tmp_path / "out").glob("day=*")) == ["day=2026-01-01"]
     assert validated(spark, tmp_path / "out") == {}
-    with pytest.raises(UserError, match="has day as its folders, and this run n; expected equal --partition-by"):
+    with pytest.raises(
+        UserError, match="has day as its partition columns, but this run has n; expected equal --partition-by"
+    ):
         embed(DAYS, partition_by=("n",), mode="overwrite")
-    with pytest.raises(UserError, match="was made with layer 'elmo', and this run has 'word_emb'"):
+    with pytest.raises(UserError, match="was made with layer 'elmo', but this run has 'word_emb'"):
         embed(DAYS, partition_by=("day",), mode="overwrite", layer="word_emb")
 
 

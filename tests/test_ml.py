@@ -110,7 +110,7 @@ def test_a_text_is_embedded_once_whatever_uses_its_vector(
         ({"pooling": "sum"}, "pooling is 'sum', expected one of mean, max"),
         ({"outputType": "list"}, "outputType is 'list', expected one of vector, array"),
         ({"handleInvalid": "drop"}, "handleInvalid is 'drop', expected one of error, skip, keep"),
-        ({"layerWeights": [0.0]}, "layerWeights has 1 numbers, expected one a layer: word_emb, lstm_outputs1"),
+        ({"layerWeights": [0.0]}, "layerWeights has 1 numbers, expected one per layer: word_emb, lstm_outputs1"),
         ({"layerWeights": [0.0] * 3, "pooling": "max"}, "layerWeights mix pooled layers"),
     ],
 )

@@ -30,11 +30,11 @@ def table(folder: Path, *names: str) -> Path:
 @pytest.mark.parametrize(
     ("output", "rejects", "source", "words"),
     [
-        ("t/corpus", "t/r", "t/corpus", "output 't/corpus' holds the input"),
-        ("t", "r", "t/corpus/a.csv", "output 't' holds the input"),
-        ("t/corpus", "t/r", "t/corpus/*.csv", "output 't/corpus' holds the input"),
-        ("t/o", "t/o/rejects", "t/corpus", "output 't/o' holds rejects 't/o/rejects'"),
-        ("t/o/rows", "t/o", "t/corpus", "rejects 't/o' holds output 't/o/rows'"),
+        ("t/corpus", "t/r", "t/corpus", "output 't/corpus' contains the input"),
+        ("t", "r", "t/corpus/a.csv", "output 't' contains the input"),
+        ("t/corpus", "t/r", "t/corpus/*.csv", "output 't/corpus' contains the input"),
+        ("t/o", "t/o/rejects", "t/corpus", "output 't/o' contains rejects 't/o/rejects'"),
+        ("t/o/rows", "t/o", "t/corpus", "rejects 't/o' contains output 't/o/rows'"),
         ("t/o[1]", "t/r", "t/corpus", "has '[' in its path"),
         ("t/o", "hdfs://127.0.0.1:1/r", "t/corpus", "different file systems"),
     ],
@@ -62,7 +62,7 @@ def test_what_is_no_table_is_never_replaced(spark: SparkSession, tmp_path: Path,
     for name in names:
         (folder / name).mkdir() if name.endswith("/") else None
     for mode in ("overwrite", "append"):
-        with pytest.raises(UserError, match="which is no part of a table; expected a table, or nothing"):
+        with pytest.raises(UserError, match="which is not part of a table; expected a table, or nothing"):
             check_outputs(spark, {"output": str(folder)}, {}, mode)
 
 

@@ -132,7 +132,7 @@ def test_mistakes(spark: SparkSession, tmp_path: Path, model: str) -> None:
         run("other.tsv")
     with refused("column 'id' is not in input", "--id-column"):
         run(id_column="id")
-    with refused("whiten-50 needs 50 components, and vectors are 16 wide"):
+    with refused("whiten-50 needs 50 components, but the vectors are 16 wide"):
         run(whiten=50)
     with refused("label column 'score' has 1 in every row"):
         run("one.tsv", label_column="score")

@@ -158,7 +158,7 @@ def test_questions_are_not_written_over(
     path = Path(shutil.copy(questions, tmp_path / "a.jsonl"))
     asked = {"embeddings": tables["document"], "mode": "overwrite"}
     asked |= {"texts": f"{tmp_path}/{texts}", "output": f"{tmp_path}/{output}"}
-    with pytest.raises(UserError, match=r"the texts .* expected a path apart"):
+    with pytest.raises(UserError, match=r"the texts .* expected (a separate path|separate paths)"):
         query(spark, QueryOptions(**asked))  # type: ignore[arg-type]
     assert path.read_text("utf-8") == Path(questions).read_text("utf-8")
 
@@ -248,15 +248,15 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
     ("table", "options", "words"),
     [
         ("csv", {}, "can't be read"),
-        ("token", {}, "is of level token, and --level document needs one of document or sentence"),
-        ("document", {"level": "token", "word": "bank"}, "is of level document, and --level token needs one of token"),
+        ("token", {}, "has level token, but --level document needs document or sentence"),
+        ("document", {"level": "token", "word": "bank"}, "has level document, but --level token needs token"),
         ("document", {"text": " "}, "has no token"),
         ("document", {"model": "builtin:mini"}, "was made with"),
         ("token", {"level": "token", "word": "stream"}, "word 'stream' is not a token of the text; found 'A bank .'"),
         (
             "token",
             {"level": "token", "word": "bank", "text": "A bank, a bank.", "occurrence": 3},
-            "word 'bank' is in the text 2 times, and occurrence is 3; expected at most 2",
+            "word 'bank' occurs in the text 2 times, but occurrence is 3; expected at most 2",
         ),
     ],
 )

@@ -158,7 +158,7 @@ def test_too_many_pairs_end_the_run_before_anything_is_written(
     wide = vectors.astype(np.float64)
     unit = wide / np.linalg.norm(wide, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[np.triu_indices(len(ids), 1)]
-    assert f"about {(cosines >= 0.5).sum():,} pairs reach threshold 0.5, and max_pairs is 100; --threshold " in said
+    assert f"about {(cosines >= 0.5).sum():,} pairs reach threshold 0.5, but max_pairs is 100; --threshold " in said
     threshold = float(said.partition("--threshold ")[2].split()[0])
     assert (cosines >= threshold).sum() <= 100 < (cosines >= threshold - 2e-4).sum()
     assert list(tmp_path.iterdir()) == []
@@ -205,7 +205,7 @@ def test_a_correction_that_does_not_fit_is_refused_before_the_work(
     pq.write_table(pa.table({"id": range(5), "embedding": np.eye(5, 3).tolist()}), narrow)
     flags = ["topk", "--embeddings", narrow, "--output", tmp_path / "out"]
     assert run(spark, *flags, "--whiten", 4) == 2
-    assert "whiten-4 needs 4 components, and vectors are 3 wide" in capsys.readouterr().err
+    assert "whiten-4 needs 4 components, but the vectors are 3 wide" in capsys.readouterr().err
     assert run(spark, "topk", "--embeddings", twice[0], "--output", tmp_path / "near", "--center", "--k", 1) == 0
     assert run(spark, *flags, "--correction", tmp_path / "near") == 2
     assert "are 3 wide, and correction center was fit on vectors 8 wide" in capsys.readouterr().err

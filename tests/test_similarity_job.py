@@ -139,7 +139,7 @@ def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_pat
         (["--id-column", "id"], "has no column 'id'; found key, vector, other; name one with --id-column"),
         (["--embedding-column", "other"], "embedding column 'other' is bigint, expected array<float>"),
         (["--id-column", "other", "--against", "/nowhere"], "error: table '/nowhere' does not exist"),
-        (["--output", "/x/y", "--against", "file:/x/y/"], "output '/x/y' holds the table of --against 'file:/x/y/'"),
+        (["--output", "/x/y", "--against", "file:/x/y/"], "output '/x/y' contains the table of --against 'file:/x/y/'"),
     ],
 )
 def test_mistakes_end_with_2_and_one_line(
@@ -178,7 +178,7 @@ def test_a_matrix_that_is_too_large_to_look_at(
         (["--plot", tmp_path / "a.png"], "5 x 5 can't be drawn, expected 2 to 4 rows and columns"),
         (["--plot", tmp_path / "a.pdf"], "does not end with .png"),
         (["--csv", tmp_path / "a.tsv"], "does not end with .csv"),
-        (["--csv", tmp_path / "out" / "a.csv"], "holds the csv"),
+        (["--csv", tmp_path / "out" / "a.csv"], "contains the csv"),
     ):
         assert run(spark, *flags, *more) == 2
         said = capsys.readouterr().err

@@ -27,7 +27,7 @@ def test_unfit_rows_are_counted_and_named(spark: SparkSession, tmp_path: Path) -
         "1 row with an empty vector (such as id 'f'), "
         "2 rows with NULL, NaN or infinity in the vector (such as id 'd'), "
         "2 rows with a zero vector, which has no direction (such as id 'b'); expected",
-        "leave these rows out",
+        "leave out these rows",
     ):
         compare(documents, staging=str(tmp_path), names=("mine", ""))
 
@@ -35,7 +35,7 @@ def test_unfit_rows_are_counted_and_named(spark: SparkSession, tmp_path: Path) -
 @pytest.mark.slow
 def test_ragged_rows_and_repeated_ids(spark: SparkSession, tmp_path: Path) -> None:
     ragged = table(spark, [1, 2, 3, 4], [[1, 2], [1, 2, 3], [3, 4], [2, 1]], INT)
-    with refused("different widths: 3 rows 2 wide (such as id 1), 1 row 3 wide (such as id 2)", "leave the others out"):
+    with refused("different widths: 3 rows 2 wide (such as id 1), 1 row 3 wide (such as id 2)", "leave out the others"):
         compare(ragged, staging=str(tmp_path))
     repeated = table(spark, ["x", "y", "x", "x", "z", "y"], np.ones((6, 2)), STRING)
     with refused("'left' has 2 ids in more than one row (such as id 'x')", "--id-column"):
@@ -107,7 +107,7 @@ def test_what_may_differ_and_what_is_not_known_is_compared(spark: SparkSession, 
 
 def test_tables_of_tokens_and_sentences_are_refused_by_their_level(spark: SparkSession, tmp_path: Path) -> None:
     documents = table(spark, [1, 1], [[1, 2], [1, 2]], INT).withColumn("key", F.monotonically_increasing_id())
-    with refused("a row for every token", "--level document", "--id-column"):
+    with refused("one row per token", "--level document", "--id-column"):
         compare(made_by(documents, level="token"), staging=str(tmp_path))
     by_key = compare(made_by(documents, level="token"), staging=str(tmp_path), id_column="key")
     assert len(collected(by_key.pairs(1))) == 1

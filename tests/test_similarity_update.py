@@ -171,21 +171,21 @@ def test_a_result_of_other_options_is_refused(spark: SparkSession, tables: dict[
     run(spark, "pairs", tables["was"], tmp_path / "was", center=True)
     asked = {"update": str(tmp_path / "was"), "center": True}
     for options, words in [
-        ({"threshold": 0.7}, "threshold 0.8, and this run has 0.7"),
-        ({"center": False}, "correction center, and this run has none"),
-        ({"center": False, "whiten": 2}, "correction center, and this run has whiten-2"),
-        ({"against": tables["other"]}, "against the table itself, and this run has another table"),
+        ({"threshold": 0.7}, "threshold 0.8, but this run has 0.7"),
+        ({"center": False}, "correction center, but this run has none"),
+        ({"center": False, "whiten": 2}, "correction center, but this run has whiten-2"),
+        ({"against": tables["other"]}, "against the table itself, but this run has another table"),
     ]:
         with refused("previous result", words, "without --update"):
             run(spark, "pairs", tables["grown"], tmp_path / "out", **asked | options)
-    with refused("table pairs, and this run has topk"):
+    with refused("table pairs, but this run has topk"):
         run(spark, "topk", tables["grown"], tmp_path / "out", **asked)
     made = json.loads((tmp_path / "was" / "_elmo.json").read_text("utf-8"))
     assert made["correction"] == "center" and made["threshold"] == 0.8
     ints = tmp_path / "ints.parquet"
     pq.write_table(pa.table({"id": [1, 2], "embedding": [[1.0] * WIDTH, [2.0] * WIDTH]}), ints)
-    with refused("ids of type string, and table", "has bigint"):
+    with refused("ids of type string, but table", "has bigint"):
         run(spark, "pairs", str(ints), tmp_path / "out", **asked)
-    with refused("does not say of which rows"):
+    with refused("does not record the rows"):
         run(spark, "pairs", tables["grown"], tmp_path / "out", update=tables["was"])
     assert not (tmp_path / "out").exists()

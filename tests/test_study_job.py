@@ -87,9 +87,9 @@ def test_a_study_again(study: Study) -> None:
     again = study(mode="overwrite", repeats=1)
     assert (again["texts_embedded"], again["texts_kept"]) == (0, 15)
     assert again["accuracies"] == report["accuracies"][:1], "the same seed gives the same study"
-    with refused("has other tokens of text", "--tokens"):
+    with refused("has other tokens for text", "--tokens"):
         study(mode="overwrite", max_tokens=7)
-    with refused("was made with layer 'elmo', and this study has 'word_emb'"):
+    with refused("was made with layer 'elmo', but this study uses 'word_emb'"):
         study(mode="overwrite", layer="word_emb")
     with refused("exists already"):
         study()
@@ -148,7 +148,7 @@ def test_a_task_reads_the_texts_of_its_own_repeat_and_all_their_vectors(
     [
         ({"label_column": "mark"}, ["label column 'mark' is not in input", "found ['id', 'label', 'text']"]),
         ({"label_column": "text"}, ["has 20 values", "expected two"]),
-        ({"test_texts": 50}, ["has 20 texts that can be used", "6 + 4 + 50 = 60"]),
+        ({"test_texts": 50}, ["has 20 usable texts", "6 + 4 + 50 = 60"]),
         ({"vectors": "absent.txt"}, ["vectors 'absent.txt' can't be read"]),
         ({"model": "absent"}, ["absent"]),
         ({"layer": "top"}, ["top"]),

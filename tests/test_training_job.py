@@ -130,15 +130,18 @@ def test_mistakes(spark: Any, text: str, trained: tuple[Path, dict[str, Any]], t
     (tmp_path / "short.txt").write_text("one sentence .\n")
     for changed, words in [
         ({"output": str(folder / "model")}, "exists already"),
-        ({"output": str(tmp_path / "full"), "mode": "overwrite"}, "'notes.txt', which is no part of a trained model"),
-        ({"work": str(tmp_path / "full")}, "holds no training"),
+        ({"output": str(tmp_path / "full"), "mode": "overwrite"}, "'notes.txt', which is not part of a trained model"),
+        ({"work": str(tmp_path / "full")}, "contains no training"),
         ({"output": "hdfs://name/model"}, "file system 'hdfs'"),
         ({"input": str(tmp_path / "absent.txt")}, "does not exist"),
         ({"input": str(tmp_path / "short.txt"), "work": str(tmp_path / "w")}, "1 sentences"),
         ({"workers": 2}, "1 tasks can run at once"),
-        ({"work": str(tmp_path / "model")}, "are one, or in one another"),
-        ({"work": str(tmp_path / "model" / "work")}, "are one, or in one another"),
-        ({"output": str(tmp_path / "w2" / "model"), "work": f"file://{tmp_path}/w2"}, "are one, or in one another"),
+        ({"work": str(tmp_path / "model")}, "are the same folder, or one is inside"),
+        ({"work": str(tmp_path / "model" / "work")}, "are the same folder, or one is inside"),
+        (
+            {"output": str(tmp_path / "w2" / "model"), "work": f"file://{tmp_path}/w2"},
+            "are the same folder, or one is inside",
+        ),
         ({"initial": str(tmp_path / "full")}, "expected a saved_model.pb, or an options.json"),
     ]:
         with refused(words):

@@ -67,7 +67,7 @@ def test_it_ends_when_the_time_is_over(work: Work) -> None:
 
 
 def test_divergence_is_one_line(work: Work) -> None:
-    with refused("the training has diverged", "give a lower --learning-rate"):
+    with refused("the training has diverged", "use a lower --learning-rate"):
         training(work, learning_rate=1e30, evaluate_every=2).run()
 
 

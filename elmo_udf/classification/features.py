@@ -1,4 +1,4 @@
-"""Features of the documents, made once and kept in the staging folder until the job ends."""
+"""Makes the features of the documents once, and keeps them in the staging folder until the job ends."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ from elmo_udf.spark.shipping import ship_model
 
 @dataclass(frozen=True)
 class Vectors:
-    """Documents with their vectors: ``id``, ``label``, ``text`` where there is one, and the arrays ``layers``."""
+    """Documents with their vectors: ``id``, ``label``, ``text`` if there is one, and the arrays ``layers``."""
 
     table: DataFrame
     layers: tuple[str, ...]
-    """Columns of the table: ``embedding``, or with --learn-mix one a layer."""
+    """Columns of the table: ``embedding``, or with --learn-mix one per layer."""
     report: dict[str, Any]
-    """Counts of the embedding, for texts."""
+    """Counts of the embedding, if the input is texts."""
 
     def features(self, mix: Mix | None = None) -> DataFrame:
-        """The table with ``features``, a vector of pyspark.ml: of the embedding, or of the layers mixed."""
+        """Returns the table with ``features``, a vector of pyspark.ml: the embedding, or the mixed layers."""
         columns = [F.col(name) for name in self.layers]
         array = mixed(columns, mix) if mix else columns[0]
         return self.table.withColumn("features", array_to_vector(array))
 
 
 def make_vectors(spark: SparkSession, source: Source, options: ClassifyOptions, folder: str) -> Vectors:
-    """The source's own vectors, or those of its texts: cleaned, then embedded (each layer, with --learn-mix)."""
+    """Returns the source's own vectors, or those of its texts, which are cleaned and then embedded.
+
+    With --learn-mix, every layer is embedded.
+    """
     if source.has_vectors:
         return Vectors(source.documents, ("embedding",), {})
     cleaned = clean_column(F.col("text"), options)
@@ -64,9 +67,10 @@ def make_vectors(spark: SparkSession, source: Source, options: ClassifyOptions, 
 
 
 def mixed(layers: Sequence[Column], mix: Mix) -> Column:
-    """array<float>: scale · Σ softmax(weights)_j · layer_j of pooled layers, word_emb (half as wide) first and doubled.
+    """Returns array<float>: scale · Σ softmax(weights)_j · layer_j of pooled layers.
 
-    Peters et al. 2018, eq. 1. A mean over tokens is linear, so the mix of pooled layers is the pooled mix.
+    word_emb is the first layer, and is doubled because it is half as wide (Peters et al. 2018, eq. 1). A mean over
+    tokens is linear, so the mix of pooled layers is the pooled mix.
     """
     shares = mix.shares.tolist()
     both = [F.concat(layers[0], layers[0]), *layers[1:]]

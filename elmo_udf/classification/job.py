@@ -1,4 +1,4 @@
-"""Trains and tries classifiers: what jobs/classify.py does, as one function."""
+"""Implements jobs/classify.py as one function."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Task:
-    """What is to be learned from what, checked."""
+    """What is to be learned from which rows, after all checks."""
 
     train: Source
     test: Source | None
     labels: list[str]
-    """The classes in their order; of two the positive one is last."""
+    """The classes in order. If there are two, the positive one is the last."""
     counts: dict[str, int]
     rows_in: int
     roles: DataFrame
 
     @property
     def most_frequent(self) -> str:
-        """The label of most rows."""
+        """The label of the largest number of rows."""
         return max(self.labels, key=lambda label: self.counts[label])
 
 
 def classify(spark: SparkSession, options: ClassifyOptions) -> dict[str, Any]:
-    """Train on ``options.train``, validate, predict ``options.test``; writes ``options.output``, returns the report.
+    """Trains on ``options.train``, tests, and predicts ``options.test``. Writes ``options.output``, returns the report.
 
-    Raises UserError, before any text is embedded, for inputs that can't be used and an output that exists.
+    Raises UserError, before any text is embedded, for inputs that can't be used and for an output that exists.
     """
     inputs = {"train": options.train} | ({"test": options.test} if options.test else {})
     check_outputs(spark, {"output": options.output}, inputs, options.mode, PARTS)
@@ -93,19 +93,19 @@ def _prepare(spark: SparkSession, options: ClassifyOptions) -> _Task:
 
 
 def _check_test(test: Source, path: str, width: int | None) -> None:
-    """Refuse vectors that the classifier could not take, and ids that would get two predictions (UserError)."""
+    """Raises UserError for vectors that the classifier can't read, and for ids that would get two predictions."""
     found = check_vectors(test, path)
     if found is not None and width is not None and found != width:
-        raise UserError(f"embeddings of {path!r} have {found} values, expected {width}, as those trained on")
+        raise UserError(f"embeddings of {path!r} have {found} values, expected {width}, as in training")
     repeated = test.documents.where("id IS NOT NULL").groupBy("id").count().where("count > 1").first()
     if test.has_vectors and repeated is not None:
         raise UserError(
-            f"id {repeated[0]!r} is in {path!r} {repeated[1]} times, expected each id once; repair the table"
+            f"id {repeated[0]!r} occurs in {path!r} {repeated[1]} times, expected each id once; repair the table"
         )
 
 
 def _labels(found: list[str], options: ClassifyOptions) -> list[str]:
-    """The labels in order, numbers by their value; of two the positive one last."""
+    """Returns the labels in order, with numbers by value. If there are two, the positive one is the last."""
     if len(found) < 2:
         shown = f"only {found[0]!r}" if found else "none"
         raise UserError(
@@ -117,17 +117,17 @@ def _labels(found: list[str], options: ClassifyOptions) -> list[str]:
     if len(labels) > 2 and (options.learn_mix or options.positive_label is not None):
         raise UserError(
             f"{options.train!r} has {len(labels)} labels, and --learn-mix and --positive-label are for two; "
-            "leave these flags out"
+            "leave out these options"
         )
     if options.positive_label is not None:
         if options.positive_label not in labels:
-            raise UserError(f"positive label {options.positive_label!r} is none of {labels}; give one of these")
+            raise UserError(f"positive label {options.positive_label!r} is not one of {labels}; choose one of these")
         labels.sort(key=lambda label: label == options.positive_label)
     return labels
 
 
 def _planned(spark: SparkSession, task: _Task, options: ClassifyOptions) -> dict[str, Any]:
-    """The part of the report that is known before the work."""
+    """Returns the part of the report that is known before the work."""
     if task.train.has_vectors:
         made = task.train.metadata
         model = {
@@ -158,7 +158,7 @@ def _planned(spark: SparkSession, task: _Task, options: ClassifyOptions) -> dict
 
 
 def _labelled_rows(vectors: Vectors, task: _Task) -> DataFrame:
-    """``id``, ``class``, ``is_test``, ``fold`` and ``tuning_fold`` of the labelled rows that have a vector."""
+    """Returns ``id``, ``class``, ``is_test``, ``fold`` and ``tuning_fold`` of the labelled rows that have a vector."""
     indexer = StringIndexerModel.from_labels(task.labels, inputCol="label", outputCol="class")
     there = vectors.table.where(F.col("label").isNotNull() & F.col(vectors.layers[0]).isNotNull())
     return indexer.transform(there.select("id", "label")).drop("label").join(task.roles, "id").coalesce(1).persist()
@@ -174,7 +174,7 @@ def _shown_mix(mix: Mix) -> dict[str, Any]:
 
 
 def _cross_validated(vectors: Vectors, rows: DataFrame, task: _Task, options: ClassifyOptions) -> dict[str, Any]:
-    """F1 in each fold, and their mean and deviation, of every kind of features."""
+    """Returns F1 in each fold with mean and deviation, for every kind of features."""
     if not options.folds:
         return {}
     found: dict[str, list[float]] = {}

@@ -1,13 +1,13 @@
 """Fits the weights of the layers to a task of two classes, together with a logistic regression.
 
-The vector of a document is x = γ Σ softmax(s)_j L_j (Peters et al. 2018, eq. 1), of its pooled layers L_j. What is
-minimized, jointly over s, γ, weights w and intercept b, is
+The vector of a document is x = γ Σ softmax(s)_j L_j (Peters et al. 2018, eq. 1), where L_j are its pooled layers. The
+loss is minimized jointly over s, γ, weights w and intercept b:
 
     mean of log(1 + exp(−y (x·w/σ + b))) + λ/2 |w|² + (|s|² + (log γ)²) / 2n
 
-where σ is the deviation of each dimension at equal weights. With s = 0 and γ = 1 held, this is the problem that
-pyspark.ml's LogisticRegression solves. γ is what loosens the penalty on w; the last term, a standard normal prior of s
-and log γ, has them stay where the n rows say nothing.
+where σ is the deviation of each dimension at equal weights. With fixed s = 0 and γ = 1, this is the problem that
+pyspark.ml's LogisticRegression solves. γ weakens the penalty on w. The last term is a standard normal prior of s and
+log γ; it keeps them near 0 where the n rows don't determine them.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ MAX_ITERATIONS = 500
 
 @dataclass(frozen=True)
 class MixProblem:
-    """Training rows, and the loss of all parameters, one after the other: s (J,), log γ, b, w (D,)."""
+    """The training rows, and the loss for all parameters in this order: s (J,), log γ, b, w (D,)."""
 
     layers: np.ndarray
-    """(J, n, D) float64 (float32 would be copied into it for every product), pooled, word_emb doubled."""
+    """The pooled layers, word_emb doubled: float64, shape (J, n, D). (float32 would be converted in each product.)"""
     positive: np.ndarray
-    """(n,) float64: 1 for the positive class, else 0."""
+    """1 for the positive class, else 0: float64, shape (n,)."""
     row_weights: np.ndarray
-    """(n,) float64, of sum 1."""
+    """Weights with sum 1: float64, shape (n,)."""
     penalty: float
 
     def deviation(self) -> np.ndarray:
-        """(D,) float64: of each dimension at equal weights; 1 where it is constant."""
+        """The deviation of each dimension at equal weights, or 1 if it is constant: float64, shape (D,)."""
         mean = self.row_weights @ self.layers.mean(axis=0)
         centred = self.layers.mean(axis=0) - mean
         found: np.ndarray = np.sqrt(self.row_weights @ np.square(centred, dtype=np.float64))
         return np.where(found > 1e-12, found, 1.0)
 
     def loss(self, parameters: np.ndarray, deviation: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss, and its gradient by all parameters."""
+        """Returns the loss, and its gradient by all parameters."""
         from scipy.special import expit, softmax
 
         n_layers, n = self.layers.shape[:2]
@@ -67,7 +67,7 @@ class MixProblem:
         return float(value), np.concatenate(gradient)
 
     def fit(self) -> Mix:
-        """The mix at the minimum, found by L-BFGS from equal weights; the weights have mean 0."""
+        """Returns the mix at the minimum, found by L-BFGS from equal weights. The weights have mean 0."""
         from scipy.optimize import minimize
 
         n_layers, _, width = self.layers.shape

@@ -1,4 +1,4 @@
-"""The saved pipeline: from raw text to label, or from vectors to label where nobody knows how these were made."""
+"""Makes the saved pipeline: from raw text to label, or from vectors if nobody knows how these were made."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from elmo_udf.options import ModelOptions
 from elmo_udf.spark.shipping import ship_model
 
 PREDICTED = "predicted_label"
-"""Column that the pipeline adds; beside it are ``probability`` and ``prediction``, the number of the class."""
+"""Column that the pipeline adds. It also adds ``probability`` and ``prediction``, the number of the class."""
 
 
 def from_text(
     spark: SparkSession, trial: Trial, source: Source, labels: list[str], options: ClassifyOptions
 ) -> PipelineModel:
-    """Cleaner (where there are steps), embedder, classifier, label. Texts without a token get no row.
+    """Returns a pipeline of cleaner (if there are steps), embedder, classifier and label.
 
-    For a table of vectors the embedder is the one that made it; without one, where the table does not say how it was
-    made, the pipeline begins at a column ``features``.
+    Texts without a token get no row. For a table of vectors, the embedder is the one that made it. If the table does
+    not say how it was made, there is no embedder, and the pipeline begins at a column ``features``.
     """
     stages: list[Transformer] = []
     text = options.text_column

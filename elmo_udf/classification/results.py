@@ -1,4 +1,4 @@
-"""What the job leaves: the pipeline, the numbers, the pictures, and the predictions."""
+"""Writes the results of the job: the pipeline, the numbers, the pictures and the predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from elmo_udf.plots.curves import Curve, curves
 from elmo_udf.spark import files
 
 PARTS = ("model", "metrics.json", "confusion.png", "curves.png", "predictions.csv")
-"""What an output folder may hold."""
+"""Names that an output folder may contain."""
 
 
 def write_results(
@@ -29,7 +29,7 @@ def write_results(
     report: dict[str, Any],
     to: str,
 ) -> None:
-    """The pipeline, metrics.json, and the pictures of all trials."""
+    """Writes the pipeline, metrics.json, and the pictures of all trials."""
     pipeline.save(f"{to}/model")
     metrics = report | {"labels": labels, "trials": [_metrics(trial) for trial in trials]}
     files.write_text(spark, f"{to}/metrics.json", json.dumps(metrics, indent=2) + "\n")
@@ -46,10 +46,10 @@ def write_results(
 
 
 def write_predictions(predicted: DataFrame, ids: DataFrame, most_frequent: str, folder: str, to: str) -> dict[str, int]:
-    """``to``, one CSV file with the header id,label and a row for every row of ``ids``, in the order of the ids.
+    """Writes ``to``, one CSV file with the header id,label and one row for every row of ``ids``, sorted by id.
 
-    ``predicted``: id, label. An id without a prediction (its text has no token) gets the most frequent label; how
-    many these are is returned.
+    ``predicted`` has id and label. An id without a prediction (because its text has no token) gets the most frequent
+    label. Returns the number of such ids.
     """
     spark = ids.sparkSession
     rows = ids.select("id").join(predicted.select("id", F.col("label").alias("found")), "id", "left").persist()

@@ -1,6 +1,6 @@
-"""Which row is for what: the order of the ids, the rows held out, and the folds.
+"""Decides what each row is used for: the order of the ids, the test rows and the folds.
 
-Splits are those of scikit-learn, so that results can be compared with what others have published.
+The splits are those of scikit-learn, so that results can be compared with published ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
 
 
 def id_order(table: DataFrame) -> list[Column]:
-    """What to sort by for the order of the ids: numbers, where all are whole numbers, though they be strings."""
+    """Returns what to sort by for the order of the ids: numbers, if all are whole numbers, even if they are strings."""
     if isinstance(table.schema["id"].dataType, T.StringType):
         others = table.where("id IS NOT NULL").where(~F.col("id").rlike(_WHOLE_NUMBER)).limit(1)
         if others.isEmpty():
@@ -27,10 +27,10 @@ def id_order(table: DataFrame) -> list[Column]:
 
 
 def roles(spark: SparkSession, labelled: DataFrame, options: ClassifyOptions) -> DataFrame:
-    """``id``, ``is_test``, ``fold`` (of --folds, else 0) and ``tuning_fold``, of every id of the labelled rows.
+    """Returns ``id``, ``is_test``, ``fold`` (of --folds, else 0) and ``tuning_fold`` for every id of the labelled rows.
 
-    A function of the ids, the seed and the sizes: the partitions and the order of the rows play no part. Raises
-    UserError for ids that are there twice, and for too few.
+    The result depends only on the ids, the seed and the sizes, not on partitions or on the order of the rows. Raises
+    UserError for duplicate ids, and for too few.
     """
     named = labelled.where("id IS NOT NULL").select("id")
     ids = named.orderBy(*id_order(named)).toArrow()["id"].combine_chunks()
@@ -54,12 +54,12 @@ def roles(spark: SparkSession, labelled: DataFrame, options: ClassifyOptions) ->
 
 
 def _held_out(n: int, options: ClassifyOptions) -> np.ndarray:
-    """(n,) bool: the test rows. Raises UserError where no row would be left to train on."""
+    """Returns the test rows: (n,) bool. Raises UserError if no row would be left for training."""
     from sklearn.model_selection import train_test_split
 
     if options.test_size * n > n - 1:
         raise UserError(
-            f"test_size is {options.test_size} of {n} labelled rows, which leaves none to train on; give a smaller one"
+            f"test_size is {options.test_size} of {n} labelled rows, which leaves none for training; use a smaller one"
         )
     mask = np.zeros(n, bool)
     mask[train_test_split(np.arange(n), test_size=options.test_size, random_state=options.seed)[1]] = True
@@ -67,7 +67,7 @@ def _held_out(n: int, options: ClassifyOptions) -> np.ndarray:
 
 
 def _fold_numbers(n: int, folds: int, seed: int) -> np.ndarray:
-    """(n,) int32: in which test fold each row is; 0 for all where there are no folds."""
+    """Returns the test fold of each row, or 0 for all if there are no folds: (n,) int32."""
     from sklearn.model_selection import KFold
 
     numbers = np.zeros(n, np.int32)

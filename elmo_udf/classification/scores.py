@@ -1,4 +1,4 @@
-"""Precision, recall and F1 from a confusion matrix."""
+"""Computes precision, recall and F1 from a confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ class Scores:
     """How well rows were classified, from counts alone."""
 
     confusion: np.ndarray
-    """(K, K) int: rows of class i that were taken for class j."""
+    """The number of rows of class i that were predicted as class j: int, shape (K, K)."""
     precision: np.ndarray
-    """(K,) of those taken for a class, the share that is of it; 0 where there are none."""
+    """The share of rows predicted as a class that belong to it, or 0 if there are none: (K,)."""
     recall: np.ndarray
-    """(K,) of those of a class, the share that was found; 0 where there are none."""
+    """The share of rows of a class that were predicted as it, or 0 if there are none: (K,)."""
     f1: np.ndarray
-    """(K,) harmonic mean of the two; 0 where both are."""
+    """The harmonic mean of precision and recall, or 0 if both are 0: (K,)."""
     accuracy: float
 
     @staticmethod
     def of(confusion: np.ndarray) -> Scores:
-        """From the confusion matrix (K, K) of at least one row."""
+        """Returns the scores for the confusion matrix (K, K) of at least one row."""
         from sklearn.metrics import precision_recall_fscore_support
 
         true, found = np.indices(confusion.shape).reshape(2, -1)

@@ -1,4 +1,4 @@
-"""Documents with and without labels, from an embedding table or from texts: always the same columns."""
+"""Reads documents with and without labels, from an embedding table or from texts, with the same columns."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _LABELS = (T.StringType, T.IntegralType, T.BooleanType)
 
 @dataclass(frozen=True)
 class Source:
-    """Documents as columns ``id``, ``label`` (string; NULL where there is none), ``text`` and ``embedding``."""
+    """Documents with the columns ``id``, ``label`` (string, or NULL if there is none), ``text`` and ``embedding``."""
 
     documents: DataFrame
-    """``text`` or ``embedding`` is missing where the input has none."""
+    """``text`` or ``embedding`` is missing if the input does not have it."""
     has_vectors: bool
     metadata: TableMetadata | None
-    """How the vectors were made; None for texts, and for the tables of others."""
+    """How the vectors were made, or None for texts and for tables of others."""
 
 
 def read_source(spark: SparkSession, path: str, options: ClassifyOptions, label_column: str | None) -> Source:
-    """What is at ``path``. A table with the embedding column has vectors, and others are texts.
+    """Returns the documents at ``path``. A table with the embedding column has vectors; others are texts.
 
-    Raises UserError for an input without the columns that are needed.
+    Raises UserError if columns are missing.
     """
     _, table = read_input(spark, InputOptions(input=path, input_format=options.input_format))
     has_vectors = options.embedding_column in table.columns
@@ -55,7 +55,7 @@ def read_source(spark: SparkSession, path: str, options: ClassifyOptions, label_
 
 
 def check_sources(train: Source, test: Source | None, options: ClassifyOptions) -> None:
-    """Refuse options that a table of vectors can't follow, and a --test of another kind (UserError)."""
+    """Raises UserError for options that don't apply to a table of vectors, and for a --test of another kind."""
     if train.has_vectors:
         made_by = train.metadata.model if train.metadata else None
         other_model = options.model not in (made_by, ClassifyOptions.model)
@@ -63,8 +63,8 @@ def check_sources(train: Source, test: Source | None, options: ClassifyOptions) 
         for name, given in flags:
             if given:
                 raise UserError(
-                    f"--{name} needs the texts, and {options.train!r} is a table of vectors, which are made already; "
-                    "leave the flag out, or give the texts as --train"
+                    f"--{name} needs the texts, and {options.train!r} is a table of vectors; "
+                    "leave out the option, or give the texts as --train"
                 )
     if test is None:
         return
@@ -72,15 +72,15 @@ def check_sources(train: Source, test: Source | None, options: ClassifyOptions) 
         kinds = {True: "a table of vectors", False: "texts"}
         raise UserError(
             f"train {options.train!r} is {kinds[train.has_vectors]}, and test {options.test!r} is "
-            f"{kinds[test.has_vectors]}; expected two of a kind; embed both, or neither"
+            f"{kinds[test.has_vectors]}; expected the same kind for both; embed both, or none of them"
         )
     check_comparable(train.metadata, test.metadata, f"tables {options.train!r} and {options.test!r}")
 
 
 def check_vectors(source: Source, path: str) -> int | None:
-    """Refuse vectors of several widths, and numbers that are none, in a table that is not ours (UserError).
+    """Raises UserError for vectors of several widths, and for NaN or infinity, in a table that is not ours.
 
-    Returns the width that was found.
+    Returns the width.
     """
     if not source.has_vectors or source.metadata is not None:
         return None

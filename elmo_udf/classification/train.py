@@ -1,4 +1,4 @@
-"""Fits a classifier, and tries it on rows that it has not seen."""
+"""Fits a classifier, and tests it on rows that it has not seen."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from elmo_udf.cleanup import afterwards
 
 @dataclass(frozen=True)
 class Fitted:
-    """A logistic regression on ``features``, and how its penalty was chosen."""
+    """A logistic regression on ``features``, and the course of choosing its penalty."""
 
     model: LogisticRegressionModel
     penalty: float
     tuning: dict[str, float]
-    """F1 in the folds of the training rows, by strength; empty where there was nothing to choose."""
+    """F1 in the folds of the training rows by strength; empty if there was no choice."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What the held-out rows say of a classifier. Areas and curves only for two classes."""
+    """The result of a classifier on the test rows. Areas and curves exist only for two classes."""
 
     scores: Scores
     roc_area: float | None
     pr_area: float | None
     roc: pd.DataFrame | None
-    """FPR, TPR."""
+    """False positive rates and true positive rates."""
     pr: pd.DataFrame | None
-    """recall, precision."""
+    """Recall and precision."""
 
 
 def fit(rows: DataFrame, n_classes: int, options: ClassifyOptions, standardize: bool = True) -> Fitted:
-    """A logistic regression on ``features``, ``class`` (0.0, 1.0, ...) and ``tuning_fold``.
+    """Fits a logistic regression on ``features``, ``class`` (0.0, 1.0, ...) and ``tuning_fold``.
 
-    With ``standardize`` the penalty is on the weights of features of deviation 1. Of the penalties the one with the
-    best F1 over the tuning folds (of class 1; weighted over more than two classes) is taken, and the model then fitted
-    to all rows.
+    With ``standardize``, the penalty is on the weights of features scaled to deviation 1. It chooses the penalty with
+    the best F1 over the tuning folds (of class 1; weighted for more than two classes), and fits the model to all rows
+    with it.
     """
     rows = _weighted(rows, n_classes, options).persist()
     with afterwards(rows.unpersist):
@@ -71,7 +71,7 @@ def fit(rows: DataFrame, n_classes: int, options: ClassifyOptions, standardize: 
 
 
 def try_on(model: LogisticRegressionModel, rows: DataFrame, n_classes: int) -> Tried:
-    """Classify labelled rows that the model has not seen, and count."""
+    """Classifies labelled rows that the model has not seen. Returns the counts."""
     predicted = model.transform(rows)
     confusion = np.zeros((n_classes, n_classes), np.int64)
     for row in predicted.groupBy("class", "prediction").count().collect():
@@ -85,7 +85,7 @@ def try_on(model: LogisticRegressionModel, rows: DataFrame, n_classes: int) -> T
 
 
 def balanced_weights(counts: np.ndarray) -> np.ndarray:
-    """(K,) weights of the rows of each class, n / (K · n_k), so that all classes count the same."""
+    """Returns the weights of the rows of each class, (K,): n / (K · n_k), so that all classes count the same."""
     weights: np.ndarray = np.divide(counts.sum() / len(counts), counts, out=np.zeros(len(counts)), where=counts > 0)
     return weights
 
@@ -105,7 +105,7 @@ def _tuned_by(n_classes: int) -> Evaluator:
 
 
 class PositiveF1(Evaluator):
-    """F1 of class 1, and 0 where neither rows nor predictions have it: there Spark's own evaluator fails."""
+    """F1 of class 1. It is 0 if neither rows nor predictions have this class, where Spark's own evaluator fails."""
 
     def _evaluate(self, dataset: DataFrame) -> float:
         predicted, true = F.col("prediction") == 1, F.col("class") == 1

@@ -1,4 +1,4 @@
-"""The classifiers that are tried side by side, each on the same rows: ELMo, ELMo with a mix of its own, TF-IDF."""
+"""Tries classifiers on the same rows: ELMo, ELMo with a learned mix, TF-IDF."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from elmo_udf.tfidf.matrix import with_terms
 log = logging.getLogger(__name__)
 
 MIX_BYTES = 2**29
-"""Most memory that the rows may take from which a mix is fitted: its few numbers need no more."""
+"""Largest size in bytes of the rows that a mix is fitted on. Its few parameters need no more."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One kind of features, the classifier fitted on them, and what the rows held out say."""
+    """One kind of features, the classifier fitted on them, and its result on the test rows."""
 
     features: str
     fitted: Fitted
     tried: Tried
     mix: Mix | None = None
-    """How the layers were mixed, where that was fitted."""
+    """The mix of the layers, if it was fitted."""
 
     def row(self) -> dict[str, Any]:
-        """The numbers of the report."""
+        """Returns the numbers for the report."""
         scores, tried = self.tried.scores, self.tried
         binary = len(scores.f1) == 2
         picked = {name: getattr(scores, name) for name in ("f1", "precision", "recall")}
@@ -53,9 +53,9 @@ class Trial:
 def run_trials(
     vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, options: ClassifyOptions
 ) -> Iterator[Trial]:
-    """Fit on the rows that are not ``is_test``, try on those that are. ``rows``: id, class, tuning_fold.
+    """Fits on the rows that are not ``is_test``, and tests on those that are. ``rows`` has id, class and tuning_fold.
 
-    Whatever is fitted (vocabulary, weights of terms, mix of layers, penalty, classifier) sees training rows only.
+    Everything that is fitted (vocabulary, term weights, mix of layers, penalty, classifier) sees only training rows.
     """
     equal = Mix.equal(len(vectors.layers) - 1) if options.learn_mix else None
     name = "ELMo, equal mix" if equal else f"ELMo, layer {options.layer}"
@@ -70,7 +70,7 @@ def run_trials(
 
 
 def learn_mix(vectors: Vectors, train: DataFrame, penalty: float, options: ClassifyOptions) -> Mix:
-    """The weights of the layers for these rows (see MixProblem); of more than MIX_BYTES, for those first by hash."""
+    """Returns the weights of the layers for these rows (see MixProblem). A hash chooses rows beyond MIX_BYTES."""
     names = vectors.layers
     table = vectors.table.join(train.select("id", "class"), "id").persist()
     width = len(table.select(names[1]).head(1)[0][0])
@@ -104,9 +104,9 @@ def _elmo(
 
 
 def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, options: ClassifyOptions) -> Trial:
-    """Terms as in ``comparison.tfidf``, rows of length 1; the penalty is on the weights as they are.
+    """Tries TF-IDF, with terms as in ``tfidf.matrix`` and rows of length 1. The penalty is on the unscaled weights.
 
-    (Features of deviation 1 would have a word of one text outweigh those of a hundred.)
+    (With features scaled to deviation 1, a word in one text would outweigh words in a hundred.)
     """
     log.info("fitting the classifier on TF-IDF")
     texts = vectors.table.select("id", F.coalesce("text", F.lit("")).alias("text"))
@@ -122,6 +122,6 @@ def _tfidf(vectors: Vectors, rows: DataFrame, is_test: Column, n_classes: int, o
 
 
 def _spread(features: DataFrame, rows: DataFrame) -> DataFrame:
-    """Features beside the roles of their rows, in few partitions: a regression passes over them hundreds of times."""
+    """Returns features with the roles of their rows, in few partitions: a regression reads them hundreds of times."""
     n_partitions = max(task_slots(rows.sparkSession), ceil(rows.count() / 50_000))
     return features.join(rows, "id").repartition(n_partitions, "id")

@@ -1,1 +1,1 @@
-"""From documents to vectors: one generator, wrapped by the pandas UDF and by the job."""
+"""Embeds documents. One generator does the work, and the pandas UDF and the job use it."""

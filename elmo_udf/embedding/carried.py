@@ -1,4 +1,4 @@
-"""The input's columns that an embedding table carries along: which can be."""
+"""Checks which columns of the input an embedding table can keep."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _RESERVED_BY_LEVEL = {
 
 
 def flags_of(options: EmbedOptions) -> dict[str, str]:
-    """The columns that are carried along, and the flag that named each."""
+    """Returns the columns to keep, each with the option that named it."""
     by = {True: "--partition-by", False: "--keep-columns"}
     return {name: by[name in options.partition_by] for name in options.carried_columns}
 
 
 def check_carried(documents: DataFrame, options: EmbedOptions) -> None:
-    """Refuse names of the table's own, and types that Spark can't bring to Python and back (UserError).
+    """Raises UserError for names of the table's own columns, and for types that Spark can't exchange with Python.
 
     Names are compared as Spark compares them, without case.
     """
     taken = [*_RESERVED, *_RESERVED_BY_LEVEL[options.level]]
     for name in options.carried_columns:
         if name.lower() in taken:
-            raise UserError(f"column to keep {name!r} is a name of the embedding table's own or given twice; rename it")
+            raise UserError(f"column to keep {name!r} is the name of another column of the embedding table; rename it")
         taken.append(name.lower())
     for name, ours in zip(options.carried_columns, kept_columns(documents), strict=True):
         kind = documents.schema[ours].dataType
@@ -49,7 +49,7 @@ def check_carried(documents: DataFrame, options: EmbedOptions) -> None:
 
 
 def _check_partition(name: str, kind: T.DataType) -> None:
-    """Types whose values are names of folders, and come back as they were."""
+    """Raises UserError for types whose values don't come back unchanged from the names of partition folders."""
     if not isinstance(kind, (T.StringType, T.IntegralType, T.DateType, T.BooleanType)):
         raise UserError(
             f"column {name!r} of --partition-by is {kind.simpleString()}, expected string, a whole number, date or "

@@ -1,4 +1,4 @@
-"""Embeds a corpus: what jobs/embed.py does, as one function."""
+"""Implements jobs/embed.py as one function."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from elmo_udf.spark.outputs.writer import check_encoding
 
 
 def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> dict[str, Any]:
-    """Embed ``options.input`` into the table ``options.output`` and the rejects beside it; returns the report.
+    """Embeds ``options.input`` into the table ``options.output`` and the rejects. Returns the report.
 
-    With ``layers`` a vector is these layers of the model side by side, in place of ``options.layer``.
+    With ``layers``, a vector consists of these layers of the model side by side, instead of ``options.layer``.
 
-    Everything that can be refused is refused before the first document is embedded (UserError). Table and rejects
-    come from one pass, are written aside and moved into place; with mode incremental, portion by portion.
+    Everything that must be refused is refused before the first document is embedded (UserError). The table and the
+    rejects come from one pass. They are staged and then moved into place, with mode incremental in portions.
     """
     started = time.perf_counter()
     outputs = {"output": options.output, "rejects": options.rejects_path}
@@ -52,7 +52,7 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[st
 
 
 def _check_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> bool:
-    """Refuse a table that these rows can't be added to, where they will be; whether there is one to add to."""
+    """Returns whether there is a table to which rows are added. Raises UserError if it can't take these rows."""
     replaces_all = options.mode == "overwrite" and not options.partition_by
     if options.mode == "error" or replaces_all:
         return False
@@ -75,7 +75,7 @@ def _explained(spark: SparkSession, plan: Plan, options: EmbedOptions, is_there:
 
 
 def _embed_all(run: Run) -> dict[str, Any]:
-    """Every document of the input, in one commit."""
+    """Embeds every document of the input, in one commit."""
     plan = run.plan
     counts = run.embed(checked_documents(plan.documents), plan.n_tasks, plan.n_rows)
     _check_sum(plan, counts.n_embedded + counts.n_rejected)
@@ -84,7 +84,7 @@ def _embed_all(run: Run) -> dict[str, Any]:
 
 
 def _embed_new(run: Run) -> dict[str, Any]:
-    """The documents that the table has not, in as many commits as are asked for."""
+    """Embeds the documents that the table does not contain, in as many commits as requested."""
     spark, plan, options, folder = run.spark, run.plan, run.options, run.staging.folder
     path, divided = f"{folder}/documents", f"{folder}/parts"
     found = run.timed("find_s", lambda: write_found(beside_table(spark, plan, options, run.is_there), path))
@@ -110,7 +110,7 @@ def _embed_new(run: Run) -> dict[str, Any]:
 
 
 def _check_sum(plan: Plan, n_rows: int) -> None:
-    """Nothing is lost: rows in are rows embedded, rejected or unchanged, as they were written."""
+    """Checks that nothing is lost: the rows read are the rows embedded, rejected or unchanged."""
     if plan.n_rows != n_rows:
         raise RuntimeError(
             f"{plan.n_rows} rows were read, but {n_rows} embedded, rejected or found unchanged; expected the sum to "

@@ -1,4 +1,4 @@
-"""What the Python workers find where they are to embed: asked before anything is read, loaded or embedded."""
+"""Asks the Python workers, before anything is read or loaded, which devices they see."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SeenDevice:
-    """What one Python worker found."""
+    """What one Python worker sees."""
 
     executor: str
     process: int
     addresses: str | None
-    """Of the GPU that Spark has given its task, comma-separated; None where Spark gives none."""
+    """The addresses of the GPUs that Spark has given to its task, comma-separated, or None."""
     n_visible: int
-    """GPUs on which TensorFlow computes there."""
+    """The number of GPUs on which TensorFlow computes there."""
     bfloat16_gain: float | None
-    """As :func:`~elmo_udf.network.precision.bfloat16_gain` says, where it is asked for."""
+    """The result of :func:`~elmo_udf.network.precision.bfloat16_gain`, if it was requested."""
 
 
 def check_device(spark: SparkSession, device: str, precision: str = "float32") -> None:
-    """Where a GPU was asked for and TensorFlow sees none: UserError for ``gpu``, a warning for ``auto``.
+    """Checks that TensorFlow sees a GPU if one was requested.
 
-    A GPU is asked for by ``gpu``, or by executors that have one. A warning too where Python workers share GPUs, and
-    where ``precision`` bfloat16 is slower than float32. Some seconds of a small Spark job, of as many tasks as can run
-    at once; their workers are those that embed afterwards, with TensorFlow imported. Without either question nothing
-    runs.
+    If not, ``gpu`` raises UserError and ``auto`` logs a warning.
+
+    A GPU is requested by ``gpu``, or by executors that have one. It also warns if Python workers share GPUs, and if
+    ``precision`` bfloat16 is slower than float32. This takes some seconds of a small Spark job with as many tasks as
+    can run at once. Their workers embed afterwards, with TensorFlow imported. If neither question arises, no job runs.
     """
     wants_gpu = device == "gpu" or (device == "auto" and executor_gpus(spark))
     if not wants_gpu and precision != "bfloat16":
@@ -62,13 +63,13 @@ def _check_seen(seen: list[SeenDevice], device: str) -> None:
         found = f"TensorFlow sees no GPU in {len(blind)} of {len(seen)} Python workers ({blind[0].executor} {given})"
         if device == "gpu":
             raise UserError(f"device is gpu, and {found}; expected one in each; {NO_GPU_ADVICE}")
-        log.warning("%s, though executors have GPUs; device is auto, so the work goes on on the CPU there", found)
+        log.warning("%s, though executors have GPUs; device is auto, so the work continues on the CPU there", found)
     takers = [worker for worker in seen if worker.n_visible and not worker.addresses]  # each takes what it sees
     processes = {(worker.executor.rpartition(":")[0], worker.process) for worker in takers}
     (host, n_takers), *_ = Counter(host for host, _ in processes).most_common(1) or [("", 0)]
     if n_takers > 1 and device != "cpu":
         log.warning(
-            "%d Python workers on %s share its GPUs, of which Spark has given them none; expected one process a GPU; "
+            "%d Python workers on %s share its GPUs, of which Spark has given them none; expected one process per GPU; "
             "give every executor one (spark.executor.resource.gpu.amount 1), or, in a session of one machine, every "
             "task all cores (spark.task.cpus)",
             *(n_takers, host),
@@ -85,7 +86,7 @@ def _check_seen(seen: list[SeenDevice], device: str) -> None:
 def see_devices(
     spark: SparkSession, stage: Stage, device: str = "auto", precision: str = "float32"
 ) -> list[SeenDevice]:
-    """What as many tasks of the stage as can run at once find, each of its Python worker."""
+    """Returns what the Python workers of as many tasks of the stage as can run at once see."""
     on = "cpu" if device == "cpu" else "auto"  # gpu would be refused in a worker, with a traceback
 
     def see(slots: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -113,5 +114,5 @@ def _seen(device: str, precision: str) -> SeenDevice:
 
 
 def used_devices(stats: WorkerStats) -> dict[str, int]:
-    """Loads of the model by where they are: ``gpu``, ``cpu``."""
+    """Returns the number of loads of the model by device: ``gpu``, ``cpu``."""
     return dict(sorted(Counter(load.device for load in stats.loads).items()))

@@ -1,4 +1,4 @@
-"""The generator that embeds: texts in, rows of pooled layers out in the same order, in windows of many texts."""
+"""Embeds texts, in windows of many texts. A generator yields rows of pooled layers in the same order."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from elmo_udf.text.characters import is_truncated
 from elmo_udf.text.tokenizer import TokenizedDocument, Tokenizer
 
 MAX_DOCUMENT_BYTES = 2**30
-"""Most bytes of vectors a document may have; Spark's rows and Arrow's batches end at 2 GiB."""
+"""Largest size of a document's vectors in bytes. Spark's rows and Arrow's batches are limited to 2 GiB."""
 
 
 @dataclass(frozen=True)
 class EmbeddedDocument:
-    """The rows that one document puts into a table (none where it is rejected)."""
+    """The rows that one document adds to a table. There are none if it is rejected."""
 
     vectors: np.ndarray
-    """(R, W) float32, rows of the layout: R is 1 at level document, else the number of sentences or of tokens."""
+    """The rows of the layout: float32, shape (R, W).
+
+    R is 1 at level document, else the number of sentences or tokens.
+    """
     tokenized: TokenizedDocument
     reason: str | None = None
-    """Why there is no vector: one of the reasons of the rejects table."""
+    """The reason why there is no vector, as in the rejects table."""
     detail: str = ""
     repeats: bool = False
-    """Whether the text is that of the document before, and nothing was computed."""
+    """Whether the text equals that of the document before, so that nothing was computed."""
 
     def counts(self, level: str) -> tuple[list[int], list[int], list[int]]:
-        """n_tokens, n_sentences and n_truncated of each row, each about the row's own unit."""
+        """Returns n_tokens, n_sentences and n_truncated of each row, each for the row's own unit."""
         sentences = self.tokenized.sentences
         truncated = [[is_truncated(token) for token in sentence] for sentence in sentences]
         if level == "document":
@@ -53,11 +56,11 @@ def embed_documents(
     window_tokens: int = WINDOW_TOKENS,
     window_bytes: int = WINDOW_BYTES,
 ) -> Iterator[EmbeddedDocument]:
-    """Embed texts (or tokens, see Tokenizer) in order; each text is read by the network once, whatever the layout.
+    """Yields the embedded texts (or tokens, see Tokenizer) in order. The network reads each text once for any layout.
 
-    None, and a text without a token, come back with a reason. A text that comes several times in a row is embedded
+    None, and a text without a token, come back with a reason. A text that occurs several times in a row is embedded
     once. ``normalize`` scales each pooled layer to unit length. The network gets texts of about ``window_tokens``
-    tokens together, fewer where the tokens' vectors in all layers would take more than ``window_bytes``.
+    tokens together, but fewer if the vectors of these tokens in all layers would take more than ``window_bytes``.
     """
     most = max(1, min(window_tokens, window_bytes // (4 * layout.token_width)))
     window: list[TokenizedDocument | None] = []
@@ -82,7 +85,7 @@ def embed_documents(
 
 
 def _runs(documents: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-    """Each document, and how many times it comes before another does; lists of tokens are not compared."""
+    """Yields each document and the number of its consecutive repetitions. Lists of tokens are not compared."""
     last: Any = None
     n = 0
     for document in documents:
@@ -118,7 +121,7 @@ def _embed_window(
 
 
 def _refusal(document: TokenizedDocument | None, layout: Layout) -> tuple[str, ...]:
-    """Reason and detail, or nothing."""
+    """Returns a reason and a detail, or nothing."""
     if document is None:
         return "null_text", "the text is NULL"
     if not document.sentences:
@@ -139,7 +142,7 @@ def _refusal(document: TokenizedDocument | None, layout: Layout) -> tuple[str, .
 def _vectors(
     documents: list[TokenizedDocument], encoder: Encoder, layout: Layout, normalize: bool, most: int
 ) -> list[np.ndarray]:
-    """The rows (R, W) float32 of each document. Tokens are pooled chunk by chunk, and only level token keeps them."""
+    """Returns the rows (R, W) float32 of each document. Tokens are pooled in chunks; only level token keeps them."""
     sentences = [sentence for document in documents for sentence in document.sentences]
     rows: TokenRows | PooledRows
     if layout.level == "token":

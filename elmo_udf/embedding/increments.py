@@ -1,4 +1,4 @@
-"""What of the input has to be embedded, given a table that has the rest; and in which portions."""
+"""Finds what of the input must be embedded, given a table that has the rest, and divides it into portions."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ from elmo_udf.spark.tables import read_rows
 _PART, _THERE = "_part", "_there"
 
 _PARTS_A_COMMIT = 8
-"""By the estimate of the work, which may be some times too low; and then a commit is no later for it."""
+"""Number of parts per commit by the estimated work, which may be several times too low.
+
+A commit is not delayed by it.
+"""
 _MOST_PARTS = 512
 
 
 @dataclass(frozen=True)
 class Found:
-    """The input beside the table, counted in rows of the input."""
+    """The input compared with the table, counted in rows of the input."""
 
     n_new: int
-    """To be embedded: of an id that is not in the table, or whose newest row has another content hash."""
+    """The number of rows to embed: their id is not in the table, or its newest row has another content hash."""
     n_unchanged: int
     n_rejected: dict[str, int]
-    """By reason; what only the network's input tells comes later."""
+    """The number of rejected rows by reason. Some reasons only become known while they are embedded."""
     n_characters: int
-    """Of the texts to be embedded."""
+    """The number of characters in the texts to embed."""
 
 
 def beside_table(spark: SparkSession, plan: Plan, options: EmbedOptions, is_there: bool) -> DataFrame:
-    """:func:`checked_documents` of the input, and in ``_there`` whether the table has the text of that id already."""
+    """Returns :func:`checked_documents` of the input with ``_there``: whether the table has that id and text."""
     checked = checked_documents(plan.documents)
     if not is_there:
         return checked.withColumn(_THERE, F.lit(False))
@@ -47,7 +50,10 @@ def beside_table(spark: SparkSession, plan: Plan, options: EmbedOptions, is_ther
 
 
 def write_found(rows: DataFrame, path: str) -> Found:
-    """Write the rows of :func:`beside_table` that are new or rejected to ``path``; one pass over the input."""
+    """Writes the rows of :func:`beside_table` that are new or rejected to ``path``, in one pass.
+
+    Returns their counts.
+    """
     seen = Observation()
     counted = rows.observe(seen, *_counts(rows))
     counted.where(~F.col(_THERE)).drop(_THERE).write.parquet(path)
@@ -55,7 +61,7 @@ def write_found(rows: DataFrame, path: str) -> Found:
 
 
 def count_found(rows: DataFrame) -> Found:
-    """The same counts, and nothing is written."""
+    """Returns the same counts, and writes nothing."""
     return _found(rows.agg(*_counts(rows)).collect()[0].asDict(), rows)
 
 
@@ -75,7 +81,7 @@ def _found(counts: dict[str, int | None], rows: DataFrame) -> Found:
 
 
 def count_parts(plan: Plan, options: EmbedOptions, found: Found) -> int:
-    """Into how many parts the work goes: for documents one a commit, for a time several, of unknown duration."""
+    """Returns the number of parts of the work: one per commit for a number of documents, several for a time."""
     n_documents, seconds = options.commit_interval()
     if n_documents is not None:
         return max(1, math.ceil(found.n_new / n_documents))
@@ -85,21 +91,27 @@ def count_parts(plan: Plan, options: EmbedOptions, found: Found) -> int:
 
 
 def divide(spark: SparkSession, path: str, n_parts: int, divided: str) -> None:
-    """Write the good documents at ``path`` to ``divided``, in folders ``_part=0``, ...; equal texts into one."""
+    """Writes the good documents at ``path`` to ``divided``, in folders ``_part=0``, ... Equal texts are in one part."""
     rows = spark.read.parquet(path).where("_reason IS NULL")
     part = F.pmod(F.xxhash64("content_hash"), F.lit(n_parts)).cast("int")
     rows.withColumn(_PART, part).hint("rebalance", _PART).write.partitionBy(_PART).parquet(divided)
 
 
 def parts_of(spark: SparkSession, path: str, divided: str, n_parts: int, parts: range) -> DataFrame:
-    """The good documents of some parts, as :func:`divide` wrote them; ``path`` holds them all where there is one."""
+    """Returns the good documents of some parts that :func:`divide` wrote.
+
+    If there is one part, ``path`` has them all.
+    """
     if n_parts == 1:
         return spark.read.parquet(path).where("_reason IS NULL")
     return spark.read.parquet(divided).where(F.col(_PART).between(parts.start, parts.stop - 1)).drop(_PART)
 
 
 def next_parts(done: range, n_parts: int, seconds: float, options: EmbedOptions) -> range:
-    """The parts of the next commit after those that took so long; of equal size where documents are counted."""
+    """Returns the parts of the next commit, after those that took ``seconds``.
+
+    If commits count documents, all have the same size.
+    """
     _, every_s = options.commit_interval()
     size = 1 if every_s is None else max(1, round(len(done) * every_s / max(seconds, 1e-3)))
     return range(done.stop, min(done.stop + size, n_parts))

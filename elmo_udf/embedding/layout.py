@@ -1,4 +1,4 @@
-"""What is kept of a text: pooled layers side by side in rows of numbers; and how to look at each of them."""
+"""Describes what is kept of a text: pooled layers side by side in rows of numbers, and how to view each of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from elmo_udf.models.options import NetworkOptions
 
 @dataclass(frozen=True)
 class Part:
-    """Columns ``start`` to ``start + width`` of a row, repeated so often, times a weight."""
+    """The columns ``start`` to ``start + width`` of a row, repeated and multiplied with a weight."""
 
     start: int
     width: int
@@ -20,7 +20,10 @@ class Part:
     weight: float = 1.0
 
     def of(self, rows: np.ndarray) -> np.ndarray:
-        """(n, total) -> (n, width · repeats), of the same type; a view of ``rows`` where nothing is computed."""
+        """Returns (n, total) to (n, width · repeats), of the same type.
+
+        It is a view of ``rows`` if nothing is computed.
+        """
         values = rows[:, self.start : self.start + self.width]
         values = values if self.repeats == 1 else np.tile(values, self.repeats)
         return values if self.weight == 1 else values * rows.dtype.type(self.weight)
@@ -28,7 +31,7 @@ class Part:
 
 @dataclass(frozen=True)
 class View:
-    """A layer, pooled in one way: the sum of its parts. A mix of layers has several, all others one."""
+    """A layer with one pooling: the sum of its parts. A mix of layers has several parts, all others have one."""
 
     layer: str
     pooling: str
@@ -36,11 +39,11 @@ class View:
 
     @property
     def name(self) -> str:
-        """Unique among the views of one model."""
+        """A name that is unique among the views of one model."""
         return f"{self.layer} {self.pooling}"
 
     def of(self, rows: np.ndarray) -> np.ndarray:
-        """The vectors of this view, (n, total) -> (n, D)."""
+        """Returns the vectors of this view: (n, total) to (n, D)."""
         values = self.parts[0].of(rows)
         for part in self.parts[1:]:
             values = values + part.of(rows)
@@ -49,16 +52,16 @@ class View:
 
 @dataclass(frozen=True)
 class Layout:
-    """Pooled layers in the order in which a row holds them, and what gets a row of its own.
+    """Pooled layers in the order in which a row contains them, and the unit that gets a row.
 
-    A row is, pooling after pooling, the vectors of all layers: mean and maximum have the same layers.
+    A row contains, for each pooling, the vectors of all layers. Mean and maximum have the same layers.
     """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...]
     poolings: tuple[str, ...]
     level: str = "document"
-    """``document``, ``sentence`` or ``token``; a token's row is its own vector, whatever the one pooling says."""
+    """``document``, ``sentence`` or ``token``. The row of a token is its own vector, whatever the single pooling is."""
 
     def __post_init__(self) -> None:
         if self.level == "token" and len(self.poolings) != 1:
@@ -72,28 +75,32 @@ class Layout:
         poolings: Sequence[str] = ("mean",),
         level: str = "document",
     ) -> Layout:
-        """The layout of these layers of a network, each once. Raises UserError for a layer that it does not have."""
+        """Returns the layout of these layers of a network, each once.
+
+        Raises UserError if the network does not have a layer.
+        """
         widths = {layer: network.width(layer) for layer in layers}
         return cls(tuple(widths), tuple(widths.values()), tuple(dict.fromkeys(poolings)), level)
 
     @property
     def token_width(self) -> int:
-        """Values of a token, of all layers together."""
+        """The number of values of a token in all layers together."""
         return sum(self.widths)
 
     @property
     def row_width(self) -> int:
-        """Values of a row."""
+        """The number of values of a row."""
         return self.token_width * len(self.poolings)
 
     def view(self, layer: str, pooling: str) -> View:
-        """The pooled layer as it is."""
+        """Returns the pooled layer unchanged."""
         return View(layer, pooling, (self._part(layer, pooling),))
 
     def mixed(self, name: str, network: NetworkOptions, weights: np.ndarray) -> View:
-        """Σ weight · layer over the layers of a network, word_emb first, mean pooling: the mean of the mixed tokens.
+        """Returns Σ weight · layer over the layers of a network, word_emb first, for mean pooling.
 
-        word_emb, which both directions share, is taken twice, as where tokens are mixed.
+        It equals the mean of the mixed tokens. word_emb, which both directions share, is used twice, as in a mix of
+        tokens.
         """
         width = 2 * network.projection_dim
         parts = []

@@ -1,10 +1,10 @@
-"""The models in a Python worker: each is loaded once, and kept for later tasks of that worker.
+"""Holds the models in a Python worker: each is loaded once, and kept for later tasks of that worker.
 
-A worker keeps the MOST_MODELS that it used last, so a session may use two models in turn without a load at every turn.
-That bounds the worker's memory: a model of the published size takes 0.4 GiB in float32. On a GPU a worker keeps one
-model, whose budget is all the memory that is free there.
+A worker keeps the MOST_MODELS that it used last, so a session can use two models in turn without loading them each
+time. This bounds the worker's memory: a model of the published size takes 0.4 GiB in float32. On a GPU a worker keeps
+one model, whose budget is all the memory that is free there.
 
-Spark has to keep its workers (``spark.python.worker.reuse``, which is Spark's default); otherwise every task loads the
+Spark must reuse its workers (``spark.python.worker.reuse``, which is Spark's default). Otherwise every task loads the
 model again.
 """
 
@@ -29,7 +29,10 @@ MOST_MODELS = 2
 
 _gpu_of_worker: str | None = None
 _encoders: dict[tuple[str, str, str], Network] = {}
-"""By model file, precision and device; the one used last comes last. TensorFlow keeps the threads of the first task."""
+"""The networks by model file, precision and device, the last used one last.
+
+TensorFlow keeps the first task's threads.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,16 @@ class Load:
 
     load_id: str
     executor: str
-    """As :func:`executor` says."""
+    """The executor, as :func:`executor` names it."""
     seconds: float
     device: str
-    """``gpu`` or ``cpu``: where the network runs."""
+    """The device on which the network runs: ``gpu`` or ``cpu``."""
 
 
 def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> tuple[Network, Load | None]:
-    """The network of a model file that Spark has brought to this machine; and the load, if this call made it.
+    """Returns the network of a model file that Spark has sent to this machine, and the load if this call made it.
 
-    Raises UserError for ``device`` gpu where TensorFlow sees none.
+    Raises UserError for ``device`` gpu if TensorFlow sees none.
     """
     from pyspark import SparkFiles, TaskContext
 
@@ -74,22 +77,22 @@ def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> t
 
 
 def _make_room(most: int) -> None:
-    """Forget the models that were used longest ago, so that with one more there are at most ``most``."""
+    """Drops the models that were not used for the longest time, so that with one more there are at most ``most``."""
     while len(_encoders) >= most:
         del _encoders[next(iter(_encoders))]
     gc.collect()  # a network is a cycle
 
 
 def executor() -> str:
-    """Host and process of the daemon that this Python worker was forked from: one an executor."""
+    """Returns the host and the process of the daemon from which this Python worker was forked: one per executor."""
     return f"{socket.gethostname()}:{os.getppid()}"
 
 
 def take_gpu(context: TaskContext | None) -> str | None:
-    """Show TensorFlow only the GPUs of this task, whose addresses it returns (comma-separated), None without any.
+    """Shows TensorFlow only the GPUs of this task. Returns their addresses, comma-separated, or None without any.
 
-    Before TensorFlow starts, for it would take every GPU of the machine; and once, for what it has taken it keeps: a
-    later task of the same worker that was given another GPU is refused (UserError).
+    It must run before TensorFlow starts, which would take every GPU of the machine, and only once, because TensorFlow
+    keeps what it took. Raises UserError in a later task of the same worker that was given another GPU.
     """
     if not context or "gpu" not in context.resources():
         return None

@@ -1,4 +1,4 @@
-"""What a run will do, resolved and checked before any document is embedded."""
+"""Plans a run: resolves and checks everything before any document is embedded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from elmo_udf.spark.shipping import ShippedModel, ship_model
 
 @dataclass(frozen=True)
 class Plan:
-    """Model, documents and tasks of one run."""
+    """The model, the documents and the tasks of one run."""
 
     model: ShippedModel
     layout: Layout
@@ -40,15 +40,15 @@ class Plan:
 
     @property
     def id_type(self) -> T.DataType:
-        """The input's own type of id, which the tables keep."""
+        """The type of the input's ids, which the tables keep."""
         return self.documents.schema["id"].dataType
 
     def tasks_for(self, n_characters: int, options: EmbedOptions) -> int:
-        """Tasks for so many characters of these documents."""
+        """Returns the number of tasks for so many characters of these documents."""
         return options.partitions or count_tasks(n_characters, self.model.network, self.stage.cpus, self.stage.slots)
 
     def report(self) -> dict[str, Any]:
-        """The part of the report that is known before the work."""
+        """Returns the part of the report that is known before the work."""
         return {
             "model": self.model.handle,
             "fingerprint": self.model.fingerprint,
@@ -66,9 +66,10 @@ class Plan:
 
 
 def make_plan(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> Plan:
-    """Load the model, read the schema, count the rows. Raises UserError for whatever is wrong with either.
+    """Loads the model, reads the schema and counts the rows. Raises UserError if something is wrong with either.
 
-    ``layers``: those to put side by side in a vector, in place of ``options.layer``.
+    Args:
+        layers: The layers that form a vector side by side, instead of ``options.layer``.
     """
     documents = read_documents(spark, options, flags_of(options))
     check_carried(documents, options)
@@ -86,13 +87,13 @@ def make_plan(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] 
 
 
 def n_characters_of(documents: DataFrame) -> Column:
-    """Characters of a text; where it is tokens, of these as JSON."""
+    """Returns the number of characters of a text. For tokens, it is that of their JSON form."""
     is_tokens = isinstance(documents.schema[TEXT].dataType, T.ArrayType)
     return F.length(F.to_json(TEXT) if is_tokens else F.col(TEXT))
 
 
 def _survey(documents: DataFrame, options: EmbedOptions) -> tuple[int, int, int]:
-    """Rows, characters in their texts, and rows with U+FFFD: one cheap pass that tells how much work there is."""
+    """Returns the number of rows, of characters in their texts, and of rows with U+FFFD, in one cheap pass."""
     # The column of malformed lines is read too: Spark parses only what is asked for, and would not notice them.
     counts = F.count("*"), F.sum(n_characters_of(documents)), F.count_if(is_doubtful(documents)), F.count(MALFORMED)
     with reading(f"input {options.input!r}", "files of one format and with the same columns"):

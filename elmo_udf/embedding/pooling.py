@@ -1,4 +1,4 @@
-"""Token vectors to the rows of a layout: pooled by sentence or by document, or as they are."""
+"""Converts token vectors to the rows of a layout: pooled by sentence or by document, or unchanged."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 from elmo_udf.embedding.layout import Layout
 
 Layers = Mapping[str, np.ndarray]
-"""Vectors of the same N tokens in each layer of a layout, (N, width) float32."""
+"""The vectors of the same N tokens in each layer of a layout: float32, shape (N, width)."""
 
 
 class Pool:
-    """Mean or maximum over the tokens of each group, fed in pieces so that a group may exceed memory.
+    """Mean or maximum over the tokens of each group. They are added in pieces, so a group may exceed the memory.
 
-    The mean is Σ token / n_tokens in float64: token-weighted over a document's sentences, and never over padding.
+    The mean is Σ token / n_tokens in float64. It is weighted by tokens over a document's sentences, and never includes
+    padding.
     """
 
     def __init__(self, n_groups: int, width: int, pooling: str) -> None:
@@ -24,7 +25,7 @@ class Pool:
         self._counts = np.zeros(n_groups, np.int64)  # (G,)
 
     def add(self, rows: np.ndarray, groups: np.ndarray) -> None:
-        """Add token vectors ``rows`` (N, D) float32 of the groups ``groups`` (N,) int, which must be ascending."""
+        """Adds the token vectors ``rows`` (N, D) float32 of the groups ``groups`` (N,) int, which must be ascending."""
         if not len(rows):
             return
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
@@ -38,17 +39,17 @@ class Pool:
         self._counts[groups[starts]] += lengths
 
     def result(self) -> np.ndarray:
-        """The pooled vectors, (G, D) float32. Every group must have had a token."""
+        """Returns the pooled vectors, (G, D) float32. Every group must have had a token."""
         if self._maximum:
             return self._values.astype(np.float32)
         return (self._values / self._counts[:, None]).astype(np.float32)
 
 
 class PooledRows:
-    """Rows of a layout that are sentences or documents. Of their tokens nothing is kept but sums and maxima."""
+    """Rows of a layout that are sentences or documents. Only sums and maxima of their tokens are kept."""
 
     def __init__(self, layout: Layout, lengths: Sequence[int]) -> None:
-        """``lengths``: the number of tokens of each row, none of them 0."""
+        """``lengths`` are the numbers of tokens of the rows, none of them 0."""
         self._groups = np.repeat(np.arange(len(lengths)), lengths)  # (N,) the row of each token
         self._done = 0
         self._pools = {
@@ -58,14 +59,14 @@ class PooledRows:
         }  # in the order of the layout
 
     def add(self, layers: Layers) -> None:
-        """Add the next tokens in reading order."""
+        """Adds the next tokens in reading order."""
         groups = self._groups[self._done : self._done + len(next(iter(layers.values())))]
         for (_, layer), pool in self._pools.items():
             pool.add(layers[layer], groups)
         self._done += len(groups)
 
     def result(self, normalize: bool) -> np.ndarray:
-        """The rows, (R, row_width) float32; ``normalize``: each pooled layer scaled to unit length."""
+        """Returns the rows, (R, row_width) float32. ``normalize`` scales each pooled layer to unit length."""
         pooled = (pool.result() for pool in self._pools.values())
         return _side_by_side([unit_length(rows) if normalize else rows for rows in pooled])
 
@@ -79,13 +80,13 @@ class TokenRows:
         self._done = 0
 
     def add(self, layers: Layers) -> None:
-        """Add the next tokens in reading order."""
+        """Adds the next tokens in reading order."""
         vectors = _side_by_side([layers[layer] for layer in self._layout.layers])
         self._rows[self._done : self._done + len(vectors)] = vectors
         self._done += len(vectors)
 
     def result(self, normalize: bool) -> np.ndarray:
-        """The rows, (N, row_width) float32; ``normalize``: each layer scaled to unit length."""
+        """Returns the rows, (N, row_width) float32. ``normalize`` scales each layer to unit length."""
         if not normalize:
             return self._rows
         layers = np.split(self._rows, np.cumsum(self._layout.widths)[:-1], axis=1)
@@ -97,6 +98,6 @@ def _side_by_side(pieces: list[np.ndarray]) -> np.ndarray:
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to Euclidean length 1; (N, D) float32 -> (N, D) float32. A zero row stays zero."""
+    """Returns rows scaled to Euclidean length 1: (N, D) float32 to (N, D) float32. A zero row stays zero."""
     norms = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1, keepdims=True))
     return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""From texts to rows of the embedding table, in one step on Arrow batches."""
+"""Converts texts to rows of the embedding table in one step, on Arrow batches."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 Batches = Iterator[pa.RecordBatch]
 
 REASON, DETAIL = "_embedding_reason", "_embedding_detail"
-"""Columns that say why a document has no vector, under names that no column of a user has."""
+"""Columns with the reason why a document has no vector. No column of a user has these names."""
 
 _COUNTS = ("n_tokens", "n_sentences", "n_truncated")
 
 _BATCH_BYTES = 2**26
-"""About how much a batch of rows may hold: a kept column repeated with every token can exceed Arrow's 2 GiB."""
+"""Approximate size of a batch in bytes. A kept column that is repeated with every token could exceed Arrow's 2 GiB."""
 
 
 def row_fields(level: str) -> list[T.StructField]:
-    """The columns that a document becomes, in the table's order."""
+    """Returns the columns that a document becomes, in the table's order."""
     fields = [T.StructField("embedding", T.ArrayType(T.FloatType(), False))]
     fields += [T.StructField(name, T.IntegerType()) for name in _COUNTS]
     if level in ("sentence", "token"):
@@ -48,7 +48,7 @@ def embedded_batches(
     stats: Accumulator[WorkerStats],
     column_names: list[str],
 ) -> Callable[[Batches], Batches]:
-    """Return a function for ``mapInArrow`` that embeds ``text_column`` and repeats the other columns with every row.
+    """Returns a function for ``mapInArrow`` that embeds ``text_column`` and repeats the other columns with every row.
 
     Its batches have the columns ``column_names``: those of :func:`row_fields`, REASON, DETAIL and the others. A
     rejected document stays one row, with a NULL embedding and its reason.
@@ -77,7 +77,7 @@ def embedded_batches(
 def rows_of(
     carried: pa.RecordBatch, documents: list[EmbeddedDocument], layout: Layout, column_names: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the table's rows of some documents in slices of about 64 MiB; ``carried`` has one row for each document."""
+    """Yields the table's rows of some documents in slices of about 64 MiB. ``carried`` has one row per document."""
     rejected = np.array([document.reason is not None for document in documents])  # (B,)
     n_rows = np.where(rejected, 1, [len(document.vectors) for document in documents])  # (B,)
     row_rejected = np.repeat(rejected, n_rows)  # (R,)
@@ -97,7 +97,7 @@ def rows_of(
 
 
 def _values(documents: Iterable[EmbeddedDocument], level: str) -> dict[str, pa.Array]:
-    """The columns of :func:`row_fields` but the vectors, for the rows of embedded documents one after the other."""
+    """Returns the columns of :func:`row_fields` except the vectors, for the rows of consecutive documents."""
     values: dict[str, list[Any]] = {field.name: [] for field in row_fields(level)[1:]}
     for document in documents:
         for name, counts in zip(_COUNTS, document.counts(level), strict=True):
@@ -114,7 +114,7 @@ def _values(documents: Iterable[EmbeddedDocument], level: str) -> dict[str, pa.A
 
 
 def _vectors(documents: list[EmbeddedDocument], row_rejected: np.ndarray, width: int) -> pa.ListArray:
-    """array<float> of width ``width`` a row, on the memory of one array; NULL where the row is rejected."""
+    """Returns array<float> of width ``width`` per row, on the memory of one array. It is NULL for rejected rows."""
     rows = np.concatenate([document.vectors for document in documents]) if documents else np.empty((0, width), "f4")
     offsets = np.concatenate([[0], np.cumsum(np.where(row_rejected, 0, width))]).astype(np.int32)
     mask = pa.array(row_rejected) if row_rejected.any() else None
@@ -122,13 +122,13 @@ def _vectors(documents: list[EmbeddedDocument], row_rejected: np.ndarray, width:
 
 
 def _at_rows(values: pa.Array, row_rejected: np.ndarray) -> pa.Array:
-    """Values (one for each row that is not rejected) put at their rows, NULL at the rejected ones."""
+    """Returns values (one for each row that is not rejected) at their rows, and NULL at rejected rows."""
     position = np.cumsum(~row_rejected) - 1
     return values.take(pa.array(position, mask=row_rejected))
 
 
 def _slices(once: list[pa.Array], n_rows: np.ndarray, width: int) -> Iterator[slice]:
-    """Runs of rows of about _BATCH_BYTES, at least one row each; ``n_rows`` (B,) is the number of each document."""
+    """Yields runs of rows of about _BATCH_BYTES, at least one row. ``n_rows`` (B,) is the number per document."""
     document_bytes = [sum(column.slice(i, 1).nbytes for column in once) for i in range(len(n_rows))]
     ends = np.cumsum(np.repeat(np.array(document_bytes, np.int64) + 4 * width, n_rows))  # (R,) bytes up to each row
     start = 0

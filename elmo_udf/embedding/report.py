@@ -1,4 +1,4 @@
-"""What a run says of itself when it is done."""
+"""Makes the part of the report about the result of a run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def results(run: Run, counts: Counts, rejected: dict[str, int]) -> dict[str, Any]:
-    """The part of the report that is known after the work. ``counts`` are those of what was written.
+    """Returns the part of the report that is known after the work. ``counts`` are those of what was written.
 
-    ``rejected``: rows of the input by the reason of their rejection.
+    ``rejected`` has the numbers of rows of the input by the reason of their rejection.
     """
     from elmo_udf.embedding.device import used_devices  # imports pyspark
 

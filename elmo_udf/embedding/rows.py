@@ -1,4 +1,4 @@
-"""The DataFrame of one run: every input row becomes rows of the table, or one row of the rejects."""
+"""Makes the DataFrame of one run: every row of the input becomes rows of the table, or one row of the rejects."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _CARRIED = ("id", "content_hash", "_reason", "_detail")
 
 
 def checked_documents(documents: DataFrame) -> DataFrame:
-    """Every row of the input with its ``content_hash``, and in ``_reason`` and ``_detail`` why it is rejected, or NULL.
+    """Returns every row of the input with its ``content_hash``, and with the reason if it is rejected.
 
-    Columns: id, TEXT (NULL where the row is rejected), content_hash, _reason, _detail and those to keep. Of the good
-    rows that share an id one is left.
+    The columns are id, TEXT (NULL if the row is rejected), content_hash, _reason and _detail (NULL if it is good) and
+    those to keep. If several good rows share an id, one of them stays good.
     """
     kept = kept_columns(documents)
     # Where texts are equal too, the columns to keep decide; as JSON, for maps can be neither compared nor hashed.
@@ -59,7 +59,10 @@ def embedded_rows(
 
 
 def _equal_texts_together(checked: DataFrame, n_tasks: int) -> DataFrame:
-    """Documents spread over ``n_tasks`` by their text, equal texts one after the other: the UDF embeds these once."""
+    """Returns the documents distributed to ``n_tasks`` by their text.
+
+    Equal texts are consecutive, and embedded once.
+    """
     # Rows that are rejected have no text to embed; what is said of them keeps them from all meeting in one task.
     text = F.when(F.col("_reason").isNull(), F.col("content_hash"))
     spread = checked.withColumn("_text_key", F.coalesce(text, F.col("id").cast("string"), F.col("_detail")))
@@ -67,7 +70,7 @@ def _equal_texts_together(checked: DataFrame, n_tasks: int) -> DataFrame:
 
 
 def empty_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> DataFrame:
-    """The embedding table without a row."""
+    """Returns the embedding table without rows."""
     kept = [plan.documents.schema[name] for name in kept_columns(plan.documents)]
     fields = [plan.documents.schema["id"], *row_fields(options.level), *kept]
     schema = T.StructType(fields).add("content_hash", "string").add("model", "string").add("embedded_at", "timestamp")
@@ -75,7 +78,7 @@ def empty_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> DataF
 
 
 def _in_order(rows: DataFrame, plan: Plan, options: EmbedOptions, *more: str) -> DataFrame:
-    """The columns of the embedding table in their order, with the metadata on ``embedding``."""
+    """Returns the columns of the embedding table in order, with the metadata on ``embedding``."""
     counts = ("n_tokens", "n_sentences", "n_truncated")
     positions = [f.name for f in row_fields(options.level) if f.name not in ("embedding", *counts)]
     embedding = F.col("embedding").alias("embedding", metadata=plan.metadata.as_dict())

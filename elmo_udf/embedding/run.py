@@ -1,4 +1,4 @@
-"""One run of the job: embeds documents into its staging folder and puts what is there into place."""
+"""Runs the job: embeds documents into its staging folder, and moves the result into place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Run:
     def __init__(
         self, spark: SparkSession, plan: Plan, options: EmbedOptions, staging: Staging, is_there: bool, plan_s: float
     ) -> None:
-        """``is_there``: whether there is a table that rows are added to."""
+        """``is_there`` says whether there is a table to which rows are added."""
         self.spark, self.plan, self.options, self.staging, self.is_there = spark, plan, options, staging, is_there
         self.stats = stats_accumulator(spark.sparkContext)
         self.counts = Counts(0, {}, 0, 0, 0)
@@ -42,7 +42,7 @@ class Run:
         self._after = _newest_time(spark, options.output) if is_there else None
 
     def timed(self, stage: str, work: Callable[[], Result]) -> Result:
-        """The result of ``work``, whose seconds are added to those of a stage of the report."""
+        """Returns the result of ``work``, and adds its seconds to those of a stage of the report."""
         started = time.perf_counter()
         try:
             return work()
@@ -50,7 +50,10 @@ class Run:
             self.stage_s[stage] = self.stage_s.get(stage, 0.0) + time.perf_counter() - started
 
     def embed(self, documents: DataFrame, n_tasks: int, n_all: int) -> Counts:
-        """Embed checked documents into the staging folder, and count what was written, read back from the files."""
+        """Embeds checked documents into the staging folder.
+
+        Returns counts of what was written, read back from the files.
+        """
         # Newer than all rows of the table whatever the clocks of the machines say: the newest row of an id counts.
         at = F.current_timestamp()
         if self._after is not None:
@@ -63,7 +66,10 @@ class Run:
         return self.timed("commit_s", lambda: count_outcomes(self._staged(), self.options.level))
 
     def commit(self, counts: Counts) -> None:
-        """Put the staged portion into place: rejects first, so that a run that ends in between is repeated whole."""
+        """Moves the staged portion into place.
+
+        Rejects come first, so that a run that ends in between is repeated completely.
+        """
         if counts.n_rejected or not self._adds_to(self.options.rejects_path):
             self.timed("commit_s", self._commit_rejects)
         self.timed("commit_s", lambda: self._commit_table(counts.n_embedded))
@@ -72,7 +78,7 @@ class Run:
         self.n_commits += 1
 
     def add_rejected(self, path: str, n_rejected: int) -> None:
-        """Put into the rejects table what of the checked documents at ``path`` is rejected and not there yet."""
+        """Adds the rejected of the checked documents at ``path`` to the rejects table, unless they are there."""
         documents = self.spark.read.parquet(path).where("_reason IS NOT NULL")
         if not n_rejected and self._adds_to(self.options.rejects_path):
             return
@@ -82,7 +88,7 @@ class Run:
         self.timed("commit_s", lambda: self._put_rejects(rejected))
 
     def _adds_to(self, output: str) -> bool:
-        """Whether there is something at ``output`` that stays as it is where nothing is added."""
+        """Returns whether something at ``output`` stays unchanged if nothing is added."""
         return self.options.mode in ("append", "incremental") and bool(files.list_names(self.spark, output))
 
     @property
@@ -117,7 +123,7 @@ class Run:
         self._put(staged, self.options.output, sidecar, not n_embedded)
 
     def _write_empty(self, table: DataFrame, path: str) -> None:
-        """A file without rows, for the columns to be seen."""
+        """Writes a file without rows, so that the table has columns."""
         folders = self.options.partition_by
         where = "".join(f"/{name}=__HIVE_DEFAULT_PARTITION__" for name in folders)
         table.drop(*folders).coalesce(1).write.mode("overwrite").parquet(path + where)
@@ -135,12 +141,12 @@ class Run:
             self.staging.put_table(staged, output, sidecar, mode)
 
     def _folders(self) -> set[str]:
-        """The partitions that the input has rows for, be they embedded or rejected, as paths in the table."""
+        """Returns the partitions for which the input has rows, embedded or rejected, as paths in the table."""
         staged = files.list_files(self.spark, self._rows)
         return {name.partition("/")[2].rpartition("/")[0] for name in staged}
 
 
 def _newest_time(spark: SparkSession, path: str) -> int | None:
-    """The largest ``embedded_at`` of a table, in microseconds since 1970; None where it has no row."""
+    """Returns the largest ``embedded_at`` of a table, in microseconds since 1970, or None if it has no row."""
     newest: int | None = read_rows(spark, path).agg(F.max(F.unix_micros("embedded_at"))).collect()[0][0]
     return newest

@@ -1,4 +1,4 @@
-"""What Python workers tell the driver while they embed."""
+"""Collects what Python workers report to the driver while they embed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from elmo_udf.spark.progress import time_left
 
 @dataclass(frozen=True)
 class WorkerStats:
-    """Sums over finished tasks. Loads are a set, so that a task that runs twice does not count its load twice."""
+    """Sums over finished tasks. Loads are a set, so a task that runs twice does not count its load twice."""
 
     n_documents: int = 0
     n_tokens: int = 0
     n_cuts: int = 0
     n_repeated_texts: int = 0
-    """Documents whose text was embedded for another one."""
+    """The number of documents whose text had been embedded for another one."""
     n_new_words: int = 0
-    """Tokens whose vector out of context was computed; that of all others was known."""
+    """The number of tokens whose context-free vector was computed. Those of all other tokens were known."""
     loads: frozenset[Load] = frozenset()
 
     def __add__(self, other: WorkerStats) -> WorkerStats:
@@ -43,12 +43,12 @@ class _Sum(AccumulatorParam[WorkerStats]):
 
 
 def stats_accumulator(context: SparkContext) -> Accumulator[WorkerStats]:
-    """A Spark accumulator of WorkerStats; Spark adds a task's part when the task ends."""
+    """Returns a Spark accumulator of WorkerStats. Spark adds the part of a task when the task ends."""
     return context.accumulator(WorkerStats(), _Sum())
 
 
 def progress_line(stats: WorkerStats, n_documents: int, seconds: float) -> str:
-    """What is done, how fast, and how long the rest will take at that speed."""
+    """Returns a line with the finished share, the speed, and the remaining time at that speed."""
     share = min(1.0, stats.n_documents / max(1, n_documents))
     left = f", {time_left(share, seconds)}" if share else ""
     return (

@@ -1,4 +1,4 @@
-"""The tokens of a column of texts, on Spark."""
+"""Tokenizes a column of texts on Spark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from elmo_udf.text.tokenizer import Sentence, Tokenizer
 def of_tokens(
     text: Column, tokenizer: Tokenizer, function: Callable[[list[Sentence]], Any], kind: str | T.DataType
 ) -> Column:
-    """Return ``function`` of the sentences of each text, as a column of type ``kind``; texts may be tokens already."""
+    """Returns ``function`` of the sentences of each text, as a column of type ``kind``. Texts may be tokens already."""
 
     def apply(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         for batch in batches:

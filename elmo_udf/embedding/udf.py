@@ -1,4 +1,4 @@
-"""The pandas UDF, for DataFrames, for SQL and for the job."""
+"""Provides the pandas UDF for DataFrames and SQL."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, 
 
 
 def vector_udf(spark: SparkSession, options: ModelOptions, mix: Mix | None = None) -> Callable[..., Any]:
-    """The UDF of :func:`elmo_udf` for these options.
+    """Returns the UDF of :func:`elmo_udf` for these options.
 
-    With ``mix`` the vectors are the layers' means mixed so, in place of ``options.layer``; ``options`` then has
-    pooling mean and no normalize, with which the mix of means is the mean of mixed tokens.
+    With ``mix``, the vectors are the mixed means of the layers, instead of ``options.layer``. ``options`` then has
+    pooling mean and no normalize, so that the mix of means is the mean of mixed tokens.
     """
     check_device(spark, options.device, options.precision)
     shipped = ship_model(spark, options.model, options.model_sha256)
@@ -88,7 +88,7 @@ def register(spark: SparkSession, name: str = "elmo", model: str = "builtin:mini
 
 
 def model_options(**values: Any) -> ModelOptions:
-    """ModelOptions from keyword arguments, with the same checks as the flags. Raises UserError."""
+    """Returns ModelOptions from keyword arguments, with the same checks as for flags. Raises UserError if one fails."""
     from elmo_udf.flags import check_values
 
     return ModelOptions(**check_values(ModelOptions, values, "elmo_udf"))
@@ -97,7 +97,7 @@ def model_options(**values: Any) -> ModelOptions:
 def _session(spark: SparkSession | None) -> SparkSession:
     session = spark or SparkSession.getActiveSession()
     if session is None:
-        raise UserError("elmo_udf found no active Spark session, and needs one; make one, or pass spark=")
+        raise UserError("elmo_udf needs a Spark session and found no active one; create one, or pass spark=")
     return session
 
 
@@ -123,7 +123,10 @@ def _pandas_udf(
 
 
 def _texts(batch: pd.Series) -> pd.Series:
-    """The batch, which Arrow has made of one type. Raises UserError for a column that is not text or tokens."""
+    """Returns the batch, in which Arrow has made all values of one type.
+
+    Raises UserError if it is not text or tokens.
+    """
     found: Any = next((value for value in batch if not _is_null(value)), None)
     while isinstance(found, (list, np.ndarray)):
         found = next((item for item in found if item is not None), None)
@@ -141,7 +144,7 @@ def _texts(batch: pd.Series) -> pd.Series:
 
 
 def _is_null(text: Any) -> bool:
-    """NULL reaches a pandas UDF as None, as a float NaN (pandas 3's str) or as pandas.NA."""
+    """Returns whether the text is NULL, which reaches a pandas UDF as None, as NaN (pandas 3's str) or as pandas.NA."""
     return text is None or text is pd.NA or isinstance(text, float)
 
 

@@ -1,4 +1,4 @@
-"""How many texts the network is given at a time: pieces of a window, and halves where the device's memory runs out."""
+"""Limits the number of texts that the network gets at a time, and halves it if the device's memory runs out."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from elmo_udf.network.encoder import OutOfMemory
 from elmo_udf.text.tokenizer import Sentence
 
 WINDOW_TOKENS = 65_536
-"""Tokens that are embedded together: enough for the network to find sentences of similar length."""
+"""Number of tokens that are embedded together, so that the network finds sentences of similar length."""
 
 WINDOW_BYTES = 2**28
-"""Most that the vectors of these tokens may take, in all layers together (one sentence at least)."""
+"""Largest size of the vectors of these tokens in all layers together (but at least one sentence)."""
 
 NOT_EVEN_ONE = "the device's memory does not hold one sentence of it; embed it on another machine"
-"""Why a text has no vector where ``that_fit`` has none."""
+"""The reason why a text has no vector if ``that_fit`` returns none."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def chunks(sentences: list[Sentence], n_tokens: int) -> Iterator[list[Sentence]]:
-    """Runs of sentences of about ``n_tokens`` tokens, so that one huge document stays within memory."""
+    """Yields runs of sentences of about ``n_tokens`` tokens, so that one huge document fits into memory."""
     chunk: list[Sentence] = []
     n = 0
     for sentence in sentences:
@@ -36,7 +36,7 @@ def chunks(sentences: list[Sentence], n_tokens: int) -> Iterator[list[Sentence]]
 
 
 def that_fit(items: list[Item], compute: Callable[[list[Item]], Iterable[Result]]) -> list[Result | None]:
-    """The result of each item; None for one that, alone, does not fit into the device's memory."""
+    """Returns the result of each item, or None for an item that does not fit into the device's memory on its own."""
     if not items:
         return []
     try:

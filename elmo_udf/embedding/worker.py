@@ -1,4 +1,4 @@
-"""What a Python worker does with texts: it embeds them with the model that it holds, and counts."""
+"""Embeds texts in a Python worker with the model that it holds, and counts them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def embed_in_worker(
     layout: Layout,
     stats: Accumulator[WorkerStats] | None = None,
 ) -> Iterator[list[EmbeddedDocument]]:
-    """Embed texts in order with a model that Spark has brought here (``model_file``); it is loaded before the first
-    text is asked for.
+    """Embeds texts in order with a model that Spark has sent here (``model_file``). Yields lists of documents.
 
-    The documents come in lists of at most 1,024, and fewer where their vectors take 64 MiB.
+    The model is loaded before the first text is read. A list has at most 1,024 documents, and fewer if their vectors
+    take 64 MiB.
     """
     encoder, load = encoder_in_worker(model_file, options.precision, options.device)
     if stats is not None and load is not None:
@@ -49,7 +49,7 @@ def embed_in_worker(
 
 
 def _take(embedded: Iterator[EmbeddedDocument]) -> list[EmbeddedDocument]:
-    """The next documents, up to a number and a size of their vectors."""
+    """Returns the next documents, up to a number and a size of their vectors."""
     documents: list[EmbeddedDocument] = []
     n_bytes = 0
     for document in islice(embedded, _BATCH_DOCUMENTS):

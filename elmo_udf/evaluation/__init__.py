@@ -1,1 +1,1 @@
-"""Pairs of texts: their cosines, and how well these agree with people's judgements."""
+"""Computes cosines of pairs of texts, and their agreement with people's judgements."""

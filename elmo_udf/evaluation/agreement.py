@@ -1,4 +1,4 @@
-"""What labels say of the cosines of pairs: correlations for scores, F1 for yes and no; and the picture of it."""
+"""Compares the cosines of pairs with labels: correlations for scores, F1 for yes and no; and draws them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ log = logging.getLogger(__name__)
 
 
 def is_binary(labels: Sequence[float], column: str) -> bool:
-    """Whether labels are 0 and 1, from up to three different ones. Raises UserError for fewer than two."""
+    """Returns whether labels are 0 and 1, from up to three different ones. Raises UserError for fewer than two."""
     if len(labels) < 2:
         found = f"{labels[0]:g} in every row" if labels else "none"
         raise UserError(
             f"label column {column!r} has {found}, expected at least two different labels; "
-            "name another with --label-column, or leave it out"
+            "name another with --label-column, or leave out that option"
         )
     return list(labels) == [0.0, 1.0]
 
 
 def agreement(scored: DataFrame, binary: bool, plot: str | None, title: str) -> dict[str, Any]:
-    """The part of the report about labels, from the columns id, label and cosine; draws ``plot`` where it is given."""
+    """Returns the part of the report about labels, from the columns id, label and cosine.
+
+    Draws ``plot`` if it is given.
+    """
     labelled = scored.where("label IS NOT NULL AND cosine IS NOT NULL").select("id", "label", "cosine")
     table = labelled.toArrow().sort_by("id")  # so that sums come out the same every time
     labels, cosines = table.column("label").to_numpy(), table.column("cosine").to_numpy()
     report: dict[str, Any] = {"n_labelled": len(labels)}
     if len(set(labels)) < 2:
-        log.warning("the pairs with a cosine have fewer than two different labels: nothing to correlate")
+        log.warning("the pairs with a cosine have fewer than two different labels, so there is no correlation")
         return report
     if not binary:
         report |= {"spearman": round(spearman(cosines, labels), 6), "pearson": round(pearson(cosines, labels), 6)}

@@ -1,4 +1,4 @@
-"""What a language model has to beat: TF-IDF, and the mean of static word vectors."""
+"""Computes the baselines for a language model: TF-IDF, and the mean of static word vectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATIC = "static"
 
 
 def tfidf_row(pairs: StagedPairs, options: ModelOptions) -> Row:
-    """The correlation of TF-IDF cosines (:mod:`elmo_udf.tfidf.matrix`), fit on the texts of these pairs."""
+    """Returns the correlation of TF-IDF cosines (:mod:`elmo_udf.tfidf.matrix`), fitted on the texts of these pairs."""
     documents = with_terms(pairs.texts.withColumnRenamed("key", "id"), "text", options).select("id", "terms").cache()
     with afterwards(documents.unpersist):
         matrix, _ = tfidf_matrix(documents)  # (n, V), rows in the order of the ids
@@ -40,9 +40,9 @@ def tfidf_row(pairs: StagedPairs, options: ModelOptions) -> Row:
 
 
 def static_texts(spark: SparkSession, texts: DataFrame, path: str, options: ModelOptions, folder: str) -> EmbeddedTexts:
-    """The mean of the static vectors of each text's tokens; tokens that the file does not know take no part.
+    """Returns the mean of the static vectors of each text's tokens. Tokens that are not in the file are ignored.
 
-    A token is looked up as it is written, else in lower case. Raises UserError for a file that is none of word vectors.
+    A token is looked up as it is written, or else in lower case. Raises UserError if the file has no word vectors.
     """
     flat = of_tokens(F.col("text"), Tokenizer.of(options), lambda sentences: [*chain(*sentences)], "array<string>")
     texts.select("key", flat.alias("tokens")).write.parquet(f"{folder}/tokens")

@@ -1,4 +1,4 @@
-"""From the vectors of texts to a table of correlations with people's scores."""
+"""Makes a table of correlations with people's scores from the vectors of texts."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Row = dict[str, Any]
 def correlations(
     pairs: StagedPairs, embedded: EmbeddedTexts, model: str, views: Sequence[View], corrections: Sequence[str]
 ) -> list[Row]:
-    """A row of TABLE for each view and correction; corrections are fit on the texts of these pairs.
+    """Returns a row of TABLE for each view and correction. Corrections are fitted on the texts of these pairs.
 
-    A correction that the vectors are too narrow or too few for is left out, with a warning.
-    Raises UserError where fewer than two pairs have vectors, or all have one score.
+    A correction that needs wider or more vectors is left out with a warning. Raises UserError if fewer than two pairs
+    have vectors, or if all have the same score.
     """
     texts = _texts_of(pairs, embedded)
     moments = moments_of_views(texts, embedded.layout.row_width, views)
@@ -56,7 +56,7 @@ def correlations(
 
 
 def mix_of(pairs: StagedPairs, embedded: EmbeddedTexts, network: NetworkOptions, correction: str) -> FittedMix:
-    """The mix of a network's layers that does best on these pairs, with mean pooling; correction: none or center."""
+    """Returns the best mix of a network's layers on these pairs, with mean pooling. correction: none or center."""
     names = network.layer_names
     views = [embedded.layout.mixed(name, network, one) for name, one in zip(names, np.eye(len(names)), strict=True)]
     texts = _texts_of(pairs, embedded)
@@ -71,7 +71,7 @@ def mix_of(pairs: StagedPairs, embedded: EmbeddedTexts, network: NetworkOptions,
 
 
 def row_of(model: str, layer: str, pooling: str, correction: str, cosines: np.ndarray, scores: np.ndarray) -> Row:
-    """A row of TABLE from cosines (n,), NaN where there is none, and scores (n,)."""
+    """Returns a row of TABLE from cosines (n,), with NaN for missing ones, and scores (n,)."""
     known = np.isfinite(cosines)
     x, y = cosines[known], scores[known]
     row: Row = {"model": model, "layer": layer, "pooling": pooling, "correction": correction}
@@ -79,14 +79,14 @@ def row_of(model: str, layer: str, pooling: str, correction: str, cosines: np.nd
 
 
 def _texts_of(pairs: StagedPairs, embedded: EmbeddedTexts) -> DataFrame:
-    """Key and vectors of the texts of these pairs, of all that were embedded."""
+    """Returns the key and the vectors of the texts of these pairs."""
     return embedded.good.join(pairs.texts.select("key"), "key", "left_semi")
 
 
 def _collected(values: DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (n,) and values (n, M) of pairs in the order of their ids, so that sums come out the same every time.
+    """Returns labels (n,) and values (n, M) of pairs sorted by id, so that sums are the same every time.
 
-    (Sorted here: Spark would compute everything twice, the first time to see where to divide the ids.)
+    (They are sorted here, because Spark would compute everything twice to find out how to divide the ids.)
     """
     table = values.toArrow().sort_by("id")
     flat = table.column("values").combine_chunks().flatten().to_numpy()

@@ -1,4 +1,4 @@
-"""Numbers of pairs from the vectors of their two texts: cosines in several views, or products of layers."""
+"""Computes numbers for pairs from the vectors of their texts: cosines in several views, or products of layers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from elmo_udf.similarity.kernels.correction import Correction, Moments
 from elmo_udf.similarity.kernels.cosine import Rows, scale_rows
 
 OfPair = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Rows (n, W) of the first texts and of the second ones -> numbers (n, M) float64."""
+"""A function from rows (n, W) of the first and of the second texts to numbers (n, M) float64."""
 
 _CHUNK_ROWS = 1024
 
 
 def moments_of_views(texts: DataFrame, row_width: int, views: Sequence[View]) -> dict[str, Moments]:
-    """Moments over the texts (key, vectors) in each view, by the view's name."""
+    """Returns the moments over the texts (key, vectors) in each view, by the view's name."""
 
     def vectors_of(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
         rows = _rows(batch.column(0), row_width)
@@ -34,7 +34,7 @@ def moments_of_views(texts: DataFrame, row_width: int, views: Sequence[View]) ->
 def over_pairs(
     pairs: DataFrame, texts: DataFrame, carried: Sequence[str], row_width: int, of_pair: OfPair
 ) -> DataFrame:
-    """The columns ``carried`` of the pairs whose texts both have vectors, and ``values`` array<double> beside them."""
+    """Returns the columns ``carried`` and ``values`` (array<double>) of the pairs whose texts both have vectors."""
     sides = [
         texts.select(F.col("key").alias(f"key_{side}"), F.col("vectors").alias(f"vectors_{side}")) for side in "ab"
     ]
@@ -56,9 +56,10 @@ def over_pairs(
 
 
 def cosines_of(views: Sequence[tuple[View, Correction | None]]) -> OfPair:
-    """Cosines of the pairs in each corrected view, (n, M) float64, not rounded; NaN where a vector is zero.
+    """Returns a function for the cosines of the pairs in each corrected view.
 
-    (Without a correction they may differ in the third decimal only, and rounding would cost a correlation digits.)
+    The cosines are (n, M) float64, not rounded, with NaN if a vector is zero. (Without a correction they may differ
+    only in the third decimal, and rounding would change a correlation.)
     """
 
     def of_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -72,7 +73,7 @@ def cosines_of(views: Sequence[tuple[View, Correction | None]]) -> OfPair:
 
 
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The cosine of each pair of rows, (n, D) and (n, D) -> (n,) float64, summed in float64; NaN where one is zero."""
+    """Returns the cosine of each pair of rows: (n, D) and (n, D) to (n,) float64, with NaN if one is zero."""
     found = np.full(len(left), np.nan)
     fit = np.flatnonzero(left.any(axis=1) & right.any(axis=1))
     if len(fit):
@@ -83,9 +84,10 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def products_of(views: Sequence[View], means: Mapping[str, np.ndarray]) -> OfPair:
-    """All products of the views of a pair's texts, less their means: (n, 3 · J · J) float64.
+    """Returns a function for all products of the views of a pair's texts, minus their means: (n, 3 · J · J) float64.
 
-    The products of the first text's views with the second's, of the first's with each other, of the second's.
+    These are the products of the first text's views with the second's, of the first's with each other, and of the
+    second's.
     """
 
     def of_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -100,5 +102,5 @@ def products_of(views: Sequence[View], means: Mapping[str, np.ndarray]) -> OfPai
 
 
 def _rows(vectors: pa.Array, row_width: int) -> np.ndarray:
-    """(n, row_width) float32 from float32 bytes."""
+    """Returns (n, row_width) float32 from float32 bytes."""
     return np.frombuffer(b"".join(vectors.to_pylist()), np.float32).reshape(-1, row_width)

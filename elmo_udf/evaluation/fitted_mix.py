@@ -1,4 +1,4 @@
-"""Chooses the mix of layers whose cosines agree best with people's judgements."""
+"""Finds the mix of layers whose cosines agree best with people's judgements."""
 
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from elmo_udf.correlation import spearman
 from elmo_udf.models.form import Mix
 
 _BOUND = 8.0
-"""Of the weights before the softmax: beyond, a layer counts for less than a thousandth."""
+"""Bound of the weights before the softmax. Beyond it, a layer has a share below one thousandth."""
 
 
 @dataclass(frozen=True)
 class FittedMix:
-    """``mix`` as a model carries it, and Spearman's correlation on the pairs it was fit on."""
+    """A mix in the form of a model, and Spearman's correlation on the pairs that it was fitted on."""
 
     mix: Mix
     spearman: float
     equal_spearman: float
-    """Of the equal weights."""
+    """The correlation of equal weights."""
 
 
 def mixed_cosines(products: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Cosines (n,) of the mixes Σ wⱼ·layerⱼ of two texts, from the products (n, 3, J, J) of their layers.
+    """Returns cosines (n,) of the mixes Σ wⱼ·layerⱼ of two texts, from the products (n, 3, J, J) of their layers.
 
-    Exact, since a mix is linear in its layers: a·b = wᵀ G_ab w, and so for the squares of the lengths.
+    This is exact, because a mix is linear in its layers: a·b = wᵀ G_ab w, and the same holds for the squared lengths.
     """
     dot, left, right = np.einsum("nsjk,j,k->sn", products, weights, weights)
     return np.asarray(dot / np.sqrt(left * right))
 
 
 def fit_mix(products: np.ndarray, scores: np.ndarray) -> FittedMix:
-    """The mix of the greatest Spearman correlation between cosines and scores.
+    """Returns the mix with the highest Spearman correlation between cosines and scores.
 
-    products: (n, 3, J, J) float64, layers of the first texts by those of the second, by themselves, and the second's
-    by themselves, J >= 2. scores: (n,). The search is over the J − 1 differences of the weights before the softmax,
-    without derivatives, since ranks have none (Nelder and Mead 1965), from the equal mix and from one near each layer
-    alone; the best end is taken. γ stays 1: no cosine depends on it.
+    The search is over the J − 1 differences of the weights before the softmax. It uses no derivatives, because ranks
+    have none (Nelder and Mead 1965). It starts from the equal mix and from one near each single layer, and the best
+    result counts. γ stays 1, because no cosine depends on it.
+
+    Args:
+        products: Layers of the first texts by those of the second, by themselves, and the second's by themselves,
+            (n, 3, J, J) float64, with J >= 2.
+        scores: People's scores, (n,).
     """
     from scipy.optimize import minimize
     from scipy.special import softmax

@@ -1,4 +1,4 @@
-"""Pairs of texts from Parquet, CSV, tab-separated files and JSON lines."""
+"""Reads pairs of texts from Parquet, CSV, tab-separated files and JSON lines."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from elmo_udf.spark.inputs.documents import check_id_type
 from elmo_udf.spark.inputs.formats import read_input
 
 PAIR = ("id", "a", "b", "label", "label_found", MALFORMED)
-"""Columns of what is read: label is a double (NULL where it is no number), label_found what was read, a string."""
+"""Columns of pairs. label is a double (NULL if it is not a number), and label_found is the string that was read."""
 
 
 def read_pairs(
     spark: SparkSession, options: PairInput, path: str | tuple[str, ...], label_column: str | None
 ) -> DataFrame:
-    """The pairs at ``path`` as the columns PAIR. Nothing is read but schemas and names.
+    """Returns the pairs at ``path`` with the columns PAIR. Only schemas and names are read.
 
-    Raises UserError for an input that is not there or can't be read, and for columns that are missing or of a wrong
-    type.
+    Raises UserError if the input does not exist or can't be read, and if columns are missing or have a wrong type.
     """
     kind, table = read_input(spark, InputOptions(input=path, input_format=options.input_format))
     if kind == "text":
@@ -43,7 +42,7 @@ def read_pairs(
 
 
 def _with_ids(table: DataFrame, id_column: str | None) -> DataFrame:
-    """A column ``_id``: the one that is named, or the file and the row in it."""
+    """Adds a column ``_id``: the column that is named, or the file and the number of the row in it."""
     return with_places(table, "_id") if id_column is None else table.withColumn("_id", quoted(id_column))
 
 

@@ -1,4 +1,4 @@
-"""Evaluates models on pairs of texts with people's scores: what jobs/evaluate.py does, as one function."""
+"""Implements jobs/evaluate.py as one function."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ FITTED = "fitted mix"
 
 
 def evaluate(spark: SparkSession, options: EvaluateOptions) -> dict[str, Any]:
-    """Correlate cosines with the scores of ``options.input``, by layer, pooling and correction; returns the report.
+    """Correlates cosines with the scores of ``options.input``, by layer, pooling and correction. Returns the report.
 
-    Raises UserError for input, models and options that don't fit, before any text is embedded.
+    Raises UserError, before any text is embedded, for input, models and options that don't fit.
     """
     inputs = given(options, "input", "train")
     check_outputs(spark, {"output": options.output}, inputs | given(options, "plot"), options.mode)
@@ -62,9 +62,9 @@ def evaluate(spark: SparkSession, options: EvaluateOptions) -> dict[str, Any]:
 
 
 def layout_of(model: ShippedModel, options: EvaluateOptions) -> Layout:
-    """What is kept of a text: the layers asked for, and where a mix is fit all of the network's, by their mean.
+    """Returns what is kept of a text: the requested layers and, if a mix is fitted, the means of all layers.
 
-    Raises UserError for a layer that the model does not have.
+    Raises UserError if the model does not have a layer.
     """
     needed = model.network.layer_names if options.fit_mix else ()
     poolings = (*options.poolings, *(("mean",) if options.fit_mix else ()))
@@ -78,7 +78,7 @@ def _rows(
     models: Sequence[tuple[ShippedModel, Layout]],
     folder: str,
 ) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of the table, and what else belongs into the report. A model embeds all texts in one pass."""
+    """Returns the rows of the table, and further parts of the report. A model embeds all texts in one pass."""
     texts = _all_texts(spark, list(staged.values()), f"{folder}/texts")
     pairs, rows, report = staged["input"], list[Row](), dict[str, Any]()
     for i, (model, layout) in enumerate(models):
@@ -104,7 +104,7 @@ def _rows(
 
 
 def _all_texts(spark: SparkSession, pairs: Sequence[StagedPairs], folder: str) -> DataFrame:
-    """The distinct texts of all pairs: key, text."""
+    """Returns the distinct texts of all pairs: key, text."""
     if len(pairs) == 1:
         return pairs[0].texts
     pairs[0].texts.unionAll(pairs[1].texts).dropDuplicates(["key"]).write.parquet(folder)
@@ -116,7 +116,7 @@ def _handles(options: EvaluateOptions) -> list[str]:
 
 
 def _layers(model: ShippedModel, options: EvaluateOptions) -> tuple[str, ...]:
-    """Layers to evaluate of a model."""
+    """Returns the layers of a model to evaluate."""
     return tuple(dict.fromkeys(options.layers or (*model.network.layer_names, "elmo")))
 
 

@@ -1,4 +1,4 @@
-"""The cosine of each pair of texts in a table: what jobs/pairs.py does, as one function."""
+"""Implements jobs/pairs.py as one function."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
 def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
-    """Write the cosine of each pair of ``options.input`` into ``options.output``; returns the report.
+    """Writes the cosine of each pair of ``options.input`` to ``options.output``. Returns the report.
 
-    Each distinct text is embedded once. Pairs that have no cosine go to the rejects, with a reason. Raises UserError
-    for input, model and options that don't fit, before any text is embedded.
+    Each distinct text is embedded once. Pairs without a cosine go to the rejects, with a reason. Raises UserError,
+    before any text is embedded, for input, model and options that don't fit.
     """
     outputs = {"output": options.output, "rejects": options.rejects_path}
     check_outputs(spark, outputs, given(options, "input", "plot"), options.mode)
@@ -70,13 +70,13 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
 
 
 def _labels(staged: StagedPairs) -> list[float]:
-    """Up to three different labels: enough to tell what kind they are."""
+    """Returns up to three different labels, which are enough to tell their kind."""
     labelled = staged.good.where("label IS NOT NULL").select("label").distinct()
     return sorted(row.label for row in labelled.limit(3).collect())
 
 
 def _fit(embedded: EmbeddedTexts, options: PairsOptions) -> Correction | None:
-    """Fit on the distinct texts, each of which counts once."""
+    """Fits on the distinct texts, each of which counts once."""
     if options.correction_name == "none":
         return None
     view = embedded.layout.view(options.layer, options.pooling)
@@ -87,7 +87,10 @@ def _fit(embedded: EmbeddedTexts, options: PairsOptions) -> Correction | None:
 def _scored(
     spark: SparkSession, staged: StagedPairs, embedded: EmbeddedTexts, correction: Correction | None, folder: str
 ) -> DataFrame:
-    """id, label, cosine (NULL where a vector is zero) of the pairs whose texts both have vectors, written aside."""
+    """Writes id, label and cosine (NULL if a vector is zero) of the pairs whose texts both have vectors.
+
+    Returns the table.
+    """
     (layer,), (pooling,) = embedded.layout.layers, embedded.layout.poolings
     exact = cosines_of([(embedded.layout.view(layer, pooling), correction)])
 
@@ -100,7 +103,7 @@ def _scored(
 
 
 def _rejected(staged: StagedPairs, embedded: EmbeddedTexts, scored: DataFrame) -> DataFrame:
-    """id, reason, detail: what was wrong with a pair, then with one of its texts, then with its vectors."""
+    """Returns id, reason and detail: the first thing that is wrong with a pair, its texts or their vectors."""
     refused = embedded.table.where("reason IS NOT NULL")
     pairs = staged.good.select("id", "key_a", "key_b")
     for side, name in (("a", "first"), ("b", "second")):
@@ -126,7 +129,10 @@ def _write(
     labelled: bool,
     folder: str,
 ) -> dict[str, Any]:
-    """Write ``folder``/table and ``folder``/rejects, and check that no pair is lost; counts for the report."""
+    """Writes ``folder``/table and ``folder``/rejects, and checks that no pair is lost.
+
+    Returns counts for the report.
+    """
     columns = ["id", "cosine", *(["label"] if labelled else [])]
     scored.where("cosine IS NOT NULL").select(columns).write.parquet(f"{folder}/table")
     rejected = _rejected(staged, embedded, scored).to(rejects_schema(staged.table.schema["id"].dataType))
@@ -143,7 +149,7 @@ def _write(
 
 
 def _quantiles(scored: DataFrame) -> dict[str, Any]:
-    """Of the cosines, so that a threshold can be chosen."""
+    """Returns the quantiles of the cosines, so that a user can choose a threshold."""
     found = scored.select(F.percentile("cosine", F.array(*map(F.lit, QUANTILES)))).collect()[0][0]
     if found is None:
         return {}

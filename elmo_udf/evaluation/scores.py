@@ -1,4 +1,4 @@
-"""How well the cosines of pairs agree with people's judgements."""
+"""Measures how well the cosines of pairs agree with people's judgements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from elmo_udf.errors import UserError
 
 
 def check_scores(scores: np.ndarray, what: str) -> None:
-    """Raise UserError where no correlation is defined: fewer than two pairs, or one and the same label for all."""
+    """Raises UserError if no correlation is defined: for fewer than two pairs, or if all labels are equal."""
     n_values = len(np.unique(scores))
     if n_values < 2:
         raise UserError(
@@ -21,7 +21,7 @@ def check_scores(scores: np.ndarray, what: str) -> None:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Pairs at or above ``cosine`` count as positive; precision, recall and their harmonic mean F1 of that."""
+    """A threshold: pairs at or above ``cosine`` count as positive. It has the precision, the recall and their F1."""
 
     cosine: float
     f1: float
@@ -30,9 +30,10 @@ class Threshold:
 
 
 def best_threshold(cosines: np.ndarray, is_positive: np.ndarray) -> Threshold:
-    """The cosine at which F1 is greatest, the greatest one of several; (n,) float and (n,) bool with both classes.
+    """Returns the cosine with the best F1, the highest one if there are several.
 
-    It is chosen on the pairs it is measured on, so that on others F1 will be a little less.
+    The cosines are (n,) float and the labels (n,) bool, with both classes. The threshold is chosen on the pairs on
+    which it is measured, so F1 will be slightly lower on others.
     """
     from sklearn.metrics import precision_recall_curve
 

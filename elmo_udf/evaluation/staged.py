@@ -1,4 +1,4 @@
-"""Pairs and their distinct texts, checked and written aside once, so that every later pass reads the same rows."""
+"""Checks pairs and their distinct texts, and writes them once, so that every later pass reads the same rows."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from elmo_udf.spark.inputs.columns import MALFORMED
 
 @dataclass(frozen=True)
 class StagedPairs:
-    """``table``: id, label, key_a, key_b (SHA-256 of the texts), reason (NULL for a good pair), detail, a, b.
+    """Pairs and their distinct texts.
 
-    ``texts``: every distinct text of the good pairs once: key, text.
+    ``table`` has id, label, key_a, key_b (SHA-256 of the texts), reason (NULL for a good pair), detail, a and b.
+    ``texts`` has every distinct text of the good pairs once: key, text.
     """
 
     table: DataFrame
     texts: DataFrame
     n_rows: int
     reasons: dict[str, int]
-    """Pairs that can't be used, by reason."""
+    """The number of pairs that can't be used, by reason."""
 
     @property
     def good(self) -> DataFrame:
@@ -44,9 +45,9 @@ class StagedPairs:
 def stage_pairs(
     spark: SparkSession, pairs: DataFrame, folder: str, what: str, needs_label: bool = False
 ) -> StagedPairs:
-    """Check pairs (columns PAIR) and write them into ``folder``. Raises UserError for labels that are no numbers.
+    """Checks pairs (columns PAIR) and writes them to ``folder``. Raises UserError for labels that are not numbers.
 
-    ``needs_label``: a pair without a label is of no use (reason ``null_label``).
+    With ``needs_label``, a pair without a label can't be used (reason ``null_label``).
     """
     checked = _checked(pairs, needs_label)
     with reading(what, "files of one format and with the same columns"):
@@ -84,6 +85,6 @@ def _check_labels(table: DataFrame, what: str) -> None:
     n, example = wrong.agg(F.count("*"), F.min("label_found")).collect()[0]
     if n:
         raise UserError(
-            f"{what} has {n:,} labels that are no numbers, such as {example[:40]!r}; expected scores, or 0 and 1; "
-            "name another column with --label-column, or leave these rows out"
+            f"{what} has {n:,} labels that are not numbers, such as {example[:40]!r}; expected scores, or 0 and 1; "
+            "name another column with --label-column, or leave out these rows"
         )

@@ -1,4 +1,4 @@
-"""The distinct texts of pairs to a table of their pooled layers, in one pass on whole executors."""
+"""Embeds the distinct texts of pairs into a table of their pooled layers, in one pass on whole executors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _SCHEMA = "key string, vectors binary, n_tokens int, reason string, detail strin
 
 @dataclass(frozen=True)
 class EmbeddedTexts:
-    """``table``: key, vectors (a row of ``layout`` as float32 bytes, or NULL), n_tokens, reason, detail."""
+    """Texts with their vectors.
+
+    ``table`` has key, vectors (a row of ``layout`` as float32 bytes, or NULL), n_tokens, reason and detail.
+    """
 
     table: DataFrame
     layout: Layout
@@ -50,7 +53,7 @@ def embed_texts(
     folder: str,
     partitions: int | None = None,
 ) -> EmbeddedTexts:
-    """Embed a table of ``key`` and ``text`` (each once, none NULL) into ``folder``."""
+    """Embeds a table of ``key`` and ``text`` (each once, none NULL) into ``folder``. Returns the result."""
     check_device(spark, options.device, options.precision)
     n_texts, n_characters = texts.agg(F.count("*"), F.sum(F.length("text"))).collect()[0]
     stage = embedding_stage(spark)

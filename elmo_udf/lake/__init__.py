@@ -1,1 +1,1 @@
-"""Upkeep of embedding tables: rewriting one that has grown, and checking one against its numbers and its source."""
+"""Maintains embedding tables: rewrites a table that has grown, and checks a table against its source."""

@@ -1,4 +1,4 @@
-"""What is counted in the vectors of a table, and how a check is said."""
+"""Counts wrong vectors in a table, and describes the result of a check."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 UNIT_TOLERANCE = 1e-4
-"""How far the length of a float32 vector may be from 1, whose squares were summed in float32."""
+"""Tolerance for the length of a float32 unit vector whose squares were summed in float32."""
 
 COUNTED = ("null_vectors", "null_values", "other_widths", "not_finite", "zero_length", "not_unit_length")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a table has to be."""
+    """One property that a table must have."""
 
     check: str
     passed: bool
@@ -26,16 +26,16 @@ class Check:
 
     @staticmethod
     def none(check: str, n: int, what: str) -> Check:
-        """Nothing of the kind may be there."""
+        """Returns a check that passes if there is nothing of the kind."""
         return Check(check, n == 0, f"{n:,} {what}", "0")
 
     def row(self) -> dict[str, Any]:
-        """For the report."""
+        """Returns the check as a row of the report."""
         return asdict(self)
 
 
 def count_in(vectors: pa.ListArray, width: int, normalize: bool) -> dict[str, int]:
-    """How many vectors of (N,) lists of float32 are not as they should be, by COUNTED; one may count several times."""
+    """Returns how many vectors of (N,) lists of float32 are wrong, by COUNTED. A vector may count several times."""
     counts = dict.fromkeys(COUNTED, 0)
     counts["null_vectors"] = vectors.null_count
     there = vectors.drop_null()
@@ -56,7 +56,10 @@ def count_in(vectors: pa.ListArray, width: int, normalize: bool) -> dict[str, in
 
 
 def counting(width: int, normalize: bool) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A mapInArrow function over the column of vectors: one row a partition, with the columns COUNTED."""
+    """Returns a function for mapInArrow over the column of vectors.
+
+    It yields one row per partition, with columns COUNTED.
+    """
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total = dict.fromkeys(COUNTED, 0)

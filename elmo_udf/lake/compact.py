@@ -1,4 +1,4 @@
-"""Rewrites a table that has grown by increments: one version of each document, in few files."""
+"""Rewrites a table that has grown in increments, so that it has one version of each document, in few files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from elmo_udf.spark.versions import POSITIONS
 _NUMBER = "_number"
 
 _FILLED = 0.9
-"""Share of a file's limit that is planned for: ids are dealt out by a hash, and no two files get as many."""
+"""The planned share of a file's limit. A hash distributes the ids, so some files get more rows than others."""
 
 
 def compact_table(spark: SparkSession, options: CompactOptions) -> dict[str, Any]:
-    """Rewrite ``options.embeddings`` and return the report.
+    """Rewrites ``options.embeddings``. Returns the report.
 
-    New files are put in before the old ones are deleted: whenever the run ends, every document's newest rows are
-    there. Raises UserError for a path that is no table of ours, a source of other ids, a table that another run
-    is writing, and an encoding that this Spark can't read.
+    It adds the new files before it deletes the old ones, so the newest rows of every document are there whenever the
+    run ends. Raises UserError if the path is not a table of this project, if the source has other ids, if another run
+    is writing the table, or if this Spark can't read the encoding.
     """
     path = options.embeddings
     check_encoding(options.encoding, spark.version)
@@ -58,7 +58,7 @@ def compact_table(spark: SparkSession, options: CompactOptions) -> dict[str, Any
 
 
 def _kept(spark: SparkSession, options: CompactOptions) -> DataFrame:
-    """The rows that stay: of the newest version of each id, and of ids that the source has, where it is given."""
+    """Returns the rows to keep: the newest version of each id, and only ids of the source if it is given."""
     table = read_embeddings(spark, options.embeddings)
     if options.source is None:
         return table
@@ -73,7 +73,7 @@ def _kept(spark: SparkSession, options: CompactOptions) -> DataFrame:
 
 
 def _survey(spark: SparkSession, options: CompactOptions, kept: DataFrame) -> dict[str, Any]:
-    """What there is and what stays of it. Raises UserError where a source would leave nothing."""
+    """Returns what the table has and what is kept of it. Raises UserError if a source would leave nothing."""
     rows = read_rows(spark, options.embeddings)
     n_rows, n_kept = rows.count(), kept.count()
     n_newest = read_embeddings(spark, options.embeddings).count() if options.source is not None else n_kept
@@ -96,7 +96,7 @@ def _survey(spark: SparkSession, options: CompactOptions, kept: DataFrame) -> di
 def _write(
     kept: DataFrame, staged: str, report: dict[str, Any], options: CompactOptions, folders: Sequence[str]
 ) -> None:
-    """Write the rows into files of about ``file_mib`` at most, all rows of a document into one, in order of the ids."""
+    """Writes the rows to files of at most about ``file_mib``, sorted by id, with all rows of a document in one file."""
     row_mib = report["mib_before"] / max(1, report["n_rows_before"])
     rows_a_file = max(1, int(options.file_mib / max(row_mib, 1e-9)))
     numbered, n_files = _numbered(kept, folders, max(1, math.floor(rows_a_file * _FILLED)))
@@ -110,7 +110,10 @@ def _write(
 
 
 def _numbered(kept: DataFrame, folders: Sequence[str], rows_a_file: int) -> tuple[DataFrame, int]:
-    """The rows with the number of the file that each goes into, and how many files there are: a folder has its own."""
+    """Returns the rows with the number of the file that each goes into, and the number of files.
+
+    Every partition folder has its own files.
+    """
     spark = kept.sparkSession
     names = [f"_folder_{i}" for i in range(len(folders))]
     counts = kept.groupBy(*(quoted(name).alias(ours) for name, ours in zip(folders, names, strict=True))).count()

@@ -1,4 +1,4 @@
-"""A table beside the documents that it was made from."""
+"""Compares a table with the documents that it was made from."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from elmo_udf.spark.outputs.additions import rejects_schema
 from elmo_udf.spark.tables import read_rows
 
 _FOUND_WHILE_EMBEDDING = ("blank_text", "too_large", "non_finite_vector")
-"""Reasons that the text alone does not tell Spark."""
+"""Reasons for a rejection that Spark can't derive from the text alone."""
 
 
 def source_checks(spark: SparkSession, rows: DataFrame, options: ValidateOptions) -> list[Check]:
-    """Every row of the source is in the table, with its text, or in the rejects; and nothing else is in the table."""
+    """Returns checks that the table and the rejects contain each row of the source, with its text, and no others."""
     documents = checked_documents(read_documents(spark, options.source_options()))
     ours, theirs = rows.schema["id"].dataType, documents.schema["id"].dataType
     if ours != theirs:
@@ -51,7 +51,7 @@ def source_checks(spark: SparkSession, rows: DataFrame, options: ValidateOptions
 
 
 def _rejects(spark: SparkSession, rows: DataFrame, options: ValidateOptions) -> DataFrame:
-    """The rejects table, without a row where there is none."""
+    """Returns the rejects table, which is empty if there is none."""
     if files.exists(spark, options.rejects_path):
         return read_rows(spark, options.rejects_path)
     if options.rejects is not None:

@@ -20,9 +20,9 @@ from elmo_udf.spark.versions import POSITIONS, newest_rows
 
 
 def validate_table(spark: SparkSession, options: ValidateOptions) -> dict[str, Any]:
-    """Make every check and return the report, whose ``status`` is ``failed`` where the table falls short.
+    """Makes every check. Returns the report, whose ``status`` is ``failed`` if a check does not pass.
 
-    Raises UserError where there is no table, and for a source that can't be read.
+    Raises UserError if there is no table, or if the source can't be read.
     """
     path = options.embeddings
     if not files.exists(spark, path):
@@ -65,7 +65,7 @@ def _report(options: ValidateOptions, checks: list[Check], sizes: dict[str, Any]
 
 
 def _schema_check(rows: DataFrame, made: TableMetadata) -> Check:
-    """The columns of the level, in whatever order; more may be there, which were kept."""
+    """Checks that the columns of the level exist, in any order. There may be others, which the table kept."""
     expected = {field.name: field.dataType.simpleString() for field in row_fields(made.level)}
     expected |= {"content_hash": "string", "model": "string", "embedded_at": "timestamp"}
     found = {field.name: field.dataType.simpleString() for field in rows.schema}
@@ -75,7 +75,7 @@ def _schema_check(rows: DataFrame, made: TableMetadata) -> Check:
 
 
 def _sidecar_check(spark: SparkSession, path: str, made: TableMetadata) -> Check:
-    """What ``_elmo.json`` and the metadata of the column say is the same, as far as it is of every row."""
+    """Checks that ``_elmo.json`` agrees with the metadata of the column, except where rows may differ."""
     said = read_sidecar(spark, path)
     if said is None:
         return Check("metadata", False, f"no {SIDECAR}", f"{SIDECAR} beside the data")
@@ -93,7 +93,7 @@ def _vector_checks(rows: DataFrame, made: TableMetadata) -> list[Check]:
 
 
 def _row_checks(rows: DataFrame, made: TableMetadata, sizes: dict[str, Any]) -> list[Check]:
-    """Columns beside the vectors, and one row an id; ``sizes`` are filled in for the report."""
+    """Checks the columns beside the vectors, and that ids are unique. It adds sizes for the report to ``sizes``."""
     keys = ["id", *(name for name in POSITIONS if name in rows.columns)]
     required = [*keys, "n_tokens", "n_sentences", "n_truncated", "content_hash", "model", "embedded_at"]
     is_null = F.lit(False)

@@ -23,7 +23,8 @@ HEADER = "header"
 def save(model: Model, path: Path | str, dtype: str = "float32") -> None:
     """Writes ``model`` to ``path``. The file appears when it is complete, and replaces an existing one.
 
-    dtype: the type of the numbers in the file. float16 rounds them and halves the size of the file.
+    Args:
+        dtype: The type of the numbers in the file. float16 rounds them and halves the size of the file.
     """
     header = {
         **numbered(FORMAT),

@@ -102,10 +102,11 @@ class BiLM:
     ) -> tuple[dict[str, tf.Tensor], States]:
         """Computes all layers of one direction over a forest of N states.
 
-        words: float32, shape (V, P).
-        tokens, parents: int32, shape (N,).
-        sizes: int32, shape (T,).
-        before: the states before the first level.
+        Args:
+            words: A float32 array, shape (V, P).
+            tokens, parents: An int32 array, shape (N,).
+            sizes: An int32 array, shape (T,).
+            before: The states before the first level.
 
         Returns this direction's half of the layers ``names``, each (N, P), and the states of the last level.
         """

@@ -34,10 +34,11 @@ def plant(
 ) -> Iterator[Levels]:
     """Yields the forest of sentences, in parts of as many levels as ``max_nodes`` allows, but at least one.
 
-    ids: token indices of the sentences, one after the other, shape (n,).
-    lengths: number of tokens of each sentence, shape (n_sentences,); their sum is n.
-    backward: whether the sentences are read from their ends.
-    share: whether equal states share a node. Otherwise every token has its own.
+    Args:
+        ids: Token indices of the sentences, one after the other, shape (n,).
+        lengths: Number of tokens of each sentence, shape (n_sentences,); their sum is n.
+        backward: Whether the sentences are read from their ends.
+        share: Whether equal states share a node. Otherwise every token has its own.
     """
     part: list[tuple[np.ndarray, ...]] = []
     n_nodes = 0

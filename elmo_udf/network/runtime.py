@@ -19,16 +19,19 @@ logger = logging.getLogger(__name__)
 _M_ARENA_MAX, _ARENAS = -8, 2
 """The number of heaps that threads share, and glibc's code for it. Each heap keeps freed memory for itself."""
 
-NO_GPU_ADVICE = "install tensorflow[and-cuda] and NVIDIA's driver there, or go on without with --device auto or cpu"
+NO_GPU_ADVICE = (
+    "install tensorflow[and-cuda] and NVIDIA's driver there, or continue without one by --device auto or cpu"
+)
 """What a user can do if a GPU is wanted and TensorFlow sees none."""
 
 
 def start_tensorflow(threads: int | None = None, device: str = "auto", at_once: int | None = None) -> ModuleType:
     """Imports TensorFlow and configures it. Returns the module.
 
-    threads: the number of threads of an operation, or None for TensorFlow's choice.
-    device: ``auto`` (a GPU if TensorFlow sees one), ``cpu`` or ``gpu``.
-    at_once: the number of operations that run at once, or None for the number of cores.
+    Args:
+        threads: The number of threads of an operation, or None for TensorFlow's choice.
+        device: ``auto`` (a GPU if TensorFlow sees one), ``cpu`` or ``gpu``.
+        at_once: The number of operations that run at once, or None for the number of cores.
 
     On GPUs, float32 products are as exact as on a CPU, and memory grows as needed. TensorFlow accepts these settings
     only before its first operation, except for the exactness of float32. If it runs already, a call changes nothing

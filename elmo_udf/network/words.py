@@ -30,9 +30,10 @@ class WordVectors:
     ) -> None:
         """Creates an empty cache.
 
-        compute: a function from character ids (V, S) int32 to vectors (V, ``width``), for every S that the filters fit
-        into.
-        at_once: a function that calls a function with each of some items, possibly in several threads.
+        Args:
+            compute: A function from character ids (V, S) int32 to vectors (V, ``width``), for every S that the filters
+                fit into.
+            at_once: A function that calls a function with each of some items, possibly in several threads.
         """
         self._compute, self._widest_filter, self._at_once = compute, widest_filter, at_once
         self._vectors = np.empty((max_words, width), dtype=np.float32)  # takes memory only where it is written

@@ -18,8 +18,10 @@ _COLOURS = ("#999999", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#
 def correlation_bars(rows: Sequence[dict[str, Any]], path: str | Path, title: str) -> None:
     """Draws Spearman's correlations.
 
-    rows: dicts with model, layer, pooling, correction and spearman. The model of the first row is the main one; groups
-    of other models bear their model's name. A row whose pooling is "-" has only one number, and becomes a dashed line.
+    Args:
+        rows: Dicts with model, layer, pooling, correction and spearman. The model of the first row is the main one;
+            groups of other models bear their model's name. A row whose pooling is "-" has only one number, and becomes
+            a dashed line.
     """
     pooled = [row for row in rows if row["pooling"] != "-"]
     lines = [row for row in rows if row["pooling"] == "-"]

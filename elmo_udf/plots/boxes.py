@@ -15,8 +15,9 @@ _BETTER, _WORSE, _EQUAL = "#1b7837", "#b2182b", "#777777"
 def box_plot(samples: Mapping[str, Sequence[float]], path: str | Path, title: str, label: str) -> None:
     """Draws a box for each sample, with all its values as points and its mean as a diamond.
 
-    samples: at least one value for each name.
-    label: the label of the axis of values, with the unit.
+    Args:
+        samples: At least one value for each name.
+        label: The label of the axis of values, with the unit.
     """
     figure = new_figure(2 + 1.7 * len(samples), 4.2)
     axes = figure.add_subplot()
@@ -47,8 +48,9 @@ def paired_plot(
 ) -> None:
     """Draws a line for each pair, from its value on the left to its value on the right, and one line for the means.
 
-    before, after: n values each, in the same order.
-    label: the label of the axis of values, with the unit.
+    Args:
+        before, after: N values each, in the same order.
+        label: The label of the axis of values, with the unit.
     """
     figure = new_figure(5.4, 4.2)
     axes = figure.add_subplot()

@@ -24,7 +24,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def describe(axes: Axes, title: str = "", x: str = "", y: str = "", *, grid: Literal["", "both", "y"] = "") -> None:
-    """Write the title and what is on the axes ``x`` and ``y``, and draw a grid behind everything, or none."""
+    """Writes the title and the labels of the axes ``x`` and ``y``, and draws a grid behind everything, or none."""
     axes.set_title(title, loc="left", fontsize=10)
     axes.set(xlabel=x, ylabel=y, axisbelow=True)
     if grid:

@@ -19,9 +19,10 @@ def similarity_heatmap(
 ) -> None:
     """Draws a matrix of cosines, with rows and columns in an order that places similar documents side by side.
 
-    ids: n names, which are shown beside the rows if n is at most ``MAX_LABELS``.
-    cosines: float, shape (n, m), with n and m >= 2. The colors range from its lowest to its highest value.
-    column_ids: m names. Without them the matrix is symmetric, and rows and columns have the same ids and order.
+    Args:
+        ids: N names, which are shown beside the rows if n is at most ``MAX_LABELS``.
+        cosines: A float array, shape (n, m), with n and m >= 2. The colors range from its lowest to its highest value.
+        column_ids: M names. Without them the matrix is symmetric, and rows and columns have the same ids and order.
     """
     order = similar_side_by_side(cosines) if column_ids is None else alike(cosines)
     columns = order if column_ids is None else alike(cosines.T)

@@ -24,11 +24,12 @@ def cosine_histogram(
 ) -> None:
     """Draws the number of pairs at each cosine, on a logarithmic axis.
 
-    edges: ascending cosines, the edges of n narrow bins, shape (n + 1,).
-    all_pairs: the number of pairs in each bin, shape (n,).
-    kept: a name and numbers of pairs, shape (n,), which are drawn as a line.
-    threshold: a cosine to mark.
-    unit: the name of what is counted.
+    Args:
+        edges: Ascending cosines, the edges of n narrow bins, shape (n + 1,).
+        all_pairs: The number of pairs in each bin, shape (n,).
+        kept: A name and numbers of pairs, shape (n,), which are drawn as a line.
+        threshold: A cosine to mark.
+        unit: The name of what is counted.
     """
     series = [all_pairs, *([kept[1]] if kept else [])]
     filled = np.flatnonzero(np.sum(series, axis=0))

@@ -24,9 +24,10 @@ def draw_senses(
 ) -> None:
     """Draws n occurrences at ``places`` (n, 2), colored by their cluster (n,) from 0, with markers by their sense.
 
-    names: the legend's name for each of the k <= 10 clusters.
-    shares: the shares of the variance for the two axes, shape (2,).
-    senses: n names. If there are more senses than markers, the rarest share one.
+    Args:
+        names: The legend's name for each of the k <= 10 clusters.
+        shares: The shares of the variance for the two axes, shape (2,).
+        senses: N names. If there are more senses than markers, the rarest share one.
     """
     figure = new_figure(9.5, 5.2)
     axes = figure.add_subplot()

@@ -27,7 +27,8 @@ class Panel:
 def side_by_side(labels: Sequence[str], left: Panel, right: Panel, path: str | Path, title: str) -> None:
     """Draws both matrices in the order that places documents side by side that are similar in the left one.
 
-    labels: n >= 2 names, which are shown beside the rows of the left matrix if n is at most ``MAX_LABELS``.
+    Args:
+        labels: N >= 2 names, which are shown beside the rows of the left matrix if n is at most ``MAX_LABELS``.
 
     Each matrix has its own color scale, from its lowest to its highest value. The diagonal is always 1, so it is left
     out.

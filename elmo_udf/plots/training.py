@@ -11,8 +11,9 @@ from elmo_udf.plots.figure import describe, new_figure, save
 def training_curve(rows: Sequence[dict[str, float]], path: str | Path, title: str) -> None:
     """Draws the perplexity on the validation set and the loss of the steps, over the number of tokens read.
 
-    rows: rows of the log of a training, with ``tokens`` and, where they were measured, ``perplexity_forward``,
-    ``perplexity_backward``, ``sampled_loss_forward`` and ``sampled_loss_backward``.
+    Args:
+        rows: Rows of the log of a training, with ``tokens`` and, where they were measured, ``perplexity_forward``,
+            ``perplexity_backward``, ``sampled_loss_forward`` and ``sampled_loss_backward``.
     """
     figure = new_figure(8, 3.4)
     left, right = figure.subplots(1, 2)

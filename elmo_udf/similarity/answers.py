@@ -1,4 +1,4 @@
-"""From a comparison to the table of each kind, with what is said of it."""
+"""Makes the table of each kind of result from a comparison, and what the report says about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from elmo_udf.similarity.pictures import draw_histogram, write_matrix
 
 @dataclass(frozen=True)
 class Answer:
-    """A table that is still to be written; what belongs into ``_elmo.json`` with it, and into the report."""
+    """A table that is still to be written, and the values for ``_elmo.json`` and for the report."""
 
     table: DataFrame
     sidecar: dict[str, Any] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Answer:
 
 
 def answer(comparison: Comparison, options: SimilarityOptions, previous: Previous | None) -> Answer:
-    """What ``options.kind`` asks; with ``previous`` by continuing it."""
+    """Returns the answer that ``options.kind`` asks for. With ``previous``, it updates the earlier result."""
     if options.kind == "topk":
         if previous is None:
             return Answer(comparison.top_k(options.k))
@@ -46,7 +46,7 @@ def answer(comparison: Comparison, options: SimilarityOptions, previous: Previou
 
 
 def asked(options: SimilarityOptions) -> dict[str, Any]:
-    """The question, for report and ``_elmo.json``."""
+    """Returns the question, for the report and ``_elmo.json``."""
     limits: dict[str, dict[str, Any]] = {"topk": {"k": options.k}, "pairs": {"threshold": options.threshold}}
     limits["groups"] = limits["pairs"]
     against = {"against": options.against} if options.against else {}
@@ -54,7 +54,7 @@ def asked(options: SimilarityOptions) -> dict[str, Any]:
 
 
 def draw(table: DataFrame, found: Answer, cosines: Histogram, options: SimilarityOptions) -> dict[str, Any]:
-    """The pictures and small files that were asked for, of the written table; and what its rows say for the report."""
+    """Draws the requested pictures and writes the requested files. Returns what the report says about the rows."""
     report: dict[str, Any] = {}
     if options.kind == "groups":
         report["groups"] = table.where(F.col("id") == F.col("group_id")).count()

@@ -1,4 +1,4 @@
-"""From DataFrames to a comparison that can be asked: the way in, from PySpark and from the job."""
+"""Makes a comparison from DataFrames, for PySpark and for the job."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def compare(
     stripe_rows: int | None = None,
     correction: Correction | None = None,
 ) -> Comparison:
-    """Pack a table, to compare its rows with each other, or two tables, to compare every left row with every right.
+    """Returns a comparison of the rows of one table with each other, or of every left row with every right row.
 
     Args:
         left: A table with a column of ids and a column of vectors. Each id is unique and of a type that can be ordered.
@@ -37,7 +37,7 @@ def compare(
             delete it.
         id_column: The column of ids.
         embedding_column: The column of vectors.
-        names: What messages call the two tables.
+        names: The names of the two tables in messages.
         block_rows: The number of rows of a file, and of a tile of the matrix product. It is chosen by default.
         stripe_rows: The number of rows of each side that one task holds. It is chosen by default.
         correction: The correction that is applied to all vectors first.
@@ -59,5 +59,5 @@ def compare(
 
 
 def cluster_of(spark: SparkSession) -> Cluster:
-    """The tasks that run at once now, and their cores."""
+    """Returns the number of tasks that can run at once now, and their cores."""
     return Cluster(task_slots(spark), task_cpus(spark))

@@ -1,4 +1,4 @@
-"""What a comparison will cost, from sizes alone: what ``--dry-run`` says of the user's own tables and cluster."""
+"""Estimates the cost of a comparison from sizes alone: what ``--dry-run`` says about the user's tables and cluster."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from elmo_udf.similarity.options import SimilarityOptions
 def explain(
     spark: SparkSession, sides: tuple[Side, ...], options: SimilarityOptions, previous: Previous | None = None
 ) -> dict[str, Any]:
-    """The plan in numbers, for tables that were not packed yet; with ``previous`` also how many rows it does not have.
+    """Returns the plan in numbers, for tables that are not packed yet. With ``previous``, it also counts new rows.
 
-    Which rows have changed is not known before their vectors are read.
+    Which rows have changed is only known after their vectors are read.
     """
     n_rows = [side.table.count() for side in sides]
     width = width_of(sides[0])
@@ -43,7 +43,7 @@ def explain(
 
 
 def _width_compared(spark: SparkSession, options: SimilarityOptions, previous: Previous | None, width: int) -> int:
-    """Width of the vectors, corrected."""
+    """Returns the width of the corrected vectors."""
     if options.correction is not None:
         return read_correction(spark, options.correction).width
     if previous is not None and previous.correction is not None:
@@ -52,10 +52,10 @@ def _width_compared(spark: SparkSession, options: SimilarityOptions, previous: P
 
 
 def _gflop_of_new(n_rows: list[int], new: list[int], width: int) -> float:
-    """Of comparing the new rows of each side with all of the other."""
+    """Returns the GFLOP that it takes to compare the new rows of each side with all rows of the other."""
     return round(2 * width * sum(n * new[-1 - i] for i, n in enumerate(n_rows)) / 1e9, 3)
 
 
 def kept(options: SimilarityOptions) -> int:
-    """Rows that are kept a row: k, or 0 for pairs."""
+    """Returns the number of results that are kept per row: k, or 0 for pairs."""
     return options.k if options.kind == "topk" else 0

@@ -1,4 +1,4 @@
-"""Compares the rows of embedding tables: what jobs/similarity.py does, as one function."""
+"""Implements jobs/similarity.py as one function."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class _Inputs:
     right: DataFrame | None
     sides: tuple[Side, ...]
     metadata: TableMetadata | None
-    """How the vectors were made, where the table says so."""
+    """How the vectors were made, if the table says so."""
     previous: Previous | None
 
 
 def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str, Any]:
-    """Write what ``options.kind`` asks about ``options.embeddings`` into ``options.output``; returns the report.
+    """Writes the result that ``options.kind`` asks for to ``options.output``. Returns the report.
 
-    Raises UserError for tables that can't be compared, for an output that exists, for an earlier result that can't be
-    continued, and where there would be more than ``options.max_pairs`` pairs: before anything is compared.
+    Raises UserError before anything is compared: for tables that can't be compared, for an output that exists, for an
+    earlier result that can't be updated, and if there would be more than ``options.max_pairs`` pairs.
     """
     inputs = _checked(spark, options)
     if options.dry_run:
@@ -76,7 +76,7 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
 
 
 def _checked(spark: SparkSession, options: SimilarityOptions) -> _Inputs:
-    """The tables, after everything that can be refused was refused (UserError)."""
+    """Returns the tables after all checks. Raises UserError if something must be refused."""
     tables = {"table of --embeddings": options.embeddings}
     tables |= {"table of --against": options.against} if options.against else {}
     if options.update and not same_place(spark, options.update, options.output):  # it may be replaced by its update
@@ -100,7 +100,10 @@ def _checked(spark: SparkSession, options: SimilarityOptions) -> _Inputs:
 def _write(
     spark: SparkSession, found: Answer, comparison: Comparison, options: SimilarityOptions, path: str
 ) -> DataFrame:
-    """The table, and beside it, where it can be updated, of which rows it was made; as it is read back."""
+    """Writes the table, and beside it the rows that it was made from, if it can be updated.
+
+    Returns the written table.
+    """
     found.table.write.parquet(path)
     if options.kind in ("topk", "pairs"):
         write_rows(comparison.packed, path)

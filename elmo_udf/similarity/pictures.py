@@ -1,4 +1,4 @@
-"""Small forms of a result, on the driver: a matrix as CSV and as a heatmap, the histogram of the cosines."""
+"""Writes small forms of a result on the driver: a matrix as CSV and as a heatmap, and the histogram of the cosines."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from elmo_udf.similarity.options import SimilarityOptions
 
 MAX_CSV_CELLS = 4_000_000
 MAX_DRAWN = 2000
-"""Rows, and columns, of a matrix that is drawn."""
+"""Largest number of rows, and of columns, of a matrix that is drawn."""
 
 
 def check_paths(options: SimilarityOptions) -> None:
-    """Refuse paths that can't be written (UserError): before the work."""
+    """Raises UserError, before the work, for paths that can't be written."""
     if options.plot is not None:
         check_png(options.plot)
     if options.csv is not None:
@@ -31,21 +31,21 @@ def check_paths(options: SimilarityOptions) -> None:
 
 
 def check_sizes(options: SimilarityOptions, n_rows: int, n_columns: int) -> None:
-    """Refuse a matrix that is too large, or too small, for what it is to be written as (UserError)."""
+    """Raises UserError if a matrix is too large or too small for the requested files."""
     if options.csv is not None and n_rows * n_columns > MAX_CSV_CELLS:
         raise UserError(
             f"a matrix of {n_rows:,} x {n_columns:,} is too large for --csv, expected at most {MAX_CSV_CELLS:,} cells; "
-            "leave --csv out: the Parquet table has them"
+            "leave out --csv; the Parquet table has all cells"
         )
     if options.plot is not None and not 2 <= min(n_rows, n_columns) <= max(n_rows, n_columns) <= MAX_DRAWN:
         raise UserError(
             f"a matrix of {n_rows:,} x {n_columns:,} can't be drawn, expected 2 to {MAX_DRAWN:,} rows and columns; "
-            "leave --plot out"
+            "leave out --plot"
         )
 
 
 def write_matrix(table: DataFrame, column_ids: list[object], options: SimilarityOptions) -> None:
-    """The matrix as the files that the options ask for."""
+    """Writes the matrix to the requested files."""
     if options.csv is None and options.plot is None:
         return
     rows = table.orderBy("id").toArrow()
@@ -64,7 +64,7 @@ def write_matrix(table: DataFrame, column_ids: list[object], options: Similarity
 
 
 def draw_histogram(all_pairs: Histogram, result: DataFrame, options: SimilarityOptions) -> None:
-    """All cosines as the sample estimates them, and where the threshold is, or which ones are those of neighbors."""
+    """Draws the estimated histogram of all cosines, with the threshold or with the cosines of neighbors."""
     assert options.plot is not None
     scale = all_pairs.total / max(1, all_pairs.n_seen)
     kept: tuple[str, np.ndarray] | None = None

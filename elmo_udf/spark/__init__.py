@@ -1,1 +1,4 @@
-"""The Spark side: the session, files of any address, tables, models on executors; no network and no text."""
+"""Connects the project to Spark: sessions, files at any address, tables, and models on executors.
+
+It knows neither the network nor the tokenizer.
+"""

@@ -1,4 +1,4 @@
-"""Files of any Hadoop address through pyarrow's file systems, on driver and executors."""
+"""Opens files at any Hadoop address with pyarrow's file systems, on the driver and on executors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SCHEMES = {"s3a": "s3", "s3n": "s3"}  # Hadoop's names for what pyarrow calls o
 
 
 def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
-    """pyarrow's file system and the path in it of a qualified URI, such as ``file:/data/x`` or ``s3a://bucket/x``.
+    """Returns pyarrow's file system and the path in it for a URI such as ``file:/data/x`` or ``s3a://bucket/x``.
 
-    Raises UserError where pyarrow has none for it.
+    Raises UserError if pyarrow has no file system for it.
     """
     scheme, authority, path = _parts(uri)
     if scheme in ("", "file"):
@@ -32,7 +32,7 @@ def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
 
 
 def place_of(uri: str) -> tuple[str, str]:
-    """Scheme and authority of a URI: what it shares with all files of its file system."""
+    """Returns the scheme and the authority of a URI, which all files of its file system share."""
     scheme, authority, _ = _parts(uri)
     return scheme or "file", authority
 
@@ -45,6 +45,6 @@ def _parts(uri: str) -> tuple[str, str, str]:
 
 @cache
 def _remote(scheme: str, authority: str) -> tuple[fs.FileSystem, str]:
-    """The file system that answers to a scheme and authority, and the path of its root."""
+    """Returns the file system for a scheme and an authority, and the path of its root."""
     file_system, root = fs.FileSystem.from_uri(f"{_SCHEMES.get(scheme, scheme)}://{authority}/")
     return file_system, root

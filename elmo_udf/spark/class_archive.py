@@ -1,8 +1,9 @@
-"""An archive of the classes that Spark loads, with which its JVM starts faster.
+"""Uses an archive of the classes that Spark loads, with which its JVM starts faster.
 
-The JVM reads, checks and links some twenty thousand classes at every start of Spark. It can keep them as it has them in
-memory (https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html): a file that it maps at the next start.
-scripts/setup makes one for an environment. An archive of another Java, or of other jars, the JVM passes over.
+At every start of Spark, the JVM reads, checks and links about twenty thousand classes. It can store them in their
+in-memory form (https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html), in a file that it maps at the
+next start. scripts/setup makes this file for an environment. The JVM ignores an archive of another Java or of other
+jars.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 OPTIONS = "SPARK_SUBMIT_OPTS"
-"""The variable from which Spark's launcher takes options of the driver's JVM."""
+"""The variable from which Spark's launcher takes options for the driver's JVM."""
 
 
 def archive_path() -> Path:
-    """Where the archive of this Python environment is, if there is one."""
+    """Returns the path of this Python environment's archive, which may not exist."""
     return Path(sys.prefix) / "elmo-udf-spark.jsa"
 
 
 def archive_options() -> str:
-    """Options with which a JVM uses the archive of this environment; none where there is no archive."""
+    """Returns the options with which a JVM uses this environment's archive, or none if there is no archive."""
     path = archive_path()
     usable = path.is_file() and path.stat().st_size > 0
     return f'"-XX:SharedArchiveFile={path}" -Xlog:cds*=off' if usable else ""  # and says nothing if it passes it over
@@ -31,7 +32,7 @@ def archive_options() -> str:
 
 @contextmanager
 def with_archive() -> Iterator[None]:
-    """A JVM of Spark's that starts within uses the archive, unless the user has set options of the JVM."""
+    """While the block runs, a JVM that Spark starts uses the archive, unless the user has set options for the JVM."""
     options = archive_options()
     if OPTIONS in os.environ or not options:
         yield

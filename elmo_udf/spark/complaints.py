@@ -1,4 +1,4 @@
-"""Spark's complaints about what it reads, as one line of ours."""
+"""Converts Spark's errors about files that it reads to one line."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _LOGGERS_OF_FAILED_TASKS = ("org.apache.spark.executor.Executor", "org.apache.sp
 
 @contextmanager
 def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
-    """UserError where Spark says in the block that the files are not what they should be; other errors pass.
+    """Raises UserError if Spark reports in the block that the files are not what they should be. Other errors pass.
 
-    ``quiet`` keeps Spark's own pages about it out of the log: for blocks that only look at schemas.
+    ``quiet`` keeps Spark's own long messages about it out of the log. It is for blocks that only look at schemas.
     """
     try:
         with internals.silenced(_LOGGERS_OF_FAILED_TASKS) if quiet else nullcontext():
@@ -41,7 +41,7 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
 
 
 def _message(exception: Any) -> str:
-    """Return one line: what the first exception with an error class says, in a chain of causes, and the root cause."""
+    """Returns one line with the first message that has an error class in a chain of causes, and with the root cause."""
     texts: list[str] = []
     while exception is not None:
         text, cause = str(exception.getMessage()), exception.getCause()

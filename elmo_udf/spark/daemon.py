@@ -1,8 +1,8 @@
-"""Spark's daemon of Python workers, with PySpark from where it is installed.
+"""Runs Spark's daemon of Python workers with the installed PySpark.
 
-Spark puts its own zip of PySpark first on the path of workers. There is nothing compiled in it, so that every
-application compiles some fifty files, for a second, before its first task of Python. This is pyspark.daemon without
-that zip; jobs name it as ``spark.python.daemon.module`` where they start a local Spark.
+Spark puts its own zip file of PySpark first on the path of workers. The zip contains no compiled files, so every
+application spends a second on compiling about fifty files before its first Python task. This module is pyspark.daemon
+without that zip. Jobs name it as ``spark.python.daemon.module`` when they start a local Spark.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ _ZIP = "/pyspark/python/lib/pyspark.zip"
 
 
 def is_installed() -> bool:
-    """Whether any start of this interpreter finds this version of the package, and PySpark; not so in a checkout."""
+    """Returns whether every start of this interpreter finds this version of the package, and PySpark.
+
+    In a checkout it does not.
+    """
     packages = [get_path("purelib")]
     ours = any(found.version == __version__ for found in distributions(name="elmo-udf", path=packages))
     return ours and any(distributions(name="pyspark", path=packages))
 
 
 def without_zip(path: Sequence[str]) -> list[str]:
-    """A path of modules without the zip that lies in an installed PySpark which is on that path as well."""
+    """Returns the module path without Spark's zip, if the installed PySpark that contains it is also on the path."""
     return [entry for entry in path if not (entry.endswith(_ZIP) and entry.removesuffix(_ZIP) in path)]
 
 

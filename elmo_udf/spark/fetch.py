@@ -1,4 +1,4 @@
-"""Files that Spark can reach, brought to the driver."""
+"""Copies files that Spark can reach to the driver."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from elmo_udf.spark.files import hadoop_path
 
 
 def fetcher(spark: SparkSession) -> Callable[[str], Path]:
-    """A function that copies the file or folder of a URI, of any file system that Spark reads, to the driver's machine.
+    """Returns a function that copies the file or folder of a URI, from any file system of Spark, to this machine.
 
-    It returns where the copy is, which lasts as long as the process. Not by ``addFile``: that would also bring the file
-    to executors, which read the model in another form, knows files by their last name only, and remembers one that it
-    failed to fetch, so that every later task fails. The function raises UserError where the URI can't be read.
+    The function returns the path of the copy, which exists as long as the process. It does not use ``addFile``: that
+    would also send the file to executors, which read the model in another form; it identifies files by the last part of
+    their names; and if it fails to fetch a file, every later task fails. The function raises UserError if the URI can't
+    be read.
     """
 
     def fetch(uri: str) -> Path:

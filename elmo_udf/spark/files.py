@@ -1,4 +1,4 @@
-"""Files of any Hadoop file system, from the driver."""
+"""Works with files on any Hadoop file system, from the driver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from elmo_udf.spark import internals
 
 
 def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
-    """Hadoop's FileSystem and Path (qualified) of ``path``. Raises UserError where no file system answers to it."""
+    """Returns Hadoop's FileSystem and the qualified Path of ``path``.
+
+    Raises UserError if no file system supports it.
+    """
     with _reached(path):
         raw = internals.hadoop_path(path)
         file_system = raw.getFileSystem(internals.hadoop_configuration(spark))
@@ -46,48 +49,48 @@ def cause_of(error: Exception) -> str:
 
 
 def exists(spark: SparkSession, path: str) -> bool:
-    """Whether there is a file or folder at ``path``."""
+    """Returns whether there is a file or folder at ``path``."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         return bool(file_system.exists(where))
 
 
 def same_file_system(spark: SparkSession, left: str, right: str) -> bool:
-    """Whether a rename from one path to the other can work."""
+    """Returns whether a rename from one path to the other can work."""
     return bool(hadoop_path(spark, left)[0].getUri().equals(hadoop_path(spark, right)[0].getUri()))
 
 
 def delete(spark: SparkSession, path: str) -> None:
-    """Remove a file or a folder with all it holds; nothing happens where there is none."""
+    """Removes a file, or a folder with everything in it. Does nothing if there is none."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         file_system.delete(where, True)
 
 
 def make_folder(spark: SparkSession, path: str) -> None:
-    """Make a folder and those above it. Raises UserError where that can't be."""
+    """Creates a folder and those above it. Raises UserError if that is impossible."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         made = file_system.mkdirs(where)
     if not made:
-        raise UserError(f"folder {path!r} can't be made; check the path and its permissions")
+        raise UserError(f"folder {path!r} can't be created; check the path and its permissions")
 
 
 def rename(spark: SparkSession, source: str, target: str) -> None:
-    """Rename a file or folder within a file system; OSError where it is refused."""
+    """Renames a file or folder within a file system. Raises OSError if the file system refuses it."""
     file_system, where = hadoop_path(spark, source)
     if not file_system.rename(where, hadoop_path(spark, target)[1]):
         raise OSError(f"{source} could not be renamed to {target}")
 
 
 def parent(path: str) -> str:
-    """The folder that ``path`` is in, as a path of the same kind."""
+    """Returns the folder that contains ``path``, as a path of the same kind."""
     above = path.rstrip("/").rpartition("/")[0]
     return above or ("/" if path.startswith("/") else ".")
 
 
 def list_entries(spark: SparkSession, path: str) -> list[tuple[str, bool]]:
-    """Names in a folder, sorted, and whether each is a folder; none where there is no such folder."""
+    """Returns the sorted names in a folder, and whether each is a folder. Returns none if there is no such folder."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         if not file_system.exists(where):
@@ -96,12 +99,12 @@ def list_entries(spark: SparkSession, path: str) -> list[tuple[str, bool]]:
 
 
 def list_names(spark: SparkSession, path: str) -> list[str]:
-    """Names in a folder, sorted; none where there is no such folder."""
+    """Returns the sorted names in a folder, or none if there is no such folder."""
     return [name for name, _ in list_entries(spark, path)]
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:
-    """Write a small UTF-8 file, replacing what was there."""
+    """Writes a small UTF-8 file, and replaces an existing one."""
     file_system, where = hadoop_path(spark, path)
     stream = file_system.create(where, True)
     with afterwards(stream.close):
@@ -109,14 +112,14 @@ def write_text(spark: SparkSession, path: str, text: str) -> None:
 
 
 def put_file(spark: SparkSession, local: Path, path: str) -> None:
-    """Copy a file of the driver's machine to ``path``, replacing what was there."""
+    """Copies a file on the driver's machine to ``path``, and replaces an existing one."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         file_system.copyFromLocalFile(False, True, internals.hadoop_path(str(local.absolute())), where)
 
 
 def read_text(spark: SparkSession, path: str) -> str | None:
-    """What a small UTF-8 file holds, None where there is none."""
+    """Returns the content of a small UTF-8 file, or None if there is none."""
     file_system, where = hadoop_path(spark, path)
     if (local := local_path(file_system, where)) is not None:
         return local.read_text("utf-8") if local.is_file() else None
@@ -146,10 +149,10 @@ def first_bytes(spark: SparkSession, path: str, n: int) -> bytes:
 
 
 def create_text(spark: SparkSession, path: str, text: str) -> bool:
-    """Write a small UTF-8 file unless there is one of this name; whether this call has made it.
+    """Writes a small UTF-8 file unless it exists. Returns whether this call has created it.
 
-    Of several that try at once one makes it: on local file systems and on HDFS always, elsewhere as far as the file
-    system's create without overwrite goes. The folder is made where it is missing.
+    If several callers try at once, one of them creates it. This always holds on local file systems and on HDFS;
+    elsewhere it depends on the file system's create without overwrite. The folder is created if needed.
     """
     file_system, where = hadoop_path(spark, path)
     make_folder(spark, parent(path))
@@ -177,7 +180,10 @@ def create_text(spark: SparkSession, path: str, text: str) -> bool:
 
 
 def renew_text(spark: SparkSession, path: str, text: str) -> None:
-    """Make a small file, which holds ``text``, as new as now; not all file systems can, so it may be written again."""
+    """Updates the time of a small file, which contains ``text``.
+
+    Some file systems can't, so it may be written again.
+    """
     file_system, where = hadoop_path(spark, path)
     if (local := local_path(file_system, where)) is not None:
         os.utime(local)
@@ -186,14 +192,14 @@ def renew_text(spark: SparkSession, path: str, text: str) -> None:
 
 
 def age_s(spark: SparkSession, path: str) -> float:
-    """Seconds since the file was last written, by the clocks of its machine and of this one."""
+    """Returns the seconds since the file was last written, by the clocks of its machine and of this one."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         return time.time() - float(file_system.getFileStatus(where).getModificationTime()) / 1000
 
 
 def delete_empty(spark: SparkSession, path: str) -> None:
-    """Remove a folder if nothing is in it."""
+    """Removes a folder if it is empty."""
     file_system, where = hadoop_path(spark, path)
     if (local := local_path(file_system, where)) is not None:
         with suppress(OSError):
@@ -204,9 +210,9 @@ def delete_empty(spark: SparkSession, path: str) -> None:
 
 
 def list_files(spark: SparkSession, path: str) -> list[str]:
-    """The data files in a folder and those below, as paths from it, sorted; none where there is no such folder.
+    """Returns the sorted paths of the data files in a folder and its subfolders, or none if there is no such folder.
 
-    What readers of Parquet skip is left out: names that begin with an underscore or a dot.
+    It leaves out what programs that read Parquet skip: names that begin with an underscore or a dot.
     """
     found = []
     for name, is_folder in list_entries(spark, path):
@@ -217,7 +223,7 @@ def list_files(spark: SparkSession, path: str) -> list[str]:
 
 
 def n_bytes(spark: SparkSession, path: str) -> int:
-    """Bytes of a file, or of all files in a folder and below."""
+    """Returns the size in bytes of a file, or of all files in a folder and its subfolders."""
     file_system, where = hadoop_path(spark, path)
     with _reached(path):
         return int(file_system.getContentSummary(where).getLength())

@@ -1,8 +1,8 @@
-"""All that is used of Spark beside its public interface, each use as a small function.
+"""Wraps everything that the project uses of Spark beyond its public interface, each use in a small function.
 
 Another version of Spark may have other names. So no other module uses them, and tests/test_spark_internals.py has a
-test for each, which says what is gone. (``spark.python.daemon.module`` has one of its own: ``daemon`` starts
-``pyspark.daemon.manager``, before anything else is imported.) All were seen in PySpark 4.1.0 and 4.3.0.
+test for each function, which says what is gone. (``spark.python.daemon.module`` has its own place: ``daemon`` starts
+``pyspark.daemon.manager`` before anything else is imported.) All were seen in PySpark 4.1.0 and 4.3.0.
 """
 
 from __future__ import annotations
@@ -30,66 +30,69 @@ _SOURCES = "org.apache.spark.sql.execution.datasources."
 
 @dataclass(frozen=True)
 class Relation:
-    """The files that a table is nothing but some columns of, as Spark's plan names them."""
+    """A table that consists only of some columns of files, as Spark's plan describes it."""
 
     sources: dict[str, str]
-    """Name in the files of each column of the table, by its name there."""
+    """The name in the files of each column of the table, by its name in the table."""
     format: str
-    """The class of Spark that reads them, such as ``parquet.ParquetFileFormat``."""
+    """Spark's class that reads them, such as ``parquet.ParquetFileFormat``."""
     in_files: set[str]
-    """Names of the columns that the files hold, those that are folders left out."""
+    """The names of the columns in the files, without partition columns."""
     options: set[str]
-    """Names of the reader's options, in lower case."""
+    """The names of the reader's options, in lower case."""
     java: Any
     """Spark's own object."""
 
 
 def active_context() -> SparkContext | None:
-    """The context of this process, whichever thread has made it; None without one (``_active_spark_context``)."""
+    """Returns the context of this process, whichever thread created it, or None (``_active_spark_context``)."""
     context: SparkContext | None = SparkContext._active_spark_context
     return context
 
 
 def start_jvm() -> None:
-    """Start the JVM or join that of spark-submit, so that SparkConf sees its properties (``_ensure_initialized``)."""
+    """Starts the JVM or joins that of spark-submit, so that SparkConf sees its properties (``_ensure_initialized``)."""
     SparkContext._ensure_initialized()
 
 
 def jvm() -> Any:
-    """Java's classes by their full names (``SparkContext._jvm``); the JVM must run."""
+    """Returns Java's classes by their full names (``SparkContext._jvm``). The JVM must be running."""
     return SparkContext._jvm
 
 
 def jvm_process() -> subprocess.Popen[bytes]:
-    """The process of the JVM that this process has started (``SparkContext._gateway.proc``)."""
+    """Returns the process of the JVM that this process has started (``SparkContext._gateway.proc``)."""
     process: subprocess.Popen[bytes] = SparkContext._gateway.proc  # type: ignore[union-attr]  # None without a session
     return process
 
 
 def jvm_cores() -> int:
-    """Processors as the JVM counts them: what a container leaves it, where os.cpu_count says what the machine has."""
+    """Returns the number of processors according to the JVM, which respects the limits of a container.
+
+    os.cpu_count returns the number of the machine.
+    """
     start_jvm()
     return int(jvm().java.lang.Runtime.getRuntime().availableProcessors())
 
 
 def hadoop_configuration(spark: SparkSession) -> Any:
-    """Hadoop's Configuration of the session's context (``_jsc.hadoopConfiguration``)."""
+    """Returns Hadoop's Configuration of the session's context (``_jsc.hadoopConfiguration``)."""
     return spark.sparkContext._jsc.hadoopConfiguration()
 
 
 def hadoop_path(path: str) -> Any:
-    """Hadoop's Path; raises Py4JError for a text that is none."""
+    """Returns Hadoop's Path. Raises Py4JError if the text is not a path."""
     return jvm().org.apache.hadoop.fs.Path(path)
 
 
 def executor_cores(spark: SparkSession) -> list[int]:
-    """Cores of each executor that has registered with the driver (``statusStore``)."""
+    """Returns the number of cores of each executor that has registered with the driver (``statusStore``)."""
     listed = spark.sparkContext._jsc.sc().statusStore().executorList(True)
     return [executor.totalCores() for executor in _items(listed) if executor.id() != "driver"]
 
 
 def bytes_shuffled_and_spilled(spark: SparkSession) -> tuple[int, int]:
-    """Of all stages of the application so far (``statusStore``)."""
+    """Returns the sums over all stages of the application so far (``statusStore``)."""
     empty = jvm().java.util.ArrayList()
     no_quantiles = SparkContext._gateway.new_array(jvm().double, 0)  # type: ignore[union-attr]  # None without a session
     store = spark.sparkContext._jsc.sc().statusStore()
@@ -100,16 +103,16 @@ def bytes_shuffled_and_spilled(spark: SparkSession) -> tuple[int, int]:
 
 @contextmanager
 def silenced(loggers: Sequence[str]) -> Iterator[None]:
-    """Log4j's loggers of these names say nothing while the block runs, unless the user has configured them.
+    """Silences Log4j's loggers with these names while the block runs, unless the user has configured them.
 
-    Where that can't be, they say what they say.
+    If that is impossible, nothing changes.
     """
     with afterwards(_silence(loggers)):
         yield
 
 
 def _silence(loggers: Sequence[str]) -> Callable[[], None]:
-    """What makes them speak again."""
+    """Returns a function that ends the silence."""
     try:
         log4j = jvm().org.apache.logging.log4j
         context = log4j.LogManager.getContext(False)
@@ -129,7 +132,7 @@ def _silence(loggers: Sequence[str]) -> Callable[[], None]:
 
 
 def relation_of(table: DataFrame) -> Relation | None:
-    """The files that a table is nothing but columns of; None for another table (``_jdf``, Catalyst's plan)."""
+    """Returns the files if a table consists only of columns of files, otherwise None (``_jdf``, Catalyst's plan)."""
     plan, sources = table._jdf.queryExecution().optimizedPlan(), {name: name for name in table.columns}
     if len(sources) < len(table.columns):  # two columns of one name
         return None
@@ -153,7 +156,7 @@ def relation_of(table: DataFrame) -> Relation | None:
 
 
 def files_of(relation: Relation, most: int) -> list[str] | None:
-    """URIs of the files that Spark would read; None where they are more than ``most``."""
+    """Returns the URIs of the files that Spark would read, or None if they are more than ``most``."""
     no_filter = jvm().org.apache.spark.api.python.PythonUtils.toSeq([])
     # Not all files that lie there: none that is empty, none beside the folders of a table that has some.
     listed = relation.java.location().listFiles(no_filter, no_filter)
@@ -166,7 +169,7 @@ def files_of(relation: Relation, most: int) -> list[str] | None:
 
 
 def no_params() -> Params:
-    """The parent of a Param of pyspark.ml that is declared in a class (``Params._dummy``)."""
+    """Returns the parent of a Param of pyspark.ml that is declared in a class (``Params._dummy``)."""
     from pyspark.ml.param import Params
 
     return Params._dummy()
@@ -177,5 +180,5 @@ def _class(of: Any) -> str:
 
 
 def _items(of: Any) -> Iterator[Any]:
-    """What is in a Seq of Scala's."""
+    """Yields the items of a Scala Seq."""
     return (of.apply(i) for i in range(of.size()))

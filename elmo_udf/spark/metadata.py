@@ -1,4 +1,4 @@
-"""How the vectors of a table were made, as the table itself says, and which vectors can be compared."""
+"""Describes how the vectors of a table were made, and decides which vectors can be compared."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from elmo_udf.formats import UNNUMBERED, check_format, numbered
 from elmo_udf.options import ModelOptions
 
 FORMAT = 1
-"""Of all tables. CONTRIBUTING.md says when the number goes up."""
+"""The format number of all tables. CONTRIBUTING.md says when it increases."""
 
 COMPARED = ("fingerprint", "layer", "pooling", "width")
-"""Of the metadata: where these differ, vectors can't be compared."""
+"""Parts of the metadata. If they differ, vectors can't be compared."""
 
 MAY_DIFFER = ("model", "elmo_udf_version")
-"""Of the metadata: these may differ among the rows of one table. One model has many handles, and versions follow."""
+"""Parts of the metadata that may differ among the rows of a table, because a model can have several handles."""
 
 _OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
 
@@ -44,19 +44,20 @@ class TableMetadata:
 
     @staticmethod
     def of_options(options: ModelOptions, fingerprint: str, width: int) -> TableMetadata:
-        """What a table made with these options will say."""
+        """Returns the metadata of a table that is made with these options."""
         values = {name: getattr(options, name) for name in _OPTIONS}
         return TableMetadata(fingerprint=fingerprint, width=width, **numbered(FORMAT), **values)
 
     def options(self) -> dict[str, Any]:
-        """The model options that make such vectors again."""
+        """Returns the model options that make such vectors again."""
         return {name: getattr(self, name) for name in _OPTIONS}
 
     @staticmethod
     def of_column(column: T.StructField, table: str = "the table") -> TableMetadata | None:
-        """What the column says, or None for a column that is not ours.
+        """Returns the metadata of a column, or None for a column that is not ours.
 
-        Raises UserError, which names ``table``, where a later version wrote it in a format that this one does not know.
+        Raises UserError, which names ``table``, if a later version wrote it in a format that this version does not
+        know.
         """
         said = {"format": UNNUMBERED} | column.metadata
         if "elmo_udf_version" in said:
@@ -65,21 +66,24 @@ class TableMetadata:
         return TableMetadata(**{name: said[name] for name in names}) if names <= said.keys() else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for Spark's column metadata and for JSON."""
+        """Returns plain values, for Spark's column metadata and for JSON."""
         return asdict(self)
 
 
 def metadata_of(table: DataFrame, column: str, name: str = "the table") -> TableMetadata | None:
-    """How the vectors of ``column`` were made, or None for a column that is not ours or is not there.
+    """Returns how the vectors of ``column`` were made, or None if the column is not ours or does not exist.
 
-    Raises UserError, which calls the table ``name``, where a later version made it in a format that this one does not
+    Raises UserError, which calls the table ``name``, if a later version made it in a format that this version does not
     know.
     """
     return TableMetadata.of_column(table.schema[column], name) if column in table.columns else None
 
 
 def check_comparable(left: TableMetadata | None, right: TableMetadata | None, what: str) -> None:
-    """Refuse two tables whose vectors mean different things; of a foreign table (None) nothing is known here."""
+    """Raises UserError if the vectors of two tables differ in meaning.
+
+    Nothing is known about a foreign table (None).
+    """
     if left is None or right is None:
         return
     for name in COMPARED:

@@ -1,4 +1,4 @@
-"""One embedding task an executor: how a stage asks Spark for whole executors."""
+"""Requests whole executors from Spark, so that each runs one embedding task at a time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _GPUS = "spark.executor.resource.gpu.amount"
 
 @dataclass(frozen=True)
 class Stage:
-    """Resources of the tasks of the embedding stage."""
+    """The resources of the tasks of the embedding stage."""
 
     cpus: int
-    """Cores of a task, which are also TensorFlow's threads."""
+    """The number of cores of a task, which is also the number of TensorFlow's threads."""
     gpus: int
     slots: int
-    """Tasks that run at once on the executors there are now."""
+    """The number of tasks that can run at once on the current executors."""
     profile: ResourceProfile | None
-    """None in local mode, where Spark refuses profiles and ``spark.task.cpus`` does the same."""
+    """None in local mode, where Spark refuses profiles and ``spark.task.cpus`` has the same effect."""
 
 
 def embedding_stage(spark: SparkSession) -> Stage:
-    """A task takes all cores of an executor, and its GPU where executors have one: one process, one model.
+    """Returns a stage in which a task takes all cores of an executor and its GPU, if any: one process, one model.
 
-    Raises UserError where executors have several GPUs.
+    Raises UserError if executors have several GPUs.
     """
     cores = executor_cores(spark)
     total = spark.sparkContext.defaultParallelism
@@ -50,7 +50,7 @@ def embedding_stage(spark: SparkSession) -> Stage:
 
 
 def executor_gpus(spark: SparkSession) -> int:
-    """GPUs of an executor, as Spark was told; none in local mode, where Spark has no such resources."""
+    """Returns the number of GPUs of an executor according to Spark. In local mode Spark has none."""
     if local_cores(spark.sparkContext.master) is not None:
         return 0
     return int(spark.sparkContext.getConf().get(_GPUS, "0") or 0)

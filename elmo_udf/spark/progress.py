@@ -1,4 +1,4 @@
-"""A line of progress every few seconds while Spark works."""
+"""Logs a line of progress every few seconds while Spark works."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ EVERY_S = 5.0
 
 @contextmanager
 def watched(done: Accumulator[T], line: Callable[[T, float], str]) -> Iterator[None]:
-    """Log ``line(value of the accumulator, seconds)`` while the block runs, whenever the value has changed.
+    """While the block runs, logs ``line(value of the accumulator, seconds)`` whenever the value has changed.
 
-    Spark adds a task's part when the task ends.
+    Spark adds the part of a task when the task ends.
     """
     started, shown = time.monotonic(), done.value
 
@@ -38,7 +38,7 @@ def watched(done: Accumulator[T], line: Callable[[T, float], str]) -> Iterator[N
 
 
 def time_left(share: float, seconds: float) -> str:
-    """The text "ETA h:mm:ss" for the rest, where ``share`` (above 0) of the work took ``seconds``."""
+    """Returns the text "ETA h:mm:ss" for the rest, if ``share`` (above 0) of the work took ``seconds``."""
     minutes, rest = divmod(round(seconds / share - seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"ETA {hours}:{minutes:02d}:{rest:02d}" if hours else f"ETA {minutes}:{rest:02d}"

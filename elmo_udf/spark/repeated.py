@@ -1,4 +1,4 @@
-"""Something small that is done again and again beside the work."""
+"""Repeats a small action beside the work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def repeated(name: str, every_s: float, work: Callable[[], None]) -> Iterator[None]:
-    """Call ``work`` every so many seconds while the block runs, in a thread of that name."""
+    """While the block runs, calls ``work`` every ``every_s`` seconds, in a thread with the given name."""
     finished = threading.Event()
 
     def repeat() -> None:

@@ -1,4 +1,4 @@
-"""The session a job runs in, and how many tasks fit where."""
+"""Provides the Spark session of a job, and says how many tasks fit where."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _PREFERRED = {
 
 
 def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
-    """A session for a job, and whether this call created it (then, and only then, the job stops it).
+    """Returns a session for a job, and whether this call created it. Only then does the job stop it.
 
-    Nothing that the user has set is touched: master, properties and Python are Spark's own business.
-    What is added where it is unset: workers use the driver's interpreter, and in local mode start by our daemon; with
-    ``whole_machine`` a task takes all cores in local mode, where Spark refuses profiles.
+    It changes no setting of the user: master, properties and Python. It adds settings that are not set: workers use the
+    driver's interpreter, and in local mode they start with our daemon. With ``whole_machine``, a task takes all cores
+    in local mode, where Spark refuses profiles.
     """
     if SparkSession.getActiveSession() is not None or internals.active_context() is not None:
         return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
@@ -58,7 +58,7 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
 
 
 def local_cores(master: str | None) -> int | None:
-    """Cores of a ``local`` master, None for any other."""
+    """Returns the number of cores of a ``local`` master, or None for any other."""
     found = re.fullmatch(r"local(?:\[(\*|\d+)(?:,\s*\d+)?\])?", master or "")
     if not found:
         return None
@@ -68,7 +68,7 @@ def local_cores(master: str | None) -> int | None:
 
 
 def executor_cores(spark: SparkSession) -> int:
-    """Cores of the smallest executor (in local mode: of the driver, which is the executor)."""
+    """Returns the number of cores of the smallest executor. In local mode this is the driver."""
     conf = spark.sparkContext.getConf()
     if (cores := local_cores(spark.sparkContext.master)) is not None:
         return cores
@@ -84,20 +84,21 @@ def executor_cores(spark: SparkSession) -> int:
 
 
 def task_cpus(spark: SparkSession) -> int:
-    """Cores that Spark gives a task where no profile says otherwise."""
+    """Returns the number of cores that Spark gives to a task without a profile."""
     return int(spark.sparkContext.getConf().get("spark.task.cpus", "1"))
 
 
 def task_slots(spark: SparkSession) -> int:
-    """Tasks that run at once on the executors there are now (at least 1)."""
+    """Returns the number of tasks that can run at once on the current executors (at least 1)."""
     return max(1, spark.sparkContext.defaultParallelism // task_cpus(spark))
 
 
 @contextmanager
 def small_batches(spark: SparkSession) -> Iterator[None]:
-    """What runs in the block sends tables to Python by some MiB at a time: Spark's 10,000 rows are 40 MiB of vectors.
+    """While the block runs, Spark sends tables to Python in batches of some MiB.
 
-    Memory that stays in the cache makes a first pass over vectors a quarter faster, and a worker smaller.
+    By default it sends 10,000 rows, which are 40 MiB of vectors. With memory that stays in the cache, a first pass over
+    vectors is a quarter faster, and workers are smaller.
     """
     if spark.conf.get(_BATCH_BYTES, None) is not None:  # the user's choice
         yield

@@ -1,4 +1,4 @@
-"""Brings a model from the driver to every executor, once: one file that Spark distributes."""
+"""Sends a model from the driver to every executor, once: Spark distributes it as one file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _shipping = threading.Lock()
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A model that executors find by ``SparkFiles.get(file_name)``; the driver keeps no weights."""
+    """A model that executors find with ``SparkFiles.get(file_name)``. The driver keeps no weights."""
 
     handle: str
     fingerprint: str
@@ -36,10 +36,10 @@ class ShippedModel:
 
 
 def ship_model(spark: SparkSession, handle: str, sha256: str | None = None) -> ShippedModel:
-    """Load, check and distribute a model; a second call in the same application, in any thread, does nothing.
+    """Loads, checks and distributes a model. A second call in the same application does nothing, in any thread.
 
-    Whatever the source (hub, archive, folder, any Hadoop URI), executors read one canonical file, which Spark itself
-    brings to each of them once. Raises UserError for a bad handle or a bad model, before any Spark job.
+    Whatever the source is (hub, archive, folder, any Hadoop URI), executors read the same file, which Spark sends to
+    each of them once. Raises UserError for a bad handle or a bad model, before any Spark job.
     """
     key = (spark.sparkContext.applicationId, handle, sha256)
     with _shipping:

@@ -1,4 +1,4 @@
-"""Reading tables: the newest rows of embedding tables, all rows of any, and what a table of ours says of itself."""
+"""Reads tables: the newest rows of embedding tables, all rows of any table, and the content of ``_elmo.json``."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from elmo_udf.spark.metadata import FORMAT, metadata_of
 from elmo_udf.spark.versions import newest_rows
 
 SIDECAR = "_elmo.json"
-"""Beside the data of a table of ours; readers of Parquet skip names that begin with an underscore."""
+"""Name of the file beside the data of our tables. Programs that read Parquet skip it because of its underscore."""
 
 
 def read_table(spark: SparkSession, path: str) -> DataFrame:
-    """The Parquet table at ``path``; of an embedding table of ours the newest rows of each id, each once.
+    """Returns the Parquet table at ``path``. An embedding table has the newest version of each id, once.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     table = read_rows(spark, path)
     return newest_rows(table) if metadata_of(table, "embedding") is not None else table
 
 
 def read_rows(spark: SparkSession, path: str) -> DataFrame:
-    """All rows of the Parquet table at ``path`` as they lie there.
+    """Returns all rows of the Parquet table at ``path``.
 
-    Raises UserError where there is none, and where a later version wrote it in a format that this one does not know.
+    Raises UserError if there is none, or if a later version wrote it in a format that this version does not know.
     """
     if not _is_glob(path) and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
@@ -53,15 +53,15 @@ def _is_glob(path: str) -> bool:
 
 
 def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
-    """The columns that are folders of a table of ours, and their types; none for any other table."""
+    """Returns the partition columns of our tables with their types, or none for any other table."""
     schema = (read_sidecar(spark, path) or {}).get("partition_by")
     return {field.name: field.dataType for field in T.StructType.fromJson(schema)} if schema else {}
 
 
 def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
-    """What a table of ours says of itself in ``_elmo.json``, with its format; None where there is none.
+    """Returns the content of ``_elmo.json`` of our tables, with its format number, or None if there is none.
 
-    Raises UserError where that is no JSON, and where a later version wrote the table in a format that this one does not
+    Raises UserError if it is not JSON, or if a later version wrote the table in a format that this version does not
     know.
     """
     if _is_glob(path):
@@ -74,7 +74,9 @@ def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
     except ValueError:  # of JSON, or of UTF-8
         said = None
     if not isinstance(said, dict):
-        raise UserError(f"file '{path}/{SIDECAR}' is no JSON object, expected what a job wrote there; make it again")
+        raise UserError(
+            f"file '{path}/{SIDECAR}' is not a JSON object, expected the file that a job wrote; make the table again"
+        )
     check_format(said, FORMAT, f"table {path!r}")
     return {"format": UNNUMBERED} | said
 

@@ -1,8 +1,8 @@
-"""One row an id: of a document that was embedded several times, the newest.
+"""Selects the newest version of each document that was embedded several times.
 
-A table grows by files. A document whose text has changed has rows in several of them, each version with its own
-``embedded_at``; and while files are replaced by others with the same rows, these are there twice. What is read here is
-the newest version of every document, once.
+A table grows by files. A document whose text has changed has rows in several of them, and each version has its own
+``embedded_at``. While files are replaced by others with the same rows, these rows are there twice. This module reads
+the newest version of every document once.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 POSITIONS = ("sentence_index", "token_index")
-"""Columns that tell the rows of a document apart, at the levels that have several."""
+"""Columns that distinguish the rows of a document, at the levels that have several."""
 
 _WRITE = re.compile(r"part-\d+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _FILE, _VERSION, _NEWEST, _KEPT = "_elmo_file", "_elmo_version", "_elmo_newest", "_elmo_kept"
 
 _FEW = 1_000_000
-"""Rows that every executor can hold beside its work."""
+"""Number of rows that every executor can hold beside its work."""
 
 
 def newest_rows(table: DataFrame) -> DataFrame:
-    """Of an embedding table as it lies there the rows of the newest version of each id, each once.
+    """Returns the rows of the newest version of each id in an embedding table, each once.
 
-    The newest has the largest (``embedded_at``, ``content_hash``). Vectors are not sorted nor moved: which rows are not
-    the newest is found from the other columns. A table of one write is returned as it is.
+    The newest version has the largest (``embedded_at``, ``content_hash``). Vectors are neither sorted nor moved,
+    because the other columns determine which rows are not the newest. A table from a single write is returned
+    unchanged.
     """
     if written_once(table):
         return table
@@ -43,13 +44,16 @@ def newest_rows(table: DataFrame) -> DataFrame:
 
 
 def _joined(rows: DataFrame, few: DataFrame, keys: list[str]) -> DataFrame:
-    """A left join that moves no vectors, where that can be."""
+    """Returns a left join that moves no vectors, if possible."""
     # Told from the size of the table, a broadcast would be too large, and the join would begin with sorting vectors.
     return rows.join(F.broadcast(few) if few.count() <= _FEW else few, keys, "left")
 
 
 def written_once(table: DataFrame) -> bool:
-    """Whether all files of a table are of one write by Spark, which names them so; then no id is in it twice."""
+    """Returns whether all files of a table come from a single write by Spark, according to their names.
+
+    Then no id is in it twice.
+    """
     names = [path.rpartition("/")[2] for path in table.inputFiles()]
     writes = {found[1] if (found := _WRITE.match(name)) else None for name in names}
     return len(writes) <= 1 and None not in writes

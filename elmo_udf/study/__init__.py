@@ -1,1 +1,1 @@
-"""A network on static word vectors against the same network on static and ELMo vectors, in repeated draws."""
+"""Compares a network on static word vectors with the same network on static and ELMo vectors, in repeated draws."""

@@ -1,4 +1,7 @@
-"""Texts as the networks read them: ragged arrays, padded batch by batch. Plain numpy."""
+"""Holds texts in the form that the networks read: ragged arrays, which are padded batch by batch.
+
+It uses only numpy.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +13,33 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Example:
-    """One text: its static word vectors by their rows, ELMo's vectors where the network gets them, and its label."""
+    """One text: the rows of its static word vectors, its ELMo vectors if the network uses them, and its label."""
 
     static_rows: np.ndarray
-    """(T,) int32, rows of the matrix of static vectors."""
+    """Rows of the matrix of static vectors: int32, shape (T,)."""
     elmo: Sequence[np.ndarray]
-    """Pieces of (T_i, D) float32 with T tokens together, in order; none for the network on static vectors."""
+    """Arrays of float32, shape (T_i, D), in order, with T tokens in total. Empty for the network on static vectors."""
     label: int
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Some texts, and what turns them into batches."""
+    """Some texts, and everything that is needed to make batches of them."""
 
     texts: list[Example]
     static: np.ndarray
-    """(V, S) float32: static vectors; row 0 is that of unknown words."""
+    """The static vectors: float32, shape (V, S). Row 0 is for unknown words."""
     elmo_width: int = 0
 
     @property
     def width(self) -> int:
-        """Values a token: static ones, then ELMo's."""
+        """The number of values of a token: those of its static vector and those of ELMo."""
         return int(self.static.shape[1]) + self.elmo_width
 
     def batch(self, positions: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Tokens (B, T, width) float32, zero after a text's end; mask (B, T, 1), 1 at its tokens; labels (B, 1).
+        """Returns the batch of some texts: tokens (B, T, width) float32, mask (B, T, 1) and labels (B, 1).
 
-        T is the length of the longest text (at least 1).
+        T is the length of the longest text (at least 1). After the end of a text, tokens and mask are zero.
         """
         texts = [self.texts[position] for position in positions]
         longest = max([1, *(len(text.static_rows) for text in texts)])
@@ -53,10 +56,10 @@ class Examples:
         return tokens, mask, np.array([[text.label] for text in texts], np.float32)
 
     def batches(self, size: int, random: np.random.Generator | None = None) -> Iterator[np.ndarray]:
-        """Positions of the texts, ``size`` at a time: in order, or in one that ``random`` gives."""
+        """Yields the positions of the texts, ``size`` at a time, in order or in an order that ``random`` gives."""
         order = np.arange(len(self.texts)) if random is None else random.permutation(len(self.texts))
         yield from (order[start : start + size] for start in range(0, len(order), size))
 
     def n_batches(self, size: int) -> int:
-        """How many batches :meth:`batches` gives."""
+        """Returns the number of batches that :meth:`batches` yields."""
         return -(-len(self.texts) // size)

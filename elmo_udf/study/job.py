@@ -1,4 +1,4 @@
-"""The study: what jobs/sentiment_study.py does, as one function."""
+"""Implements jobs/sentiment_study.py as one function."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from elmo_udf.study.trials import Count, draws, progress_line, results, trial_ro
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known, and checked, before any work."""
+    """What is known and checked before any work."""
 
     texts: LabelledTexts
     vectors: Path
     static_width: int
     made: TableMetadata
-    """Of the table of token vectors."""
+    """The metadata of the table of token vectors."""
 
     def report(self, options: StudyOptions) -> dict[str, Any]:
-        """The part of the report that is known before the work."""
+        """Returns the part of the report that is known before the work."""
         n_rejected = sum(self.texts.rejected.values())
         return {
             "model": options.model,
@@ -61,9 +61,9 @@ class Plan:
 
 
 def sentiment_study(spark: SparkSession, options: StudyOptions) -> dict[str, Any]:
-    """Train both networks in every repeat; write the table of results, the pictures and return the report.
+    """Trains both networks in every repeat, and writes the table of results and the pictures. Returns the report.
 
-    Raises UserError before any work for whatever is wrong with the input, the vectors, the model or an output.
+    Raises UserError before any work if something is wrong with the input, the vectors, the model or an output.
     """
     plan = _plan(spark, options)
     if options.dry_run:
@@ -107,13 +107,13 @@ def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
 
 
 def _written(spark: SparkSession, table: DataFrame, path: str) -> DataFrame:
-    """The table, computed once."""
+    """Writes the table to ``path``, so that it is computed once. Returns the written table."""
     table.write.parquet(path)
     return spark.read.parquet(path)
 
 
 def _static_vectors(texts: DataFrame, path: Path) -> tuple[StaticVectors, dict[str, Any]]:
-    """The vectors of the words of the texts, and how many tokens have one."""
+    """Returns the vectors of the words in the texts, and the number of tokens that have one."""
     words = texts.select(F.explode(F.flatten("text")).alias("token")).groupBy("token").count()
     counts = Counter({row.token: row["count"] for row in words.collect()})
     static = read_vectors(path, {form for token in counts for form in (token, token.lower())})
@@ -136,7 +136,7 @@ def _train(
     folder: str,
     options: StudyOptions,
 ) -> DataFrame:
-    """The table of results, in order, written below ``folder``."""
+    """Trains the networks. Returns the sorted table of results, which is written inside of ``folder``."""
     done = spark.sparkContext.accumulator(0, Count())
     n_trials = len(NETWORKS) * options.repeats
     tokens = read_embeddings(spark, options.tokens_path)

@@ -1,4 +1,4 @@
-"""The small convolutional network, in the Keras of TensorFlow: built, trained with early stopping, and scored."""
+"""Builds the small convolutional network with TensorFlow's Keras, trains it with early stopping, and tests it."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with the weights of its best epoch, and how it got there."""
+    """A network with the weights of its best epoch, and the course of its training."""
 
     network: Any
-    """A ``keras.Model``."""
+    """The ``keras.Model``."""
     n_epochs: int
     best_epoch: int
-    """From 1."""
+    """The number of the best epoch, from 1."""
     validation_loss: float
-    """Binary cross-entropy, in nats, of the best epoch."""
+    """The binary cross-entropy of the best epoch in nats."""
     validation_accuracy: float
 
 
 def build(tf: ModuleType, width: int, options: StudyOptions) -> Any:
-    """Tokens (B, T, width) and their mask (B, T, 1) to the probability of label 1, (B, 1).
+    """Returns a network from tokens (B, T, width) and their mask (B, T, 1) to the probability of label 1, (B, 1).
 
-    Convolution over the text (Conv1D, relu), the maximum over its tokens, a dense layer (relu), a sigmoid. What the
-    convolution makes of padding is multiplied by 0, which after relu is never more than a maximum: padding has no say.
+    It has a convolution over the text (Conv1D, ReLU), the maximum over its tokens, a dense layer (ReLU) and a sigmoid.
+    The output of the convolution for padding is multiplied by 0. After a ReLU, 0 never changes a maximum, so padding
+    has no influence.
     """
     keras, layers = tf.keras, tf.keras.layers
     tokens, mask = keras.Input((None, width)), keras.Input((None, 1))
@@ -48,9 +49,10 @@ def build(tf: ModuleType, width: int, options: StudyOptions) -> Any:
 def train(
     tf: ModuleType, training: Examples, validation: Examples, rate: float, seed: int, options: StudyOptions
 ) -> Trained:
-    """Train a new network with Adam; stop ``patience`` epochs after the least validation loss and go back to it.
+    """Trains a new network with Adam and early stopping. Returns it with the weights of its best epoch.
 
-    First weights, the order of training and dropout come from ``seed``.
+    Training stops ``patience`` epochs after the lowest validation loss. ``seed`` determines the initial weights, the
+    order of the texts, and dropout.
     """
     keras = tf.keras
     keras.backend.clear_session()
@@ -72,14 +74,14 @@ def train(
 
 
 def accuracy(tf: ModuleType, network: Any, examples: Examples, options: StudyOptions) -> float:
-    """Share of the texts whose label has a probability above one half."""
+    """Returns the share of the texts that are classified correctly, with a threshold of one half."""
     _, share = network.evaluate(_dataset(tf, examples, options.batch_size), verbose=0)
     n_texts = len(examples.texts)
     return round(float(share) * n_texts) / n_texts  # Keras counts in float32
 
 
 def _dataset(tf: ModuleType, examples: Examples, batch_size: int, random: np.random.Generator | None = None) -> Any:
-    """The batches as a ``tf.data.Dataset``, in another order every time where ``random`` is given."""
+    """Returns the batches as a ``tf.data.Dataset``, in a new order each time if ``random`` is given."""
 
     def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
         for positions in examples.batches(batch_size, random):

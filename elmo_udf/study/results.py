@@ -1,4 +1,4 @@
-"""From the rows of all trials to the numbers of the report and the pictures. No Spark."""
+"""Computes the numbers of the report and the pictures from the rows of all trials, without Spark."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from elmo_udf.study.trial import NETWORKS
 
 
 def accuracies(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """Accuracies on the test texts by network, in the order of the repeats."""
+    """Returns the accuracies on the test texts by network, in the order of the repeats."""
     tested = sorted((row for row in rows if row["test_accuracy"] is not None), key=lambda row: int(row["repeat"]))
     return {name: [row["test_accuracy"] for row in tested if row["network"] == name] for name in NETWORKS}
 
 
 def summarized(rows: list[dict[str, Any]], options: StudyOptions) -> dict[str, Any]:
-    """The part of the report that the trials give: by repeat, by network, by learning rate, and the difference."""
+    """Returns the part of the report about the trials: by repeat, by network, by learning rate, and the difference."""
     found = accuracies(rows)
     before, after = (found[name] for name in NETWORKS)
     by_repeat = [
@@ -34,7 +34,7 @@ def summarized(rows: list[dict[str, Any]], options: StudyOptions) -> dict[str, A
 
 
 def draw_plots(found: dict[str, list[float]], options: StudyOptions) -> None:
-    """The pictures that were asked for."""
+    """Draws the requested pictures."""
     from elmo_udf.plots.boxes import box_plot, paired_plot
 
     title = f"Accuracy on {options.test_texts:,} texts, in {options.repeats} repeats ({options.model})"
@@ -47,7 +47,7 @@ def draw_plots(found: dict[str, list[float]], options: StudyOptions) -> None:
 
 
 def _of_rate(rows: list[dict[str, Any]], network: str, rate: float) -> dict[str, Any]:
-    """How a network did with one learning rate, on the validation texts: means over the repeats."""
+    """Returns the means over the repeats of a network with one learning rate, measured on the validation texts."""
     tried = [row for row in rows if row["network"] == network and row["learning_rate"] == rate]
     names = ("validation_loss", "validation_accuracy", "n_epochs", "seconds")
     means = {f"mean_{name}": _short(sum(row[name] for row in tried) / len(tried)) for name in names}
@@ -56,5 +56,5 @@ def _of_rate(rows: list[dict[str, Any]], network: str, rate: float) -> dict[str,
 
 
 def _short(value: Any) -> Any:
-    """Rounded to six places, as far as it is worth printing."""
+    """Returns the value rounded to six places, as it is printed."""
     return round(value, 6) if isinstance(value, float) else value

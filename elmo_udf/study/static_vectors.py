@@ -1,4 +1,4 @@
-"""Static word vectors from the text formats of word2vec, GloVe and fastText. Plain Python and numpy."""
+"""Reads static word vectors in the text formats of word2vec, GloVe and fastText, with plain Python and numpy."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 @dataclass(frozen=True)
 class StaticVectors:
-    """Vectors of some words: ``matrix[rows[word]]``; row 0 is zero, for every other word."""
+    """Vectors of some words: ``matrix[rows[word]]``. Row 0 is zero, and stands for every other word."""
 
     rows: dict[str, int]
     matrix: np.ndarray
-    """(1 + words, width) float32."""
+    """The vectors: float32, shape (1 + words, width)."""
     n_words: int
-    """Words of the whole file."""
+    """The number of words in the whole file."""
     n_repeated: int = 0
-    """Lines whose word an earlier line had: the first one counts."""
+    """The number of lines whose word occurred in an earlier line. The first one counts."""
 
     @property
     def width(self) -> int:
-        """Values of a vector."""
+        """The number of values of a vector."""
         return int(self.matrix.shape[1])
 
     def row(self, token: str) -> int:
-        """The row of a token as it is written, else in lower case, else 0."""
+        """Returns the row of a token as it is written, or else in lower case, or else 0."""
         return self.rows.get(token) or self.rows.get(token.lower(), 0)
 
     def rows_of(self, tokens: Collection[str]) -> np.ndarray:
-        """(n,) int32: the row of every token."""
+        """Returns the row of every token: int32, shape (n,)."""
         return np.fromiter(map(self.row, tokens), np.int32, len(tokens))
 
     def mean(self, tokens: Collection[str]) -> np.ndarray | None:
-        """The mean vector of the known tokens, (width,) float32; None where none is known."""
+        """Returns the mean vector of the known tokens, float32, shape (width,), or None if none is known."""
         rows = self.rows_of(tokens)
         known = self.matrix[rows[rows > 0]]
         return known.mean(axis=0, dtype=np.float64).astype(np.float32) if len(known) else None
 
 
 def read_vectors(path: str | Path, wanted: Collection[str] | None = None) -> StaticVectors:
-    """Read a line a word, with (word2vec, fastText) or without (GloVe) a line "words width" before; .gz and .xz too.
+    """Reads a file with one word per line, also as .gz or .xz. Returns its vectors.
 
-    Only the words of ``wanted`` are kept (None: all), so that millions of lines need no memory. A word may hold
-    spaces: the last ``width`` parts of a line are its values. Raises UserError, of one line, for a file that can't
-    be read, is not UTF-8, has a line of another width, a value that is no finite number, or fewer or more words
-    than its first line says.
+    The first line may be the header "words width" (word2vec, fastText) or missing (GloVe). Only the words in ``wanted``
+    are kept (all, if it is None), so that millions of lines need no memory. A word may contain spaces: the last
+    ``width`` parts of a line are its values. Raises UserError if the file can't be read or is not UTF-8, if a line has
+    another width or a value that is not a finite number, or if the number of words differs from that in the header.
     """
     kept, matrix = dict[str, int](), list[np.ndarray]()
     n_lines, n_repeated, promised, width = 0, 0, None, 0
@@ -74,23 +74,26 @@ def read_vectors(path: str | Path, wanted: Collection[str] | None = None) -> Sta
                 kept[word] = len(matrix)
     if promised is not None and promised != n_lines:
         raise UserError(
-            f"vectors {str(path)!r} have {n_lines:,} words, and their first line says {promised:,}; expected as many; "
-            "is the file cut off? fetch it again"
+            f"vectors {str(path)!r} have {n_lines:,} words, but their first line says {promised:,}; expected as many; "
+            "the file may be incomplete; fetch it again"
         )
     if not n_lines:
-        raise UserError(f"vectors {str(path)!r} hold no word, expected a line for each word; check the path")
+        raise UserError(f"vectors {str(path)!r} contain no word, expected one line per word; check the path")
     return StaticVectors(kept, np.stack([np.zeros(width, np.float32), *matrix]), n_lines, n_repeated)
 
 
 def width_of_vectors(path: str | Path) -> int:
-    """The width that the first line tells. Raises UserError for a file that can't be read or holds something else."""
+    """Returns the width according to the first line.
+
+    Raises UserError if the file can't be read or has another format.
+    """
     with _lines(Path(path)) as lines:
         return _first_line(path, next(lines, b""))[1]
 
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[bytes]]:
-    """The lines of a file as bytes: str would also end a line at characters that are words in such files."""
+    """Yields the lines of a file as bytes. With str, characters that are words in such files would also end lines."""
     try:
         opened: IO[bytes] = _OPENERS.get(path.suffix, open)(path, "rb")
         with opened as file:
@@ -103,7 +106,7 @@ def _lines(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 def _first_line(path: str | Path, line: bytes) -> tuple[int | None, int]:
-    """The number of words, where the first line is a header; and the width of the vectors."""
+    """Returns the number of words if the first line is a header, and the width of the vectors."""
     parts = line.split(b" ")
     if len(parts) == 2 and all(part.isdigit() for part in parts):
         return int(parts[0]), _positive(path, int(parts[1]))
@@ -120,7 +123,7 @@ def _positive(path: str | Path, width: int) -> int:
 
 
 def _parts(path: str | Path, number: int, line: bytes, width: int) -> tuple[str, list[bytes]]:
-    """The word of a line and its values, still as text."""
+    """Returns the word of a line and its values, which are still text."""
     word, *values = line.rsplit(b" ", width)
     if len(values) != width or not word:
         raise UserError(
@@ -137,7 +140,7 @@ def _parts(path: str | Path, number: int, line: bytes, width: int) -> tuple[str,
 
 
 def _numbers(path: str | Path, number: int, word: str, values: list[bytes]) -> np.ndarray:
-    """(width,) float32."""
+    """Returns the values as numbers: float32, shape (width,)."""
     try:
         with np.errstate(over="ignore"):  # what float32 has no number for becomes infinite
             vector = np.array([float(value) for value in values], np.float32)
@@ -145,7 +148,8 @@ def _numbers(path: str | Path, number: int, word: str, values: list[bytes]) -> n
         vector = np.array([np.nan], np.float32)
     if not np.isfinite(vector).all():
         raise UserError(
-            f"vectors {str(path)!r}, line {number:,}: a value of {word!r} is no finite number, expected {len(values)} "
+            f"vectors {str(path)!r}, line {number:,}: a value of {word!r} is not a finite number, expected "
+            f"{len(values)} "
             "numbers; repair or remove the line"
         )
     return vector

@@ -1,4 +1,4 @@
-"""What the accuracies say: means, deviations, and a paired comparison."""
+"""Computes statistics of accuracies: means, deviations and a paired comparison."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 
 
 def spread(values: Sequence[float]) -> dict[str, float | None]:
-    """Mean, standard deviation (of a sample: n − 1 below; None for one value), least and greatest."""
+    """Returns the mean, the sample standard deviation (with n − 1; None for one value), the lowest and the highest."""
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": float(np.mean(values)), "deviation": deviation, "min": min(values), "max": max(values)}
 
 
 def paired_test(before: Sequence[float], after: Sequence[float], confidence: float = 0.95) -> dict[str, Any]:
-    """Compare two accuracies a repeat: the mean of ``after − before`` and whether it could be chance.
+    """Compares two accuracies per repeat. Returns the mean of ``after − before``, and whether it could be chance.
 
-    The interval of the mean is Student's for paired samples; p is Wilcoxon's signed-rank test, two-sided, where
-    differences of 0 are left out (Wilcoxon 1945). What needs two repeats, or a difference other than 0, is None.
+    The interval of the mean is Student's for paired samples. p is that of Wilcoxon's two-sided signed-rank test, which
+    leaves out differences of 0 (Wilcoxon 1945). A value that needs two repeats, or a difference other than 0, is None
+    without them.
     """
     from scipy import stats
 

@@ -1,4 +1,4 @@
-"""Labelled texts from the input: which can be used, which not and why, and their tokens."""
+"""Reads labelled texts and their tokens, and decides which rows can't be used and why."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ class LabelledTexts:
     """The texts that can be drawn, and counts of all rows."""
 
     table: DataFrame
-    """Columns id, ``_text`` and label (0 or 1), an id once."""
+    """A table with the columns id, ``_text`` and label (0 or 1), and with unique ids."""
     ids: pa.Table
-    """id and label of the same rows, in the order of the ids."""
+    """The id and the label of the same rows, sorted by id."""
     label_names: tuple[str, str]
-    """The input's labels that are 0 and 1 here."""
+    """The labels in the input that are 0 and 1 here."""
     n_rows: int
     rejected: dict[str, int]
-    """Rows that can't be used, by reason."""
+    """The number of rows that can't be used, by reason."""
 
 
 def labelled_texts(spark: SparkSession, options: StudyOptions) -> LabelledTexts:
-    """Read the input's ids, texts and labels. Raises UserError for bad input, and where there are too few texts."""
+    """Returns the texts of the input with their ids and labels.
+
+    Raises UserError for bad input, or if there are too few texts.
+    """
     rows = _checked(_documents(spark, options))
     with reading(f"input {options.input!r}", "files of one format and with the same columns"):
         n_good, rejected = count_reasons(rows)
@@ -61,13 +64,13 @@ def labelled_texts(spark: SparkSession, options: StudyOptions) -> LabelledTexts:
 
 
 def tokenized(texts: DataFrame, options: StudyOptions) -> DataFrame:
-    """Columns id and text, array<array<string>>: sentences of tokens, the first ``max_tokens`` of each text."""
+    """Returns a table with id and text, array<array<string>>: the first ``max_tokens`` tokens of each text."""
     first, tokenizer = partial(first_tokens, limit=options.max_tokens), Tokenizer(options.tokenizer, options.language)
     return texts.select("id", of_tokens(F.col(TEXT), tokenizer, first, _SENTENCES).alias("text"))
 
 
 def first_tokens(sentences: list[Sentence], limit: int) -> list[Sentence]:
-    """The sentences up to token ``limit`` of the text; the last one may be cut."""
+    """Returns the sentences up to token ``limit`` of the text. The last one may be cut."""
     kept: list[Sentence] = []
     for sentence in sentences:
         if limit <= 0:
@@ -78,7 +81,7 @@ def first_tokens(sentences: list[Sentence], limit: int) -> list[Sentence]:
 
 
 def _documents(spark: SparkSession, options: StudyOptions) -> DataFrame:
-    """Columns id, ``_text``, ``_malformed`` and label (string)."""
+    """Returns a table with the columns id, ``_text``, ``_malformed`` and label (string)."""
     documents = read_documents(spark, InputOptions.of(options), {options.label_column: "--label-column"})
     label = F.trim(F.col(kept_columns(documents)[0]).cast("string"))
     return documents.select("id", TEXT, MALFORMED, F.nullif(label, F.lit("")).alias("label"))

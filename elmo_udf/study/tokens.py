@@ -1,4 +1,4 @@
-"""The table of token vectors: made once a text, kept, and read back in pieces that need no sorting."""
+"""Keeps the table of token vectors: each text is embedded once, and read back in pieces that need no sorting."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ PIECES = "{id} sentence_index int, token_index int, vectors binary"
 def keep_tokens(
     spark: SparkSession, texts: DataFrame, made: TableMetadata, staging: str, options: StudyOptions
 ) -> dict[str, int]:
-    """Bring the table ``options.tokens_path`` to where it has the tokens of every text; how many were there or added.
+    """Adds the missing texts to the table ``options.tokens_path``. Returns how many it had, and how many were added.
 
-    texts: columns id and text (sentences of tokens). ``made``: what the table says of vectors as they are wanted.
-    Raises UserError for a table of other vectors, and for one that has other tokens under the id of a text.
+    Args:
+        texts: A table with the columns id and text (sentences of tokens).
+        made: The metadata that the table must have.
+
+    Raises UserError if the table has vectors of another kind, or other tokens for the id of a text.
     """
     there = bool(files.list_names(spark, options.tokens_path))
     missing = texts
@@ -35,7 +38,7 @@ def keep_tokens(
         other = hashes.where("content_hash <> wanted").select("id").first()
         if other is not None:
             raise UserError(
-                f"table {options.tokens_path!r} has other tokens of text {other.id!r} than this study; expected the "
+                f"table {options.tokens_path!r} has other tokens for text {other.id!r} than this study; expected the "
                 "same texts, tokenizer and max_tokens; give another --tokens"
             )
         missing = hashes.where("content_hash IS NULL").select("id", "text")
@@ -47,29 +50,33 @@ def keep_tokens(
 
 
 def check_tokens(spark: SparkSession, made: TableMetadata, options: StudyOptions) -> DataFrame:
-    """The table of token vectors. Raises UserError where it was made another way."""
+    """Returns the table of token vectors. Raises UserError if it was made with other options."""
     table = read_embeddings(spark, options.tokens_path)
     found = metadata_of(table, "embedding")
     for name, ours in made.as_dict().items():
         theirs = getattr(found, name)
         if ours != theirs and name not in MAY_DIFFER:
             raise UserError(
-                f"table {options.tokens_path!r} was made with {name} {theirs!r}, and this study has {ours!r}; expected "
+                f"table {options.tokens_path!r} was made with {name} {theirs!r}, but this study uses {ours!r}; "
+                "expected "
                 "equal options; change them, or give another --tokens"
             )
     return table
 
 
 def texts_of(table: DataFrame) -> DataFrame:
-    """id and content_hash of every text of a table of tokens."""
+    """Returns the id and the content_hash of every text in a table of tokens."""
     return table.where("sentence_index = 0 AND token_index = 0").select("id", "content_hash")
 
 
 def pieces(table: DataFrame, ids: DataFrame) -> DataFrame:
-    """The rows of ``ids`` with the runs of token vectors that the table has for them, in one pass and no shuffle.
+    """Returns the rows of ``ids`` with the runs of token vectors in the table, in one pass without a shuffle.
 
-    ids: a small table with an ``id`` and other columns; every row of it meets every piece of its id. Adds
-    ``sentence_index`` and ``token_index`` of a piece's first token and ``vectors``, float32 rows as bytes.
+    Args:
+        ids: A small table with an ``id`` and other columns. Each of its rows meets every piece of its id.
+
+    Adds the columns ``sentence_index`` and ``token_index`` of a piece's first token, and ``vectors``, float32 rows as
+    bytes.
     """
     wanted = table.join(F.broadcast(ids.select("id").distinct()), "id", "left_semi")
     rows = wanted.select("id", "sentence_index", "token_index", "embedding")
@@ -78,10 +85,10 @@ def pieces(table: DataFrame, ids: DataFrame) -> DataFrame:
 
 
 def runs(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Rows of tokens to pieces of texts: a piece is a run of rows whose tokens follow each other in a sentence.
+    """Combines rows of tokens to pieces of texts. A piece is a run of rows with consecutive tokens of a sentence.
 
-    Columns in: id, sentence_index, token_index, embedding. Wherever a row is not its predecessor's successor a new
-    piece begins, so that any order of the table gives the same texts once their pieces are sorted.
+    The columns of the input are id, sentence_index, token_index and embedding. A new piece begins at every row that
+    does not continue the row before it. So any order of the table gives the same texts after their pieces are sorted.
     """
     for batch in batches:
         if not batch.num_rows:

@@ -1,4 +1,4 @@
-"""One network of one repeat: put together, trained with each learning rate, tested with the best. No Spark."""
+"""Runs one trial without Spark: one network of one repeat, trained with each learning rate and tested with the best."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NETWORKS = ("static", "static+elmo")
 
 @dataclass
 class Gathered:
-    """The texts of one trial, as they arrive: ragged, in whatever order, ELMo's vectors in pieces."""
+    """The texts of one trial in the order of their arrival, with ELMo's vectors in pieces."""
 
     texts: dict[int, tuple[str, int, np.ndarray]] = field(default_factory=dict)
-    """Part, label and static rows (T,) by the text's number."""
+    """The part, the label and the static rows (T,) of each text, by its number."""
     pieces: dict[int, list[tuple[int, int, np.ndarray]]] = field(default_factory=lambda: defaultdict(list))
-    """Sentence and token of the first row, and the rows (T_i, D) float32, by the text's number."""
+    """The sentence and the token of the first row, and the rows (T_i, D) float32, by the number of the text."""
 
     def examples(self, static: StaticVectors, elmo_width: int) -> dict[str, Examples]:
-        """The texts of each part in the order of their numbers. RuntimeError where a token has no vector or two."""
+        """Returns the texts of each part, sorted by number. Raises RuntimeError if a token has no vector or two."""
         parts: dict[str, list[Example]] = {part: [] for part in PARTS}
         for number, (part, label, rows) in sorted(self.texts.items()):
             pieces = [vectors for _, _, vectors in sorted(self.pieces[number], key=lambda piece: piece[:2])]
@@ -44,7 +44,7 @@ class Gathered:
 def run_trial(
     parts: dict[str, Examples], network: str, repeat: int, threads: int, options: StudyOptions
 ) -> list[dict[str, Any]]:
-    """A row a learning rate: how training went, and for the rate of least validation loss the accuracy of the test."""
+    """Returns one row per learning rate with the course of training. The best rate's row has the test accuracy."""
     from elmo_udf.network.runtime import start_tensorflow
     from elmo_udf.study.network import accuracy, train
 

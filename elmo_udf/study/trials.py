@@ -1,4 +1,4 @@
-"""Every network of every repeat as a Spark task of its own, which gets the texts of its repeat and no others."""
+"""Runs every network of every repeat as a Spark task of its own, which receives only the texts of its repeat."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ RESULT = (
 
 
 class Count(AccumulatorParam[int]):
-    """How many trials are done."""
+    """Counts the trials that are done."""
 
     def zero(self, value: int) -> int:
-        """Nothing is done."""
+        """Returns zero."""
         return 0
 
     def addInPlace(self, value1: int, value2: int) -> int:
-        """The sum."""
+        """Returns the sum."""
         return value1 + value2
 
 
 def draws(ids: pa.Table, options: StudyOptions) -> pa.Table:
-    """A row for every text of every repeat: id, label, repeat, number (the text's position in ``ids``), part."""
+    """Returns a row for each text of each repeat: id, label, repeat, number (its position in ``ids``) and part."""
     tables = []
     for repeat in range(options.repeats):
         for part, positions in draw(len(ids), options.sizes, repeat, options.seed).items():
@@ -49,10 +49,15 @@ def draws(ids: pa.Table, options: StudyOptions) -> pa.Table:
 
 
 def trial_rows(texts: DataFrame, table: DataFrame, drawn: DataFrame, repeats: int) -> DataFrame:
-    """What the trials read, a partition each: ELMo's networks first, which take longer, then the static ones.
+    """Returns the rows that the trials read, one partition per trial.
 
-    texts: id and text (sentences of tokens). table: token vectors. drawn: the rows of :func:`draws`. A row is either
-    a text (``tokens``) or a piece of its vectors (``vectors``); the static networks get no vectors.
+    Args:
+        texts: A table with id and text (sentences of tokens).
+        table: The token vectors.
+        drawn: The rows of :func:`draws`.
+
+    A row is either a text (``tokens``) or a piece of its vectors (``vectors``). The static networks get no vectors.
+    ELMo's networks come first, because they take longer.
     """
     numbers = F.sequence(F.lit(0), F.lit(len(NETWORKS) - 1))
     tokens = texts.withColumn("tokens", F.flatten("text")).join(F.broadcast(drawn), "id")
@@ -76,7 +81,10 @@ def results(
     done: Accumulator[int],
     options: StudyOptions,
 ) -> DataFrame:
-    """Run the trials: rows of RESULT. ``width``: of ELMo's vectors. ``done`` counts the trials that ended."""
+    """Runs the trials. Returns rows of RESULT.
+
+    ``width`` is that of ELMo's vectors. ``done`` counts the trials that have ended.
+    """
     shared = spark.sparkContext.broadcast(static)
     return rows.mapInArrow(_trials(shared, width, done, options), RESULT)
 
@@ -117,7 +125,7 @@ _ARROW = pa.schema(
 def gather(
     batches: Iterator[pa.RecordBatch], static: StaticVectors, width: int
 ) -> tuple[Gathered, set[tuple[int, int]]]:
-    """The texts of a partition, and which trials (network, repeat) it holds. Vectors stay in Arrow's buffers."""
+    """Returns the texts of a partition, and the trials (network, repeat) in it. Vectors stay in Arrow's buffers."""
     gathered, trials = Gathered(), set[tuple[int, int]]()
     for batch in batches:
         columns: dict[str, Any] = {name: batch.column(name) for name in COLUMNS if name != "vectors"}
@@ -135,6 +143,6 @@ def gather(
 
 
 def progress_line(n_done: int, n_trials: int, seconds: float) -> str:
-    """What is done, and how long the rest will take at that speed."""
+    """Returns a line with the number of finished trials, and the remaining time at the current speed."""
     left = f", {time_left(n_done / n_trials, seconds)}" if n_done else ""
     return f"trained {n_done} of {n_trials} networks ({n_done / n_trials:.0%}){left}"

@@ -47,7 +47,7 @@ class Tokenizer:
 
     @classmethod
     def of(cls, options: Any) -> Tokenizer:
-        """The tokenizer that the options of a job, or the metadata of a table, name."""
+        """Returns the tokenizer that the options of a job, or the metadata of a table, specify."""
         return cls(options.tokenizer, options.language, options.max_sentence_tokens)
 
     def __call__(self, document: Any) -> TokenizedDocument:

@@ -1,1 +1,1 @@
-"""ELMo's similarities beside those of TF-IDF."""
+"""Compares ELMo's similarities with those of TF-IDF."""

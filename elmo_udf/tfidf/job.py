@@ -1,4 +1,4 @@
-"""ELMo's similarities beside those of TF-IDF: what jobs/compare.py does, as one function."""
+"""Implements jobs/compare.py as one function."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from elmo_udf.tfidf.pairs import Pairs, dense_cosines, sparse_cosines
 log = logging.getLogger(__name__)
 
 MIN_DOCUMENTS, MAX_DOCUMENTS = 3, 2000
-"""Two texts have one pair, and nothing to rank; the matrices of more than 2,000 are not for looking at."""
+"""The smallest and the largest number of texts. Two texts have only one pair; larger matrices can't be looked at."""
 SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """The texts in the order of their ids, and their cosines (n, n) by both measures."""
+    """The texts sorted by id, and their cosines (n, n) by both measures."""
 
     ids: pa.Array
     texts: list[str]
@@ -49,9 +49,9 @@ class _Measured:
 
 
 def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any]:
-    """Embed ``options.input`` both ways, write the table of all pairs and the picture; returns the report.
+    """Embeds ``options.input`` in both ways, and writes the table of all pairs and the picture. Returns the report.
 
-    Raises UserError, before any text is embedded, for what can't be read or written and for too few or many texts.
+    Raises UserError before it embeds a text, if something can't be read or written, or for too few or too many texts.
     """
     check_outputs(spark, {"output": options.output}, given(options, "input", "plot"), options.mode)
     if options.plot:
@@ -80,13 +80,13 @@ def _check_size(spark: SparkSession, options: CompareOptions) -> None:
     if not MIN_DOCUMENTS <= n <= MAX_DOCUMENTS:
         found = f"more than {MAX_DOCUMENTS:,}" if n > MAX_DOCUMENTS else f"{n}"
         raise UserError(
-            f"input {options.input!r} has {found} texts, expected {MIN_DOCUMENTS} to {MAX_DOCUMENTS:,}, whose matrix "
-            "one can look at; give fewer or more, or compare many with jobs/similarity.py"
+            f"input {options.input!r} has {found} texts, expected {MIN_DOCUMENTS} to {MAX_DOCUMENTS:,}, because the "
+            "picture shows all of them; give fewer or more, or compare many texts with jobs/similarity.py"
         )
 
 
 def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Measured:
-    """Both matrices of an embedding table that has kept the texts."""
+    """Returns both matrices for an embedding table that kept the texts."""
     text = F.col(f"`{text_column}`")
     documents = with_terms(table.select("id", "embedding", text.alias("text")), "text", options).persist()
     with afterwards(documents.unpersist):
@@ -96,7 +96,7 @@ def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Me
         if n < MIN_DOCUMENTS:
             raise UserError(
                 f"input {options.input!r} has {n} texts that can be embedded, expected at least {MIN_DOCUMENTS}; "
-                "embed.py says by its rejects what is wrong with the others"
+                "the rejects of embed.py say what is wrong with the others"
             )
         log.info("comparing %s texts by ELMo and by TF-IDF", f"{n:,}")
         vectors = collected["embedding"].combine_chunks().flatten().to_numpy().reshape(n, -1)  # (n, D) float32
@@ -108,7 +108,7 @@ def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Me
 
 
 def _shown(kind: T.DataType) -> Any:
-    """The beginning of a text, on one line."""
+    """Returns the beginning of a text on one line."""
     text = F.col("text")
     if isinstance(kind, T.ArrayType):
         text = F.array_join(F.flatten("text") if isinstance(kind.elementType, T.ArrayType) else text, " ")

@@ -1,12 +1,12 @@
-"""TF-IDF vectors of texts, by pyspark.ml.
+"""Computes TF-IDF vectors of texts with pyspark.ml.
 
-CountVectorizer counts, and IDF weights: w = count · ln((n + 1) / (df + 1)) for a term that is in df of n texts. Not
-HashingTF: it needs no vocabulary, but puts unrelated terms into one dimension, and the vocabulary of a few thousand
-texts fits anywhere. scikit-learn's default adds 1 to the logarithm, so that a term of all texts, which weighs
-nothing here, still counts.
+CountVectorizer counts, and IDF weights: w = count · ln((n + 1) / (df + 1)) for a term that occurs in df of n texts.
+HashingTF would need no vocabulary, but it can put unrelated terms into the same dimension, and the vocabulary of a few
+thousand texts always fits into memory. scikit-learn's default adds 1 to the logarithm, so a term that occurs in all
+texts still counts there, while its weight is 0 here.
 
-Terms are the tokens that ELMo reads, case folded, and only those with a letter or a digit: so both measures see the
-same words, and TF-IDF alone sees neither their case nor the punctuation.
+Terms are the tokens that ELMo reads, case folded, if they contain a letter or a digit. So both measures see the same
+words; only TF-IDF ignores their case and the punctuation.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ METHOD = "pyspark.ml CountVectorizer, IDF ln((n + 1) / (df + 1)); cosine"
 
 
 def with_terms(texts: DataFrame, text_column: str, options: ModelOptions) -> DataFrame:
-    """The table with a column ``terms`` (array<string>), made from a text or from its tokens."""
+    """Returns the table with a new column ``terms`` (array<string>), made from a text or from its tokens."""
     terms = of_tokens(F.col(text_column), Tokenizer.of(options), terms_of, "array<string>")
     return texts.withColumn("terms", terms)
 
 
 def terms_of(sentences: list[list[str]]) -> list[str]:
-    """The tokens that have a letter or a digit, case folded."""
+    """Returns the tokens that contain a letter or a digit, case folded."""
     tokens = (token.casefold() for sentence in sentences for token in sentence)
     return [token for token in tokens if any(map(str.isalnum, token))]
 
 
 def tfidf_matrix(documents: DataFrame) -> tuple[csr_matrix, int]:
-    """TF-IDF of the columns ``id`` and ``terms``: (n, V) float64 with rows in the order of the ids; and V.
+    """Returns the TF-IDF of the columns ``id`` and ``terms``, (n, V) float64 with rows sorted by id, and V.
 
-    Columns are in the order of their terms, so that the matrix does not depend on Spark's partitions. Raises
-    UserError where no text has a term.
+    Columns are sorted by term, so that the matrix does not depend on Spark's partitions. Raises UserError if no text
+    has a term.
     """
     from pyspark.ml.feature import IDF, CountVectorizer
     from scipy.sparse import csr_matrix

@@ -1,4 +1,4 @@
-"""Two measures of the similarity of the same documents: cosines, ranks of pairs, and how far they agree."""
+"""Compares two measures of the similarity of the same documents: cosines, ranks of pairs, and their agreement."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of n documents, i < j, in the order of (i, j); P = n (n - 1) / 2.
+    """All P = n (n - 1) / 2 pairs of n documents with i < j, sorted by (i, j).
 
-    i, j: (P,) int. elmo, tfidf: (P,) float64, cosines; NaN where one of the vectors is zero and has no direction.
-    elmo_rank, tfidf_rank: (P,) float64, from 1 for the most similar pair, the mean of their places for equal cosines;
-    among the pairs that have both cosines, NaN for others.
+    Attributes:
+        i, j: The documents of each pair, int, shape (P,).
+        elmo, tfidf: The cosines, float64, shape (P,), with NaN if one of the vectors is zero and so has no direction.
+        elmo_rank, tfidf_rank: The ranks, float64, shape (P,), from 1 for the most similar pair. Equal cosines share the
+            mean of their ranks. Pairs without both cosines have NaN.
     """
 
     i: np.ndarray
@@ -32,7 +34,7 @@ class Pairs:
 
     @staticmethod
     def of(elmo: np.ndarray, tfidf: np.ndarray) -> Pairs:
-        """The pairs of two matrices of cosines, (n, n) each."""
+        """Returns the pairs of two matrices of cosines, (n, n) each."""
         from scipy.stats import rankdata
 
         i, j = np.triu_indices(len(elmo), 1)
@@ -47,22 +49,22 @@ class Pairs:
 
     @property
     def n_ranked(self) -> int:
-        """Pairs that have both cosines."""
+        """The number of pairs that have both cosines."""
         return int(np.isfinite(self.elmo_rank).sum())
 
     def spearman(self) -> float | None:
-        """Spearman's rank correlation of the two cosines; None where one is the same for all pairs, or there are < 2.
+        """Returns Spearman's rank correlation of the cosines, or None for < 2 pairs or if all cosines are equal.
 
-        Pairs share documents and are not independent, so that no test of significance belongs to it.
+        Pairs share documents and so are not independent. Therefore there is no test of significance.
         """
         ranked = np.isfinite(self.elmo_rank)
         correlation = spearman(self.elmo_rank[ranked], self.tfidf_rank[ranked])
         return correlation if np.isfinite(correlation) else None
 
     def most_different(self, k: int) -> np.ndarray:
-        """Indexes of the k pairs with the greatest difference of ranks, greatest first; equal ones in order of (i, j).
+        """Returns the indexes of the k pairs whose ranks differ most, sorted by descending difference, then by (i, j).
 
-        Fewer where fewer pairs have both cosines.
+        There are fewer if fewer pairs have both cosines.
         """
         apart = np.abs(self.elmo_rank - self.tfidf_rank)
         order = np.argsort(-apart, kind="stable")  # NaN comes last
@@ -70,7 +72,7 @@ class Pairs:
 
 
 def dense_cosines(vectors: np.ndarray) -> np.ndarray:
-    """Cosines (n, n) float64 of rows (n, D), rounded to 1e-6; NaN in rows and columns of a zero vector."""
+    """Returns the cosines of rows (n, D): float64, shape (n, n), rounded to 1e-6, with NaN for zero vectors."""
     cosines = np.full((len(vectors), len(vectors)), np.nan)
     fit = np.flatnonzero(np.abs(vectors).max(axis=1) > 0)
     if len(fit):
@@ -80,7 +82,7 @@ def dense_cosines(vectors: np.ndarray) -> np.ndarray:
 
 
 def sparse_cosines(vectors: csr_matrix) -> np.ndarray:
-    """The same of sparse rows (n, V), with values of at least 0."""
+    """Returns the cosines of sparse rows (n, V) without negative values, in the same form."""
     from sklearn.metrics.pairwise import cosine_similarity
 
     cosines: np.ndarray = np.round(np.clip(cosine_similarity(vectors), 0, 1), 6)

@@ -1,1 +1,1 @@
-"""Training a bidirectional language model on one's own corpus."""
+"""Trains a bidirectional language model on a corpus."""

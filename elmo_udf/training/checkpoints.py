@@ -1,4 +1,4 @@
-"""What training needs to go on after it was stopped."""
+"""Saves and restores everything that is needed to continue a training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from elmo_udf.training.trainer import Trainer
 
 
 class Checkpoints:
-    """Files of one training process: the two last checkpoints, each whole or not there (tf.train.CheckpointManager)."""
+    """The last two checkpoints of one training process. Each is complete or absent (tf.train.CheckpointManager)."""
 
     def __init__(self, folder: Path, trainer: Trainer, rank: int) -> None:
-        """``folder`` is that of all processes, ``rank`` this one's number."""
+        """``folder`` is that of all processes, and ``rank`` is the number of this one."""
         import tensorflow as tf
 
         self._position = tf.Variable("", trainable=False)
@@ -29,12 +29,12 @@ class Checkpoints:
         self._manager = tf.train.CheckpointManager(checkpoint, str(folder / str(rank)), max_to_keep=2)
 
     def save(self, position: dict[str, Any]) -> None:
-        """Everything, with ``position`` (values that JSON takes: where the text was, and what was measured)."""
+        """Saves everything. ``position`` says where the text was and what was measured, with values for JSON."""
         self._position.assign(json.dumps(position))
         self._manager.save(checkpoint_number=position["progress"]["step"])
 
     def restore(self, step: int | None) -> dict[str, Any] | None:
-        """Bring the checkpoint of ``step`` back and return its position; None where there is none."""
+        """Restores the checkpoint of ``step``. Returns its position, or None if there is no checkpoint."""
         if step is None:
             return None
         self._manager.checkpoint.restore(f"{self._manager.directory}/ckpt-{step}").assert_consumed()
@@ -43,7 +43,7 @@ class Checkpoints:
 
 
 def last_step(folder: Path, n_workers: int) -> int | None:
-    """The last step of which every one of ``n_workers`` processes has a checkpoint."""
+    """Returns the last step for which each of ``n_workers`` processes has a checkpoint."""
     steps = [
         {int(file.stem.removeprefix("ckpt-")) for file in (folder / str(rank)).glob("ckpt-*.index")}
         for rank in range(n_workers)

@@ -1,4 +1,4 @@
-"""Processes that train together: what each learns from its own streams is summed over all of them."""
+"""Connects processes that train together: it sums their gradients."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ from typing import Any
 
 
 class Alone:
-    """One process: every sum is its own part."""
+    """A single process, where every sum is its own part."""
 
     rank, n_workers = 0, 1
 
     def graph(self, function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
-        """``function`` as a graph for arguments of this ``signature``."""
+        """Returns ``function`` as a graph for arguments of this ``signature``."""
         import tensorflow as tf
 
         graph: Callable[..., Any] = tf.function(function, input_signature=signature, autograph=False)
         return graph
 
     def sum(self, parts: Sequence[Any]) -> list[Any]:
-        """The sum over all processes of each tensor (or tf.IndexedSlices), inside a graph of :meth:`graph`."""
+        """Returns the sum over all processes of each tensor (or tf.IndexedSlices), in a graph of :meth:`graph`."""
         return list(parts)
 
 
 class Together(Alone):
-    """One of several processes, joined by TensorFlow's collective operations (MultiWorkerMirroredStrategy).
+    """One of several processes, connected by TensorFlow's collective operations (MultiWorkerMirroredStrategy).
 
-    Only its sums are used: every process has variables of its own, which start equal and stay equal, because each
-    takes the same step.
+    Only the sums of the strategy are used. Every process has its own variables, which stay equal because all processes
+    start with equal ones and take the same steps.
     """
 
     def __init__(self, addresses: Sequence[str], rank: int) -> None:
-        """``addresses``: host:port of every process, in the same order for all. Before any operation of TensorFlow."""
+        """Joins the processes at ``addresses``: the host:port of each one, in the same order for all.
+
+        This must happen before any operation of TensorFlow.
+        """
         import tensorflow as tf
 
         self.rank, self.n_workers = rank, len(addresses)
@@ -42,11 +45,11 @@ class Together(Alone):
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
     def graph(self, function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
-        """``function`` as a graph that all processes run at the same time."""
+        """Returns ``function`` as a graph that all processes run at the same time."""
         return super().graph(lambda *arguments: self._strategy.run(function, args=arguments), signature)
 
     def sum(self, parts: Sequence[Any]) -> list[Any]:
-        """The sum over all processes; of rows of a table (tf.IndexedSlices) the rows of all."""
+        """Returns the sum over all processes. For rows of a table (tf.IndexedSlices), it returns the rows of all."""
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()

@@ -1,4 +1,4 @@
-"""From documents to what training reads: files of sentences, some held out, and the words to predict."""
+"""Prepares documents for training: files of sentences, a validation set, and the words to predict."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from elmo_udf.training.vocabulary import SPECIAL, Vocabulary
 log = logging.getLogger(__name__)
 
 SENTENCES_A_FILE = 500_000
-"""Memory of a training process holds one file."""
+"""Number of sentences of a file. A training process holds one file in memory."""
 _STEPS = 1_000_000
-"""Resolution of the share that is held out."""
+"""Number of steps into which the share of the validation set is divided."""
 
 
 def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
-    """The rows of the input: TEXT, and ``_reason`` why one can't be trained on, or NULL.
+    """Returns the rows of the input: TEXT, and ``_reason``, which is NULL if the row can be used for training.
 
-    Raises UserError where they can't be read.
+    Raises UserError if the input can't be read.
     """
     documents = read_documents(spark, options)
     return with_reasons(documents, needs_id=False).select(TEXT, "_reason")
@@ -41,15 +41,17 @@ def documents_of(spark: SparkSession, options: TrainOptions) -> DataFrame:
 def prepare(
     documents: DataFrame, options: TrainOptions, work: Work, vocabulary: Vocabulary | None
 ) -> tuple[Vocabulary, dict[str, Any]]:
-    """Write the sentences of ``documents`` and the words to predict (unless they are given); the counts of both.
+    """Writes the sentences of ``documents`` and, unless they are given, the words to predict.
 
-    A sentence is held out by a hash of its tokens, so its repetitions are held out with it. Raises UserError where
-    there are too few sentences to train on.
+    Returns the counts of both.
+
+    A hash of its tokens decides whether a sentence is in the validation set, so all its repetitions are there too.
+    Raises UserError if there are too few sentences for training.
     """
     spark, tokenized = documents.sparkSession, work.root / "tokenized"
     n_good, skipped = count_reasons(documents)
     if skipped:
-        log.warning("rows that can't be trained on: %s", ", ".join(f"{n:,} {reason}" for reason, n in skipped.items()))
+        log.warning("training skips these rows: %s", ", ".join(f"{n:,} {reason}" for reason, n in skipped.items()))
     _sentences(documents, options).write.mode("overwrite").parquet(_uri(tokenized))
     sentences = spark.read.parquet(_uri(tokenized))
     n_sentences = sentences.count()
@@ -63,13 +65,14 @@ def prepare(
     n_train, n_held_out = train.count(), spark.read.parquet(_uri(work.held_out)).count()
     if not n_train or not n_held_out:
         raise UserError(
-            f"input {options.input!r} has {n_sentences} sentences, {n_held_out} of them held out; expected some to "
-            "train on and some to measure with; give more text, or another --held-out"
+            f"input {options.input!r} has {n_sentences} sentences, {n_held_out} of them for validation; expected some "
+            "for "
+            "training and some for validation; give more text, or change --held-out"
         )
     if len(files_of(work.train)) < options.workers:
         raise UserError(
-            f"input {options.input!r} has {n_train} sentences, too few to give each of {options.workers} workers some; "
-            "expected more text; lower --workers"
+            f"input {options.input!r} has {n_train} training sentences, too few for {options.workers} workers; "
+            "expected more text; reduce --workers"
         )
     words = train.select(F.explode(COLUMN).alias("word")).groupBy("word").count()
     vocabulary = vocabulary or _vocabulary(words, options)
@@ -82,12 +85,15 @@ def prepare(
 
 
 def _uri(path: Path) -> str:
-    """The path for Spark, whose default file system may be another one; unlike a URI's it is not escaped."""
+    """Returns the path for Spark, with a scheme, because Spark's default file system may be another one.
+
+    Unlike in a URI, special characters are not escaped.
+    """
     return f"file:{path}"
 
 
 def _held_out(sentences: DataFrame, key: Column, n_sentences: int, options: TrainOptions) -> list[int]:
-    """Keys of the sentences to hold out, with their repetitions at most ``options.max_held_out``."""
+    """Returns the keys of the sentences for validation, at most ``options.max_held_out`` with their repetitions."""
     share = min(options.held_out, options.max_held_out / max(n_sentences, 1))
     drawn = sentences.where(F.pmod(key, F.lit(_STEPS)) < math.ceil(share * _STEPS))
     chosen, left = [], options.max_held_out
@@ -99,13 +105,13 @@ def _held_out(sentences: DataFrame, key: Column, n_sentences: int, options: Trai
 
 
 def _sentences(documents: DataFrame, options: TrainOptions) -> DataFrame:
-    """A row a sentence."""
+    """Returns a table with one row per sentence."""
     sentences = of_tokens(F.col(TEXT), Tokenizer.of(options), list, "array<array<string>>")
     return documents.where("_reason IS NULL").select(F.explode(sentences).alias(COLUMN))
 
 
 def _vocabulary(words: DataFrame, options: TrainOptions) -> Vocabulary:
-    """The most frequent of the counted words; every process sorts equal counts alike."""
+    """Returns the most frequent of the counted words. Every process sorts equal counts in the same way."""
     named = ~F.col("word").isin(*SPECIAL) & ~F.col("word").contains("\n")
     rows = words.where((F.col("count") >= options.min_count) & named).orderBy(F.desc("count"), "word")
     return Vocabulary([row["word"] for row in rows.limit(options.max_words).collect()])

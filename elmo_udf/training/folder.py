@@ -1,4 +1,4 @@
-"""The folder of a training while it lasts: what is in it, and whether a command may take it up again."""
+"""Manages the folder of a training: what is in it, and whether a command may continue the training in it."""
 
 from __future__ import annotations
 
@@ -23,58 +23,58 @@ MAY_CHANGE = (
     *("report", "dry_run", "log_level", "mode", "work", "epochs", "max_hours", "patience", "evaluate_every"),
     *("learning_rate", "warmup", "schedule"),
 )
-"""Options that may be others when a training is taken up again."""
+"""Options that may change when a training is continued."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Paths in the folder ``root``, which all processes of a training share."""
+    """The paths in the folder ``root``, which all processes of a training share."""
 
     root: Path
 
     @property
     def options(self) -> Path:
-        """Options it was begun with, JSON."""
+        """The options with which the training began, as JSON."""
         return self.root / "training.json"
 
     @property
     def train(self) -> Path:
-        """Sentences to learn from, Parquet."""
+        """The sentences for training, as Parquet."""
         return self.root / "train"
 
     @property
     def held_out(self) -> Path:
-        """Sentences to measure with, Parquet."""
+        """The sentences for validation, as Parquet."""
         return self.root / "held_out"
 
     @property
     def vocabulary(self) -> Path:
-        """Words to predict."""
+        """The words to predict."""
         return self.root / "vocabulary.txt"
 
     @property
     def network(self) -> Path:
-        """Sizes of the network, JSON."""
+        """The sizes of the network, as JSON."""
         return self.root / "network.json"
 
     @property
     def initial(self) -> Path:
-        """Weights to begin with."""
+        """The initial weights."""
         return self.root / "initial.npz"
 
     @property
     def corpus(self) -> Path:
-        """Counts of the corpus, JSON: the last file of what is prepared before training."""
+        """The counts of the corpus, as JSON. This is the last file that is prepared before training."""
         return self.root / "corpus.json"
 
     @property
     def checkpoints(self) -> Path:
-        """A folder of checkpoints a process."""
+        """A folder of checkpoints for each process."""
         return self.root / "checkpoints"
 
     @property
     def best(self) -> Path:
-        """The weights with the least perplexity so far, softmax included."""
+        """The weights with the lowest perplexity so far, including the softmax."""
         return self.root / "best.npz"
 
     @property
@@ -84,17 +84,18 @@ class Work:
 
     @property
     def log(self) -> Path:
-        """What was measured, CSV."""
+        """The log of measurements, as CSV."""
         return self.root / "log.csv"
 
     def network_options(self) -> NetworkOptions:
-        """The sizes in :attr:`network`."""
+        """Returns the sizes in :attr:`network`."""
         return NetworkOptions(**json.loads(self.network.read_text("utf-8")))
 
     def claim(self, options: TrainOptions) -> None:
-        """Make the folder, or go on in it; with mode overwrite, a training with other options is dropped.
+        """Creates the folder, or continues with the training in it.
 
-        Raises UserError where the folder is that of another training, or of something else.
+        With mode overwrite, it removes a training with other options. Raises UserError if the folder belongs to another
+        training or contains something else.
         """
         mine = {name: value for name, value in asdict(options).items() if name not in MAY_CHANGE}
         found = self._begun_with()
@@ -106,8 +107,8 @@ class Work:
             ]
             if other and options.mode != "overwrite":
                 raise UserError(
-                    f"work folder {str(self.root)!r} holds a training with {', '.join(other)}; expected the same "
-                    "options; give them again, or --mode overwrite to drop it, or another --work"
+                    f"work folder {str(self.root)!r} contains a training with {', '.join(other)}; expected the same "
+                    "options; repeat them, or add --mode overwrite to remove it, or choose another --work"
                 )
             if other:
                 shutil.rmtree(self.root)
@@ -115,32 +116,33 @@ class Work:
         write_text(self.options, json.dumps(numbered(FORMAT) | mine, indent=2) + "\n")
 
     def _begun_with(self) -> dict[str, Any] | None:
-        """The options of the training that is in the folder; None where there is none."""
+        """Returns the options of the training in the folder, or None if there is none."""
         if self.options.is_file():
             found: dict[str, Any] = json.loads(self.options.read_text("utf-8"))
             check_format(found, FORMAT, f"work folder {str(self.root)!r}")
             return found
         if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
             raise UserError(
-                f"work folder {str(self.root)!r} exists and holds no training; expected a folder of a training, or "
-                "nothing; give another --work"
+                f"work folder {str(self.root)!r} exists and contains no training; expected the folder of a training, "
+                "or "
+                "nothing; choose another --work"
             )
         return None
 
 
 def _json(values: dict[str, Any]) -> dict[str, Any]:
-    """The values as they come back from a JSON file."""
+    """Returns the values as they are after they were written to a JSON file and read again."""
     read: dict[str, Any] = json.loads(json.dumps(values))
     return read
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that appears when it is whole."""
+    """Writes a file that appears when it is complete."""
     with written_whole(path) as unfinished:
         unfinished.write_text(text, "utf-8")
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write named arrays; the file appears when it is whole."""
+    """Writes named arrays to a file that appears when it is complete."""
     with written_whole(path) as unfinished, unfinished.open("wb") as file:
         npz.write(file, arrays)

@@ -1,4 +1,4 @@
-"""The weights that training starts from."""
+"""Draws the weights with which training starts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import numpy as np
 from elmo_udf.models.form import NetworkOptions, array_shapes
 
 CARRY_BIAS = -2.0
-"""Of the highways: at first most of a token passes unchanged (Srivastava et al. 2015)."""
+"""Bias of the highway layers: at first they pass most of a token unchanged (Srivastava et al. 2015)."""
 
 
 def initial_arrays(options: NetworkOptions, n_words: int, seed: int) -> dict[str, np.ndarray]:
-    """Arrays of a network and of the softmax over ``n_words`` words, float32, as bilm-tf draws them in kind.
+    """Returns the arrays of a network and of the softmax over ``n_words`` words, float32.
 
-    Kernels: normal, of variance 1 / rows (highways, projections, softmax), 2 / (rows + columns) (LSTMs: Glorot and
-    Bengio 2010) or 2 / (width · d) (filters before a relu: He et al. 2015); characters uniform within ±1.
+    They have the same distributions as in bilm-tf. Kernels are normal, with variance 1 / rows (highway layers,
+    projections, softmax), 2 / (rows + columns) (LSTMs: Glorot and Bengio 2010) or 2 / (width · d) (filters before a
+    ReLU: He et al. 2015). Characters are uniform within ±1.
     """
     random = np.random.default_rng(seed)
     p = options.projection_dim

@@ -1,4 +1,4 @@
-"""Trains a model: what jobs/train.py does, as one function."""
+"""Implements jobs/train.py as one function."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from elmo_udf.training.workers import check_workers, train_in_tasks
 
 
 def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
-    """Train on ``options.input`` and leave a model in the folder ``options.output``; returns the report.
+    """Trains a model on ``options.input`` and writes it to the folder ``options.output``. Returns the report.
 
-    Sentences and checkpoints are in ``options.work_path`` while it lasts; the same command again goes on from there.
-    Raises UserError for whatever can't be trained on, or would overwrite something.
+    Sentences and checkpoints are in ``options.work_path`` during training; the same command continues from there.
+    Raises UserError if the input can't be used for training, or if something would be overwritten.
     """
     output, work = _folder("output", options.output), Work(_folder("work", options.work_path))
     _check_apart(output, work.root)
@@ -62,7 +62,7 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
 
 
 def _results(progress: Progress) -> dict[str, Any]:
-    """The part of the report that is known after training."""
+    """Returns the part of the report that is known after training."""
     return {
         "steps": progress.step,
         "tokens_read": progress.tokens,
@@ -73,13 +73,13 @@ def _results(progress: Progress) -> dict[str, Any]:
 
 
 def _folder(name: str, path: str) -> Path:
-    """A path as a local one; TensorFlow's checkpoints and HDF5 are not written anywhere else."""
+    """Returns the path as a local one, because TensorFlow's checkpoints and HDF5 can't be written to other places."""
     found = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]+):(?://(?=/))?)?(.*)", path, re.DOTALL)
     assert found is not None  # all of it is optional
     scheme, where = found.groups()
     if scheme not in (None, "file"):
         raise UserError(
-            f"{name} {path!r} is on a file system {scheme!r}, expected a folder of this machine, or one that all "
+            f"{name} {path!r} is on a file system {scheme!r}, expected a folder on this machine, or one that all "
             "machines mount; copy the model afterwards"
         )
     return Path(where).resolve()
@@ -88,13 +88,14 @@ def _folder(name: str, path: str) -> Path:
 def _check_apart(output: Path, work: Path) -> None:
     if output == work or output in work.parents or work in output.parents:
         raise UserError(
-            f"output {str(output)!r} and work folder {str(work)!r} are one, or in one another; expected paths apart; "
-            "give another --work"
+            f"output {str(output)!r} and work folder {str(work)!r} are the same folder, or one is inside of the other; "
+            "expected separate folders; "
+            "choose another --work"
         )
 
 
 def _start(spark: SparkSession, options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any]]:
-    """Sizes, and where training goes on from a model, its weights, and the words to predict where it has them."""
+    """Returns the sizes of the network, and the words and the weights of the model from which training continues."""
     if options.initial is None:
         return options.network(), None, {}
     model, softmax, vocabulary = read_result(options.initial, fetcher(spark))
@@ -102,7 +103,7 @@ def _start(spark: SparkSession, options: TrainOptions) -> tuple[NetworkOptions, 
 
 
 def _run(spark: SparkSession, work: Work, options: TrainOptions) -> Progress:
-    """In this process, or in tasks where there are several workers."""
+    """Trains in this process, or in Spark tasks if there are several workers."""
     if options.workers > 1:
         return train_in_tasks(spark, work, options)
     from elmo_udf.network.runtime import start_tensorflow

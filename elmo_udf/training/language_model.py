@@ -1,7 +1,7 @@
 """The language model that is trained (Peters et al. 2018, section 3.1; Jozefowicz et al. 2016), in TensorFlow.
 
-Sizes: V distinct tokens of a window, T steps, B streams, P projection_dim, C cell_dim, W words of the vocabulary,
-K words drawn to be told from the right one.
+Sizes: V distinct tokens of a window, T steps, B streams, P projection_dim, C cell_dim, W words of the vocabulary, K
+negative samples.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     States = list[list[tuple[tf.Tensor, tf.Tensor]]]  # of a direction, of a layer: cell (B, C) and state (B, P)
 
 SOFTMAX = ("softmax_kernel", "softmax_bias")
-"""Names of the weights that predict words, (W, P) and (W,): both directions share them."""
+"""The names of the weights that predict words, (W, P) and (W,). Both directions share them."""
 
 
 class LanguageModel:
-    """Weights that can be trained, named as in a :class:`Model`, and the way from tokens to loss."""
+    """The trainable weights, named as in a :class:`Model`, and the computation from tokens to loss."""
 
     def __init__(self, options: NetworkOptions, arrays: Mapping[str, np.ndarray], precision: str) -> None:
-        """``arrays``: those of a model with these options, and of SOFTMAX. ``precision``: of the matrix products."""
+        """``arrays`` are those of a model with these options and of SOFTMAX. ``precision`` is that of products."""
         import tensorflow as tf
 
         self.options, self.precision = options, precision
@@ -37,12 +37,12 @@ class LanguageModel:
         self.n_words = len(arrays["softmax_bias"])
 
     def model(self, handle: str = "") -> Model:
-        """The network as it is now, without what predicts words."""
+        """Returns the network as it is now, without the weights that predict words."""
         arrays = {name: variable.numpy() for name, variable in self.variables.items() if name not in SOFTMAX}
         return Model(self.options, arrays, Mix.equal(self.options.n_layers), handle)
 
     def zero_states(self, n_streams: int) -> States:
-        """What every stream starts from."""
+        """Returns the states with which every stream starts."""
         import tensorflow as tf
 
         c, p = self.options.cell_dim, self.options.projection_dim
@@ -50,13 +50,13 @@ class LanguageModel:
         return [[(tf.zeros((n_streams, c)), tf.zeros((n_streams, p))) for _ in layers] for _ in DIRECTIONS]
 
     def _product(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """x @ kernel: (..., a) -> (..., b) float32, the factors in the precision of products."""
+        """Returns x @ kernel: (..., a) to (..., b) float32. The factors have the precision of products."""
         import tensorflow as tf
 
         return tf.cast(tf.cast(x, self.precision) @ tf.cast(kernel, self.precision), tf.float32)
 
     def words(self, characters: tf.Tensor) -> tf.Tensor:
-        """Ids of the characters of distinct tokens (V, S) int32 -> their vectors (V, P) float32."""
+        """Returns vectors for the character ids of distinct tokens: (V, S) int32 to (V, P) float32."""
         import tensorflow as tf
 
         weights = {name: tf.cast(value, self.precision) for name, value in self.variables.items()}
@@ -67,11 +67,14 @@ class LanguageModel:
     def read(
         self, words: tf.Tensor, tokens: tf.Tensor, starts: tf.Tensor, before: States, *, dropout: float, carry: bool
     ) -> tuple[list[list[tf.Tensor]], States]:
-        """Both directions over a window: words (V, P), tokens (2, T, B), starts (T, B).
+        """Computes both directions over a window: words (V, P), tokens (2, T, B), starts (T, B).
+
+        Args:
+            dropout: The share of a layer's inputs that are set to zero.
+            carry: Whether a sentence begins with the state after the sentence before it, as in the published program.
+                Otherwise it begins with zeros, as in embedding.
 
         Returns the LSTM layers of each direction, (T, B, P) each, and the states after the last step.
-        ``dropout``: share of a layer's inputs set to zero. ``carry``: whether a sentence begins with the state that
-        the one before it left, as the published program trains; else with zeros, as sentences are embedded.
         """
         import tensorflow as tf
 
@@ -93,7 +96,7 @@ class LanguageModel:
     def _layer(
         self, name: str, x: tf.Tensor, before: tuple[tf.Tensor, tf.Tensor], going_on: tf.Tensor | None
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-        """LSTM with projection (Sak et al. 2014): x (T, B, P) -> states (T, B, P), and what the last step leaves."""
+        """Computes an LSTM with projection (Sak et al. 2014): x (T, B, P) to states (T, B, P) and the last state."""
         import tensorflow as tf
 
         weights = {part: self.variables[f"{name}_{part}"] for part in ("kernel", "bias", "projection")}
@@ -114,9 +117,9 @@ class LanguageModel:
     def sampled_losses(
         self, outputs: list[tf.Tensor], targets: tf.Tensor, n_drawn: int, dropout: float
     ) -> list[tf.Tensor]:
-        """Sampled softmax: outputs 2 x (T, B, P), targets (2, T, B) -> losses 2 x (T * B,).
+        """Returns the losses of a sampled softmax: outputs 2 x (T, B, P), targets (2, T, B) to losses 2 x (T * B,).
 
-        The K words drawn serve both directions.
+        Both directions share the K negative samples.
         """
         import tensorflow as tf
 
@@ -128,7 +131,7 @@ class LanguageModel:
         return of_directions
 
     def full_losses(self, outputs: list[tf.Tensor], targets: tf.Tensor) -> list[tf.Tensor]:
-        """−log of the probability of every target (Peters et al. 2018, section 3.1): 2 x (T, B, P) -> 2 x (T, B)."""
+        """Returns −log of the probability of every target (Peters et al. 2018, 3.1): 2 x (T, B, P) to 2 x (T, B)."""
         import tensorflow as tf
 
         kernel, bias = (self.variables[name] for name in SOFTMAX)
@@ -152,7 +155,7 @@ def _dropped(x: tf.Tensor, rate: float) -> tf.Tensor:
 
 
 def _clipped(x: tf.Tensor, bound: float | None) -> tf.Tensor:
-    """x within ±bound; the gradient passes where x was not clipped."""
+    """Returns x limited to ±bound. The gradient passes where x was not limited."""
     import tensorflow as tf
 
     return x if bound is None else tf.clip_by_value(x, -bound, bound)

@@ -1,4 +1,4 @@
-"""Training from the first step, or from the last checkpoint, to the last step."""
+"""Trains from the first step, or from the last checkpoint, to the last step."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ LOG_EVERY_S = 10.0
 
 @dataclass
 class Progress:
-    """How far training has come; all of it goes into checkpoints."""
+    """The progress of a training. Checkpoints contain all of it."""
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
     best: float = float("inf")
-    """Least mean perplexity of both directions so far."""
+    """The lowest mean perplexity of both directions so far."""
     n_worse: int = 0
-    """Measurements since then."""
+    """The number of measurements since then."""
     ended: str = ""
-    """Why training is over, once it is."""
+    """The reason why training is over, once it is."""
 
 
 class Training:
-    """One process's training in the folder that :func:`elmo_udf.training.corpus.prepare` filled."""
+    """The training of one process, in the folder that :func:`elmo_udf.training.corpus.prepare` filled."""
 
     def __init__(self, work: Work, options: TrainOptions, cluster: Alone) -> None:
-        """Builds the model, and takes up the last checkpoint that every process of the cluster has."""
+        """Builds the model, and restores the last checkpoint that every process of the cluster has."""
         import tensorflow as tf
 
         tf.random.set_seed(options.seed + cluster.rank)
@@ -85,7 +85,7 @@ class Training:
         return streams
 
     def run(self) -> Progress:
-        """Train until the epochs or the hours are over, or perplexity has stopped falling."""
+        """Trains until the epochs or the hours are over, or until the perplexity stops falling."""
         windows, progress = self._streams.windows(self._vocabulary), self.progress
         started, spell = time.monotonic() - progress.seconds, _Spell(progress.tokens)
         while not progress.ended:
@@ -108,7 +108,7 @@ class Training:
         return progress
 
     def _share(self) -> float:
-        """How much of the training is done: by tokens or by time, whichever is more."""
+        """Returns the share of the training that is done, by tokens or by time, whichever is larger."""
         options = self._options
         # Every sentence is one step longer than its tokens: its end is predicted too.
         epoch = self._corpus["n_train_tokens"] + self._corpus["n_train_sentences"]
@@ -116,7 +116,7 @@ class Training:
         return max(by_tokens, self.progress.seconds / 3600 / options.max_hours if options.max_hours else 0.0)
 
     def _measure(self, is_last: bool) -> np.ndarray | None:
-        """Perplexity of the sentences held out, (2,), in the first process; keeps the weights that are the best yet."""
+        """Returns the validation perplexity, (2,), in the first process, and saves the best weights so far."""
         options, progress, perplexities = self._options, self.progress, None
         if self._cluster.rank == 0:
             held_out = sentences(files_of(self._work.held_out))
@@ -124,8 +124,8 @@ class Training:
             perplexities = self.trainer.perplexity(windows)
             if not np.isfinite(perplexities).all():
                 raise UserError(
-                    f"perplexity is {perplexities.tolist()} after {progress.step} steps, expected finite numbers: the "
-                    "training has diverged; delete the work folder and give a lower --learning-rate"
+                    f"perplexity is {perplexities.tolist()} after {progress.step} steps, expected finite numbers; the "
+                    "training has diverged; delete the work folder and use a lower --learning-rate"
                 )
             progress.n_worse += 1
             if perplexities.mean() < progress.best:
@@ -149,21 +149,21 @@ class Training:
 
 
 class _Spell:
-    """What happened since the last line of the log."""
+    """Counts what happened since the last line of the log."""
 
     def __init__(self, tokens: int) -> None:
         self.tokens, self._started = tokens, time.monotonic()
         self._sum, self._n = np.zeros(2), 0
 
     def add(self, losses: np.ndarray) -> None:
-        """Count one step."""
+        """Counts one step."""
         self._sum, self._n = self._sum + losses, self._n + 1
 
     def losses(self) -> np.ndarray:
-        """Means of both directions: (2,)."""
+        """Returns the mean losses of both directions: (2,)."""
         return self._sum / self._n
 
     @property
     def seconds(self) -> float:
-        """How long it has lasted."""
+        """Returns how long it has lasted in seconds."""
         return time.monotonic() - self._started

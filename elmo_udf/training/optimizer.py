@@ -1,4 +1,4 @@
-"""Steps down the gradient, for dense weights and for the few rows of a large table that a step touches."""
+"""Updates weights by their gradients: dense weights, and the few rows of a large table that a step uses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate over the course of a training: a linear warm-up, then constant or half a cosine down to a tenth."""
+    """The learning rate during a training: a linear warm-up, then constant or half a cosine down to a tenth."""
 
     peak: float
     warmup: float
-    """Share of the training, at most 1."""
+    """Length of the warm-up as a share of the training, at most 1."""
     cosine: bool
 
     def rate(self, share: float) -> float:
-        """The rate after ``share`` (0 .. 1) of the training."""
+        """Returns the rate after ``share`` (0 to 1) of the training."""
         if share < self.warmup:
             return self.peak * max(share / self.warmup, 1e-3)
         if not self.cosine:
@@ -31,7 +31,10 @@ class Schedule:
 
 
 def summed_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
-    """The gradient with each of its rows once; a dense one as it is. (The length of a gradient is that of its sums.)"""
+    """Returns the gradient with duplicate rows summed. A dense gradient is not changed.
+
+    The norm of a gradient is that of these sums.
+    """
     import tensorflow as tf
 
     if not isinstance(gradient, tf.IndexedSlices):
@@ -42,10 +45,10 @@ def summed_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.Indexe
 
 
 class Optimizer:
-    """What both optimizers share: slots beside the variables, and rows of them where the gradient has rows only."""
+    """Base class of the optimizers: slots beside the variables, of which a step updates only the rows that it uses."""
 
     slots: Sequence[float]
-    """What each slot of a variable is filled with at first."""
+    """The initial value of each slot of a variable."""
 
     def __init__(self, variables: Sequence[tf.Variable]) -> None:
         import tensorflow as tf
@@ -55,7 +58,10 @@ class Optimizer:
         self.n_steps = tf.Variable(0, dtype=tf.int64)
 
     def apply(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices], rate: tf.Tensor) -> None:
-        """One step. Of a gradient with rows, each once, only these rows of variable and slots are read and written."""
+        """Takes one step.
+
+        If a gradient has unique rows, it reads and writes only these rows of the variable and the slots.
+        """
         import tensorflow as tf
 
         n = tf.cast(self.n_steps.assign_add(1), tf.float32)
@@ -75,12 +81,12 @@ class Optimizer:
     def _step(
         self, gradient: tf.Tensor, slots: list[tf.Tensor], rate: tf.Tensor, n: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """What to take from the weights, and the new slots, in step ``n`` (from 1)."""
+        """Returns what to subtract from the weights, and the new slots, in step ``n`` (from 1)."""
         raise NotImplementedError
 
 
 class Adagrad(Optimizer):
-    """Duchi et al. 2011, from accumulators of 1, as bilm-tf trains."""
+    """Adagrad (Duchi et al. 2011), with accumulators that start at 1, as in bilm-tf."""
 
     slots = (1.0,)
 
@@ -94,7 +100,7 @@ class Adagrad(Optimizer):
 
 
 class Adam(Optimizer):
-    """Kingma and Ba 2015; rows that a step does not touch keep their moments ("lazy")."""
+    """Adam (Kingma and Ba 2015). Rows that a step does not use keep their moments ("lazy")."""
 
     slots = (0.0, 0.0)
     BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8

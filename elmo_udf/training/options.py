@@ -140,8 +140,8 @@ class TrainOptions(JobOptions, NetworkSizes, CorpusOptions, OutputOptions, secti
         if self.projection_dim in (network.n_filters, network.cell_dim):
             raise UserError(
                 f"projection_dim is {self.projection_dim}, which is also the number of filters or of cells; expected "
-                "another number, because "
-                "bilm-tf and simple_elmo read such a network as one without that projection"
+                "another number, because bilm-tf "
+                "and simple_elmo read such a network as one without that projection"
             )
 
     @property

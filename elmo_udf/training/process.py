@@ -1,8 +1,8 @@
-"""One worker's part of a training, in a process of its own.
+"""Runs one worker's part of a training in a process of its own.
 
-TensorFlow joins a cluster once in the life of a process, and Spark uses its Python workers again: for the next
-training, and for the next attempt where a task has failed. So every attempt of a task starts a process, which ends
-with the task's worker, and no two of one rank are at work in the same folder.
+TensorFlow joins a cluster only once in the life of a process, but Spark reuses its Python workers for the next
+training, and for the next attempt of a failed task. So every attempt of a task starts a process, which ends with the
+task's worker. No two processes of one rank work in the same folder.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from elmo_udf.training.options import TrainOptions
 
 @dataclass(frozen=True)
 class Part:
-    """What a process needs to know."""
+    """Everything that a process needs to know."""
 
     work: Work
     options: TrainOptions
     addresses: Sequence[str]
-    """host:port of every process, by rank."""
+    """The host:port of every process, by rank."""
     rank: int
     threads: int
 
 
 def train_apart(part: Part) -> Progress:
-    """Start a process for ``part`` and wait for its end.
+    """Starts a process for ``part`` and waits for its end. Returns its progress.
 
-    Raises UserError where the process has raised one, and RuntimeError where it has failed otherwise.
+    Raises UserError if the process has raised one, and RuntimeError if it has failed otherwise.
     """
     with tempfile.TemporaryDirectory(prefix="elmo-training-", ignore_cleanup_errors=True) as folder:
         asked, answered = Path(folder) / "asked", Path(folder) / "answered"

@@ -1,4 +1,4 @@
-"""What a training says while it lasts: lines of progress from its log."""
+"""Logs lines of progress during a training, from the training's own log file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a training's log, without what was not measured in a row; a line that is not whole is left out."""
+    """Returns the rows of a training's log, without values that were not measured. It leaves out an incomplete line."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -25,7 +25,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def keep_log(path: Path, step: int) -> None:
-    """Leave of a log what was written up to ``step``: a training that goes on from there writes the rest anew."""
+    """Keeps the rows of a log up to ``step``. A training that continues from there writes the following rows again."""
     if path.exists():
         lines = [line for line in path.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
         kept = [line for line in lines[1:] if int(line.partition(",")[0]) <= step]
@@ -34,7 +34,7 @@ def keep_log(path: Path, step: int) -> None:
 
 @contextmanager
 def log_as_it_grows(path: Path, options: TrainOptions, tokens_an_epoch: int) -> Iterator[None]:
-    """Log a line of progress for the newest row of the log, wherever the training runs, while the block does."""
+    """Logs a line of progress for the newest row of the log file while the block runs, wherever the training runs."""
     n_seen = len(read_log(path))
 
     def watch() -> None:
@@ -49,7 +49,7 @@ def log_as_it_grows(path: Path, options: TrainOptions, tokens_an_epoch: int) -> 
 
 
 def progress_line(rows: list[dict[str, float]], options: TrainOptions, tokens_an_epoch: int) -> str:
-    """Step, loss and speed of the last row, the last perplexity, and the time that is left."""
+    """Returns a line with step, loss and speed of the last row, the latest perplexity, and the remaining time."""
     row = rows[-1]
     share = row["tokens"] / (options.epochs * tokens_an_epoch)
     if options.max_hours:

@@ -1,4 +1,4 @@
-"""The folder of a trained model: what ``--model`` takes, and what another training can go on from."""
+"""Reads and writes the folder of a trained model, which ``--model`` and ``--initial`` accept."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from elmo_udf.training.whitening import running_text, whitened
 log = logging.getLogger(__name__)
 
 WHITENING_SENTENCES = 20_000
-"""Of running text: some hundred thousand tokens tell the covariance of some hundred dimensions."""
+"""Number of sentences for whitening. Some 100,000 tokens determine the covariance of some hundred dimensions."""
 SOFTMAX_FILE = "softmax.npz"
-"""What predicts words: kernel (W, P) and bias (W,), for the words of VOCABULARY_FILE."""
+"""The file with the weights that predict words: kernel (W, P) and bias (W,), for the words of VOCABULARY_FILE."""
 VOCABULARY_FILE = "vocabulary.txt"
 LOG_FILE, CURVE_FILE = "training.csv", "training.png"
 FILES = {"options.json", "weights.hdf5", SOFTMAX_FILE, VOCABULARY_FILE, LOG_FILE, CURVE_FILE}
 
 
 def check_output(output: Path, mode: str) -> None:
-    """Raise UserError where ``output`` holds anything that may not be replaced by a model."""
+    """Raises UserError if ``output`` contains something that a model must not replace."""
     if not output.exists():
         return
     surplus = (
@@ -44,17 +44,18 @@ def check_output(output: Path, mode: str) -> None:
     )
     if surplus:
         raise UserError(
-            f"output {str(output)!r} holds {surplus[0]!r}, which is no part of a trained model; expected a folder of "
-            "one, or nothing; give another path"
+            f"output {str(output)!r} contains {surplus[0]!r}, which is not part of a trained model; expected the "
+            "folder "
+            "of a model, or nothing; choose another path"
         )
     if mode == "error":
         raise UserError(f"output {str(output)!r} exists already; give another path, or --mode overwrite")
 
 
 def write_result(work: Work, output: Path, whiten: bool) -> Model:
-    """Put the best weights of a training, as a model with its vocabulary and its curve, into the folder ``output``.
+    """Writes the best weights of a training to the folder ``output``, as a model with its vocabulary and its curve.
 
-    ``whiten``: with word vectors whitened over a part of the text it was trained on.
+    With ``whiten``, the word vectors are whitened on a part of the training text.
     """
     arrays = npz.read(work.best)
     options = work.network_options()
@@ -80,15 +81,15 @@ def write_result(work: Work, output: Path, whiten: bool) -> Model:
 
 
 def read_result(handle: str, fetch: Fetch | None = None) -> tuple[Model, dict[str, np.ndarray], Vocabulary | None]:
-    """A model, and where it is a folder that training made, with what predicts words and these words; else with none.
+    """Returns a model and, if training made it, the weights that predict words, and these words.
 
-    ``fetch`` brings URIs, as for ``load_model``. Raises UserError for what is no model.
+    ``fetch`` fetches URIs, as for ``load_model``. Raises UserError if the handle does not name a model.
     """
     if handle in builtin.MODELS:
         return load_model(handle), {}, None
     folder = resolve(handle, fetch=fetch)
     model, softmax, vocabulary = load_model(str(folder)), folder / SOFTMAX_FILE, folder / VOCABULARY_FILE
     if not softmax.is_file() or not vocabulary.is_file():
-        log.warning("model %r is no folder with %s: the words it predicts are learned anew", handle, SOFTMAX_FILE)
+        log.warning("model %r is not a folder with %s, so the model learns new words to predict", handle, SOFTMAX_FILE)
         return model, {}, None
     return model, npz.read(softmax), Vocabulary.read(vocabulary)

@@ -1,7 +1,7 @@
-"""Sampled softmax (Jean et al. 2015): the right word told from some drawn ones, at the speed of its products.
+"""Computes the sampled softmax (Jean et al. 2015), which compares the right word with some negative samples.
 
-The values are those of ``tf.nn.sampled_softmax_loss``, which passes ten times over a matrix of all words read times all
-words drawn. Here it is written once, as probabilities, and read by the two products of the gradient.
+The values equal those of ``tf.nn.sampled_softmax_loss``, which reads or writes the matrix of all tokens times all
+samples ten times. Here it is written once, as probabilities, and read by the two products of the gradient.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def sampled_softmax_losses(
     kernel: tf.Variable, bias: tf.Variable, inputs: tf.Tensor, labels: tf.Tensor, n_drawn: int
 ) -> tf.Tensor:
-    """kernel (W, P), bias (W,), inputs (N, P), labels (N,) int64 -> losses (N,).
+    """Returns the losses (N,) for kernel (W, P), bias (W,), inputs (N, P) and labels (N,) int64.
 
-    ``n_drawn`` different words are drawn from a log-uniform distribution over the ranks of frequency, once for all.
+    It draws ``n_drawn`` different words from a log-uniform distribution over the ranks of frequency, once for all
+    inputs.
     """
     import tensorflow as tf
 
@@ -39,7 +40,7 @@ def sampled_softmax_losses(
 
 
 def log_sum_exp(inputs: tf.Tensor, rows: tf.Tensor, biases: tf.Tensor) -> tf.Tensor:
-    """log Σ_k exp(inputs · rows_k + biases_k): inputs (N, P), rows (K, P), biases (K,) -> (N,)."""
+    """Returns log Σ_k exp(inputs · rows_k + biases_k): inputs (N, P), rows (K, P), biases (K,) to (N,)."""
     import tensorflow as tf
 
     def of(inputs: tf.Tensor, rows: tf.Tensor, biases: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:

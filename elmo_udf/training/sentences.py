@@ -1,4 +1,4 @@
-"""Tokenized sentences from their files, in an order that is new in every epoch and the same in every run."""
+"""Reads tokenized sentences from files, in an order that is new in each epoch and the same in each run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMN = "tokens"
-"""Of the Parquet files: a sentence a row, array<string>."""
+"""The column of the Parquet files, array<string>. Each row is a sentence."""
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files of sentences in ``folder``."""
+    """Returns the files of sentences in ``folder``."""
     return sorted(folder.glob("*.parquet"))
 
 
 def sentences(files: list[Path]) -> Iterator[list[str]]:
-    """Every sentence once, in the order of the files."""
+    """Yields every sentence once, in the order of the files."""
     for file in files:
         yield from _read(file).to_pylist()
 
 
 def shuffled(files: list[Path], seed: int, start: int = 0) -> Iterator[list[str]]:
-    """Sentences without end, epoch after epoch, from the one with the number ``start``.
+    """Yields sentences without end, epoch after epoch, beginning with number ``start``.
 
-    Files come in a new order in each epoch, and so do the sentences of a file: memory holds one file.
+    Each epoch has a new order of files, and of sentences in each file. Memory holds one file at a time.
     """
     import pyarrow.parquet as pq
 

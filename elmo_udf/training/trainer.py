@@ -1,4 +1,4 @@
-"""One training step, and what is measured on text held out, as graphs that are traced once."""
+"""Computes one training step and the perplexity on the validation set, as graphs that are traced once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 SHORT = 0.9
-"""Share of a window's distinct tokens that count as short."""
+"""Share of a window's distinct tokens that are treated as short."""
 
 
 class Trainer:
-    """A language model with its optimizer and the states that it carries from window to window."""
+    """A language model with its optimizer, and with the states that it carries from window to window."""
 
     def __init__(self, model: LanguageModel, options: TrainOptions, cluster: Alone) -> None:
-        """The variables of the optimizer and of the states are made here, the graphs at the first call."""
+        """Creates the variables of the optimizer and of the states. The graphs are created at the first call."""
         import tensorflow as tf
 
         self.model, self._options, self._cluster = model, options, cluster
@@ -42,7 +42,7 @@ class Trainer:
         self._sum = cluster.graph(lambda part: cluster.sum([part])[0], [tf.TensorSpec([], tf.float32)])
 
     def _signature(self) -> tuple[dict[str, tf.TensorSpec], Any]:
-        """Of a window as :meth:`_tensors` gives it, open in the number of tokens and positions; and of the states."""
+        """Returns the signature of a window of :meth:`_tensors`, for any number of tokens, and of the states."""
         import tensorflow as tf
 
         size = [self._options.n_steps, self._options.n_streams]
@@ -57,23 +57,24 @@ class Trainer:
         return window, tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, tf.float32), self.states)
 
     def step(self, window: Window, rate: float, is_last: bool) -> tuple[np.ndarray, bool]:
-        """Learn from one window of every process; ``rate`` and ``is_last`` are those of the first process.
+        """Trains on one window of every process. ``rate`` and ``is_last`` are those of the first process.
 
-        Returns the mean sampled loss of each direction before the step, (2,) float32, and the first's ``is_last``.
+        Returns the mean sampled loss of each direction before the step, (2,) float32, and the first process's
+        ``is_last``.
         """
         told = np.array([rate, is_last] if self._cluster.rank == 0 else [0, 0], np.float32)
         losses, last = self._step(self._tensors(window), told)
         return losses.numpy(), bool(last.numpy())
 
     def agree(self, said: bool) -> bool:
-        """What the first process says; all call this at the same time."""
+        """Returns the value of the first process. All processes call this at the same time."""
         return bool(self._sum(np.float32(said and self._cluster.rank == 0)).numpy())
 
     def perplexity(self, windows: Iterable[Window]) -> np.ndarray:
-        """exp of the mean −log probability of the next token, forward and backward: (2,) float64.
+        """Returns both perplexities: exp of the mean −log probability of the next token, (2,) float64.
 
-        ``windows`` are as large as those of training. Over all words of the vocabulary; every sentence from zero
-        state, without dropout, as it will be used.
+        ``windows`` have the same size as in training. The probability is over all words of the vocabulary. Every
+        sentence starts from zero state, without dropout, as in embedding.
         """
         total, n, states = np.zeros(2), 0, self.model.zero_states(self._options.n_streams)
         for window in windows:
@@ -101,7 +102,7 @@ class Trainer:
         return {name: tf.convert_to_tensor(part) for name, part in parts.items()}
 
     def _read(self, window: dict[str, tf.Tensor], before: Any, dropout: float, carry: bool) -> Any:
-        """The upper layer of each direction, 2 x (T, B, P), and the states after the window."""
+        """Returns the upper layer of each direction, 2 x (T, B, P), and the states after the window."""
         import tensorflow as tf
 
         words = tf.concat([self.model.words(window["short"]), self.model.words(window["long"])], axis=0)

@@ -1,10 +1,10 @@
-"""Word vectors in a better basis, of the same language model.
+"""Changes the basis of the word vectors without changing the language model.
 
-What an LSTM reads of a token, it reads through a matrix. So any affine change of the word vectors, w' = (w − μ)·A with
-an invertible A, can be undone in that matrix, and the LSTMs' layers and the predicted words stay as they are. Training
-has no preference among these networks. Whoever averages or compares vectors has: for that in which they have mean 0 and
-covariance 1 over running text, where frequent words, which say little of a text, no longer outweigh the others (of word
-vectors: Mu and Viswanath 2018; of sentence vectors: Su et al. 2021).
+An LSTM multiplies a token's vector with a matrix. So an affine change of the word vectors, w' = (w − μ)·A with an
+invertible A, can be undone in that matrix, and the LSTM layers and the predicted words stay the same. Training does not
+prefer one of these networks. But for averages and comparisons of vectors one is best: that in which they have mean 0
+and covariance 1 over running text. Frequent words, which say little about a text, then no longer outweigh the others
+(for word vectors: Mu and Viswanath 2018; for sentence vectors: Su et al. 2021).
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import numpy as np
 from elmo_udf.models.form import Model
 
 RIDGE = 1e-3
-"""Share of the mean variance that is added to every one: directions without any would become noise."""
+"""Share of the mean variance that is added to every variance. Without it, directions without variance become noise."""
 
 
 def whitened(model: Model, word_vectors: np.ndarray) -> Model:
-    """The model with its word vectors whitened, all its LSTM layers as they were (within float32).
+    """Returns the model with its word vectors whitened, and with the same LSTM layers (within float32).
 
-    word_vectors: (N, P) those of the tokens of running text, one a token.
+    Args:
+        word_vectors: The vectors of the tokens of running text, one per token, shape (N, P).
     """
     mean, change = whitening(word_vectors)
     undone = np.linalg.inv(change)
@@ -39,7 +40,10 @@ def whitened(model: Model, word_vectors: np.ndarray) -> Model:
 
 
 def whitening(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """μ (P,) and A (P, P) of w' = (w − μ)·A: A = E·(Λ + ε)^(−1/2), of the covariance E·Λ·Eᵀ of ``vectors`` (N, P)."""
+    """Returns μ (P,) and A (P, P) of w' = (w − μ)·A.
+
+    A = E·(Λ + ε)^(−1/2), where E·Λ·Eᵀ is the covariance of ``vectors`` (N, P).
+    """
     mean = vectors.mean(axis=0, dtype=np.float64)
     centered = vectors - mean
     variances, axes = np.linalg.eigh(centered.T @ centered / len(vectors))
@@ -47,7 +51,7 @@ def whitening(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def running_text(sentences: Sequence[Sequence[str]], model: Model) -> np.ndarray:
-    """The word vectors of every token of ``sentences``: (N, P) float32."""
+    """Returns the word vector of every token of ``sentences``: (N, P) float32."""
     from elmo_udf.network.engine import Network
 
     return Network(model).layers(sentences, ["word_emb"])["word_emb"]

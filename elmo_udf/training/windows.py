@@ -1,4 +1,4 @@
-"""What one training step reads: a window over many streams of sentences, in both directions."""
+"""Makes the input of a training step: a window over many streams of sentences, in both directions."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from elmo_udf.text.characters import BEGIN_OF_SENTENCE_IDS, END_OF_SENTENCE_IDS,
 from elmo_udf.training.vocabulary import Mark, Vocabulary
 
 Row = tuple[list[list[Hashable]], list[bool], list[bool]]
-"""A stream's part of a window: what is read and predicted, forward and backward; where sentences start; what counts."""
+"""One stream's part of a window: tokens and targets, forward and backward; sentence starts; and what counts."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """T steps of B streams, each in two directions; a step predicts the token that its direction reads next.
+    """T steps of B streams, each in two directions. A step predicts the token that its direction reads next.
 
     Direction 0 reads from begin of sentence to the last token, direction 1 from end of sentence to the first.
     """
 
     characters: np.ndarray
-    """(V, 50) int32: ids of the characters of the distinct tokens, the two marks first."""
+    """The character ids of the distinct tokens, the two marks first: int32, shape (V, 50)."""
     tokens: np.ndarray
-    """(2, T, B) int32: what is read, as rows of ``characters``."""
+    """The tokens to read, as rows of ``characters``: int32, shape (2, T, B)."""
     targets: np.ndarray
-    """(2, T, B) int32: what is to be predicted, as ids of the vocabulary."""
+    """The words to predict, as ids of the vocabulary: int32, shape (2, T, B)."""
     starts: np.ndarray
-    """(T, B) bool: whether a sentence begins here, in both directions at once."""
+    """Whether a sentence begins here, in both directions at once: bool, shape (T, B)."""
     counts: np.ndarray
-    """(T, B) bool: whether there is anything to predict; else the stream has ended."""
+    """Whether there is a word to predict: bool, shape (T, B). If not, the stream has ended."""
 
 
 class Streams:
-    """Sentences dealt out to B streams, each reading one after the other, T steps at a time."""
+    """Distributes sentences to B streams. Each stream reads one sentence after another, T steps at a time."""
 
     def __init__(self, source: Iterator[list[str]], n_streams: int, n_steps: int) -> None:
-        """``source``: sentences, none of them empty; a stream takes the next one when it has read its own."""
+        """``source`` yields sentences, none of them empty. A stream takes the next one after it has read its own."""
         self._source, self._n_streams, self._n_steps = source, n_streams, n_steps
         self.n_taken = 0
-        """Sentences taken from the source so far."""
+        """The number of sentences taken from the source so far."""
         self._open: list[tuple[list[str], int]] = [([], 0)] * n_streams  # a sentence, and how much of it was read
 
     def position(self) -> dict[str, Any]:
-        """Where the streams stand, as values that JSON takes."""
+        """Returns the positions of the streams, with values for JSON."""
         return {"n_taken": self.n_taken, "open": self._open}
 
     def resume(self, position: dict[str, Any]) -> None:
-        """Go on from :meth:`position`; the source must begin with sentence number ``n_taken``."""
+        """Continues from :meth:`position`. The source must begin with sentence number ``n_taken``."""
         self.n_taken, self._open = position["n_taken"], [(list(tokens), done) for tokens, done in position["open"]]
 
     def windows(self, vocabulary: Vocabulary) -> Iterator[Window]:
-        """Windows until the source ends."""
+        """Yields windows until the source ends."""
         while True:
             rows = [self._row(i) for i in range(self._n_streams)]
             if not any(any(row[2]) for row in rows):
@@ -61,7 +61,7 @@ class Streams:
             yield _window(rows, vocabulary)
 
     def _row(self, i: int) -> Row:
-        """T steps of stream ``i``."""
+        """Returns T steps of stream ``i``."""
         read: list[list[Hashable]] = [[], [], [], []]
         starts: list[bool] = []
         tokens, done = self._open[i]
@@ -88,7 +88,7 @@ class Streams:
 
 
 def _window(rows: list[Row], vocabulary: Vocabulary) -> Window:
-    """The rows of all streams, side by side."""
+    """Returns the rows of all streams side by side."""
     index: dict[Hashable, int] = {Mark.BEGIN: 0, Mark.END: 1}
 
     def numbered(part: int) -> np.ndarray:

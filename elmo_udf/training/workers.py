@@ -1,4 +1,4 @@
-"""Training as Spark tasks that run at the same time: a barrier stage, each task a process of the cluster."""
+"""Trains in Spark tasks that run at the same time: a barrier stage in which each task is one process."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from elmo_udf.training.process import Part, train_apart
 
 
 def check_workers(spark: SparkSession, options: TrainOptions) -> None:
-    """Raise UserError where not all workers can run at once."""
+    """Raises UserError if the workers can't all run at once."""
     slots = embedding_stage(spark).slots
     if options.workers > 1 and slots < options.workers:
         raise UserError(
             f"workers is {options.workers}, but {slots} tasks can run at once; expected no more than that; give Spark "
-            "more executors (or cores, in local mode), or lower --workers"
+            "more executors (or cores, in local mode), or reduce --workers"
         )
 
 
 def train_in_tasks(spark: SparkSession, work: Work, options: TrainOptions) -> Progress:
-    """Train with ``options.workers`` tasks; ``work`` must be a folder that all of them share.
+    """Trains with ``options.workers`` tasks. All of them must share the folder ``work``.
 
-    Where one of them fails, all of them start again from the last checkpoint, as often as Spark tries a stage.
+    If one of them fails, all start again from the last checkpoint, as often as Spark tries a stage.
     """
     stage = embedding_stage(spark)
     ranks = spark.sparkContext.parallelize(range(options.workers), options.workers)
@@ -63,7 +63,7 @@ def train_in_tasks(spark: SparkSession, work: Work, options: TrainOptions) -> Pr
 
 @contextmanager
 def user_errors_of_tasks() -> Iterator[None]:
-    """Raise a task's UserError as one: Spark hands on what a task raised as text."""
+    """Raises a task's UserError again as a UserError, because Spark passes errors of tasks on as text."""
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
@@ -74,7 +74,7 @@ def user_errors_of_tasks() -> Iterator[None]:
 
 
 def _addresses(context: BarrierTaskContext) -> list[str]:
-    """host:port of every task, at a port that was free a moment ago."""
+    """Returns the host:port of every task. The port was free a moment ago."""
     host = context.getTaskInfos()[context.partitionId()].address.rpartition(":")[0]
     with socket.socket() as probe:
         probe.bind(("", 0))

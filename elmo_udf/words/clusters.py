@@ -15,8 +15,9 @@ from elmo_udf.errors import UserError
 class Clusters:
     """A partition of n unit vectors (n, D) into k clusters, which are numbered from 0, the largest first.
 
-    labels: the cluster of each vector, int, shape (n,).
-    cosines: the cosine of each vector with the mean of its cluster, float64, shape (n,), rounded to 1e-6.
+    Attributes:
+        labels: The cluster of each vector, int, shape (n,).
+        cosines: The cosine of each vector with the mean of its cluster, float64, shape (n,), rounded to 1e-6.
     """
 
     labels: np.ndarray

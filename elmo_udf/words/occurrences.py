@@ -1,4 +1,4 @@
-"""One word's occurrences: where they are, their sentences, and their vectors."""
+"""Holds the occurrences of one word: their positions, their sentences and their vectors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from elmo_udf.text.context import in_context
 
 PLACE = ("id", "sentence_index", "token_index")
 LABEL = "_label"
-"""Column with the known sense, under a name of our own."""
+"""Column with the known sense. No column of a user has this name."""
 
 
 @dataclass(frozen=True)
 class Occurrences:
-    """A word's occurrences, in the order of their places.
+    """The occurrences of a word, sorted by position.
 
-    rows: columns of PLACE, ``token`` and, where senses are known, LABEL (string, NULL where one is not).
-    unit: (n, D) float64, of unit length. sentences: the tokens of each one's sentence.
+    Attributes:
+        rows: Columns of PLACE, ``token`` and, if senses are known, LABEL (string, or NULL if a sense is unknown).
+        unit: The vectors, scaled to unit length, (n, D) float64.
+        sentences: The tokens of the sentence of each occurrence.
     """
 
     rows: pa.Table
@@ -31,10 +33,10 @@ class Occurrences:
 
     @property
     def senses(self) -> list[str | None] | None:
-        """The known sense of each, where the table has a column of them."""
+        """The known sense of each occurrence, or None if the table has no column of senses."""
         known: list[str | None] | None = self.rows[LABEL].to_pylist() if LABEL in self.rows.column_names else None
         return known
 
     def context(self, i: int) -> str:
-        """Occurrence ``i`` with its neighbours."""
+        """Returns occurrence ``i`` with the words around it."""
         return in_context(self.sentences[i], self.rows["token_index"][i].as_py())

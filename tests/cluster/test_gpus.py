@@ -83,7 +83,9 @@ def test_auto_goes_on_with_a_warning(root: Path, tmp_path: Path, cluster: Cluste
     assert report["rows_embedded"] == 40
     warnings = [line for line in done.stdout.splitlines() if "WARNING" in line and "sees no GPU" in line]
     assert len(warnings) == 1
-    assert "in 2 of 2 Python workers" in warnings[0] and "device is auto, so the work goes on on the CPU" in warnings[0]
+    assert (
+        "in 2 of 2 Python workers" in warnings[0] and "device is auto, so the work continues on the CPU" in warnings[0]
+    )
 
 
 def test_gpu_is_one_line_before_any_work(root: Path, tmp_path: Path, cluster: Cluster, documents: Path) -> None:
@@ -93,7 +95,7 @@ def test_gpu_is_one_line_before_any_work(root: Path, tmp_path: Path, cluster: Cl
     assert "Traceback" not in done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
     assert line.startswith("error: device is gpu, and TensorFlow sees no GPU in 2 of 2 Python workers (")
-    assert "was given GPU " in line and line.endswith("with --device auto or cpu")
+    assert "was given GPU " in line and line.endswith("by --device auto or cpu")
     assert not (tmp_path / "out").exists()
 
 

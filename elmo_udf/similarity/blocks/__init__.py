@@ -1,1 +1,1 @@
-"""Tables to blocks: what may be compared, and files of some thousand vectors that all machines reach."""
+"""Packs tables into blocks: checks what can be compared, and writes files of some thousand vectors for all machines."""

@@ -1,4 +1,4 @@
-"""What may be compared: checks on the driver, before Spark reads a row."""
+"""Checks on the driver, before Spark reads a row, whether tables can be compared."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _ID_TYPES = (
 
 @dataclass(frozen=True)
 class Side:
-    """A table to compare, as the columns ``id`` and ``embedding``, and its name in messages."""
+    """A table to compare, with the columns ``id`` and ``embedding``, and its name in messages."""
 
     table: DataFrame
     name: str
 
     @property
     def id_type(self) -> T.DataType:
-        """Type of the ids, which results keep."""
+        """The type of the ids, which results keep."""
         return self.table.schema["id"].dataType
 
     @property
     def value_type(self) -> T.DataType:
-        """FloatType or DoubleType."""
+        """The type of the values: FloatType or DoubleType."""
         kind = self.table.schema["embedding"].dataType
         assert isinstance(kind, T.ArrayType)
         return kind.elementType
@@ -48,9 +48,9 @@ class Side:
 def sides_of(
     left: DataFrame, right: DataFrame | None, id_column: str, embedding_column: str, names: tuple[str, str]
 ) -> tuple[Side, ...]:
-    """The one or two tables, checked: columns, types, and that their vectors mean the same where that is known.
+    """Returns the one or two tables after checks of columns, types and, where it is known, how their vectors were made.
 
-    Raises UserError.
+    Raises UserError if they can't be compared.
     """
     one = _side(left, id_column, embedding_column, names[0])
     if right is None:
@@ -62,13 +62,13 @@ def sides_of(
 
 
 def width_of(side: Side) -> int:
-    """Width of some vector of the table; 1 where there is none."""
+    """Returns the width of one vector of the table, or 1 if there is none."""
     sized = side.table.select(F.size("embedding").alias("width")).where("width > 0").first()
     return 1 if sized is None else int(sized.width)
 
 
 def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int) -> Shape:
-    """Sizes of a comparison of tables with so many rows, where ``kept`` rows are kept a row (0 for pairs)."""
+    """Returns the sizes of a comparison of tables with ``n_rows`` rows and ``kept`` results per row (0 for pairs)."""
     value_bytes = max(8 if isinstance(side.value_type, T.DoubleType) else 4 for side in sides)
     n_right = n_rows[1] if len(n_rows) > 1 else None
     numbers = all(isinstance(side.id_type, (T.IntegralType, T.FractionalType)) for side in sides)
@@ -86,7 +86,7 @@ def _side(table: DataFrame, id_column: str, embedding_column: str, name: str) ->
     _check_embedding(table.schema[embedding_column].dataType, embedding_column, name)
     if metadata is not None and metadata.level != "document" and id_column == "id":
         raise UserError(
-            f"table {name!r} has a row for every {metadata.level}, so that its ids repeat; expected a row a document; "
+            f"table {name!r} has one row per {metadata.level}, so its ids repeat; expected one row per document; "
             "embed with --level document, or name a column with an id for every row with --id-column"
         )
     columns = [F.col(f"`{id_column}`").alias("id"), F.col(f"`{embedding_column}`").alias("embedding")]

@@ -1,7 +1,7 @@
-"""Blocks: files of some thousand ids and vectors each, in a folder that driver and executors share.
+"""Reads and writes blocks: files of some thousand ids and vectors, in a folder that driver and executors share.
 
-A block is one Arrow IPC file with the columns ``id`` and ``vector`` (fixed_size_list of float or double), read and
-written through pyarrow's file systems, so that vectors never pass through a shuffle.
+A block is one Arrow IPC file with the columns ``id`` and ``vector`` (fixed_size_list of float or double). pyarrow's
+file systems read and write it, so vectors never pass through a shuffle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from elmo_udf.spark.arrow_files import open_file_system
 
 @dataclass(frozen=True)
 class Block:
-    """A block's file name and number of rows."""
+    """The file name and the number of rows of a block."""
 
     name: str
     n_rows: int
@@ -29,16 +29,19 @@ class Block:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder by its qualified URI, such as ``file:/data/x`` or ``s3a://bucket/x``; opened wherever it is used."""
+    """A folder by its qualified URI, such as ``file:/data/x`` or ``s3a://bucket/x``.
+
+    It is opened wherever it is used.
+    """
 
     uri: str
 
     def open(self) -> tuple[fs.FileSystem, str]:
-        """pyarrow's file system and the path in it. Raises UserError where pyarrow has none for it."""
+        """Returns pyarrow's file system and the path in it. Raises UserError if pyarrow has no file system for it."""
         return open_file_system(self.uri)
 
     def write_block(self, ids: pa.Array, values: np.ndarray, name: str) -> None:
-        """Write one block: ids (n,), values (n, width) float32 or float64."""
+        """Writes one block: ids (n,), values (n, width) float32 or float64."""
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
         batch = pa.record_batch({"id": ids, "vector": vectors})
         file_system, root = self.open()
@@ -49,7 +52,7 @@ class Folder:
             writer.write_batch(batch)
 
     def count_rows(self, name: str) -> int:
-        """Rows of a table of Parquet in the folder, as its files say at their ends."""
+        """Returns the number of rows of a Parquet table in the folder, from the footers of its files."""
         from pyarrow import dataset
 
         file_system, root = self.open()
@@ -57,7 +60,7 @@ class Folder:
         return n_rows
 
     def read_block(self, name: str, options: ipc.IpcReadOptions | None = None) -> pa.Table:
-        """Read one block, or some of its columns."""
+        """Reads one block, or some of its columns."""
         file_system, root = self.open()
         with file_system.open_input_file(f"{root}/{name}.arrow") as source:
             return ipc.open_file(source, options=options).read_all()
@@ -65,7 +68,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Stripe:
-    """Some blocks of a table, one after the other."""
+    """Consecutive blocks of a table."""
 
     folder: Folder
     blocks: tuple[Block, ...]
@@ -74,12 +77,12 @@ class Stripe:
         return sum(block.n_rows for block in self.blocks)
 
     def read_ids(self) -> pa.Array:
-        """All ids, (n,)."""
+        """Returns all ids, (n,)."""
         only_ids = ipc.IpcReadOptions(included_fields=[0])
         return pa.concat_arrays([self.folder.read_block(block.name, only_ids)["id"].chunk(0) for block in self.blocks])
 
     def read_rows(self) -> tuple[pa.Array, Rows]:
-        """All ids and rows, (n,) and (n, width)."""
+        """Returns all ids and rows, (n,) and (n, width)."""
         ids: list[pa.Array] = []
         values, n_read = np.empty((0, 0)), 0
         for block in self.blocks:
@@ -94,7 +97,10 @@ class Stripe:
         return pa.concat_arrays(ids), Rows.of(values)
 
     def sample(self, n_rows: int, n_blocks: int = 8) -> Rows:
-        """About ``n_rows`` of the rows, from some blocks, more where these are small; the same ones every time."""
+        """Returns about ``n_rows`` rows from some blocks, or from more if blocks are small.
+
+        They are the same every time.
+        """
         n_blocks = max(n_blocks, ceil(n_rows * len(self.blocks) / max(1, len(self))))
         chosen = np.unique(np.linspace(0, len(self.blocks) - 1, n_blocks).astype(int))
         _, rows = Stripe(self.folder, tuple(self.blocks[i] for i in chosen)).read_rows()
@@ -102,12 +108,12 @@ class Stripe:
 
 
 def new_name() -> str:
-    """A name that no other attempt of any task takes."""
+    """Returns a name that no other attempt of any task uses."""
     return uuid.uuid4().hex
 
 
 def ranks_of(ids: pa.Array) -> np.ndarray:
-    """Place of each id among all of them in ascending order, which is Spark's order too: (n,) int64."""
+    """Returns the position of each id in ascending order, which is also Spark's order: int64, shape (n,)."""
     order = pc.sort_indices(ids).to_numpy()
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(len(order))

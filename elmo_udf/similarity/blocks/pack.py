@@ -1,4 +1,4 @@
-"""From a table on Spark to blocks in a shared folder, in one pass over its vectors."""
+"""Packs a table on Spark into blocks in a shared folder, in one pass over its vectors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from elmo_udf.spark.session import small_batches
 
 @dataclass(frozen=True)
 class Packed:
-    """A table as blocks: all of them, the width of their vectors, and a DataFrame with ``id`` and ``block``.
+    """A table as blocks: the blocks, the width of their vectors, and a DataFrame with ``id`` and ``block``.
 
-    Of a whole table it has ``digest`` too, a hash of the vector as it came.
+    For a whole table, the DataFrame also has ``digest``, a hash of the vector before it was corrected.
     """
 
     rows: Stripe
@@ -37,9 +37,11 @@ class Packed:
 def pack(
     spark: SparkSession, side: Side, folder: Folder, block_rows: int | None, correction: Correction | None = None
 ) -> Packed:
-    """Write the rows of a table, corrected, as blocks into ``folder``, by default as long as their width suggests.
+    """Writes the rows of a table, corrected, as blocks to ``folder``.
 
-    Raises UserError where a row can't be compared: it says how many there are of each kind, and names one.
+    By default, the length of blocks follows from the width.
+
+    Raises UserError if rows can't be compared. The message counts them by kind, and names one of them.
     """
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -64,9 +66,9 @@ def pack(
 
 
 def subset(spark: SparkSession, packed: Packed, ids: DataFrame) -> Packed:
-    """The rows whose ids are in a DataFrame with the column ``id``, in blocks of their own: read from those there are.
+    """Returns the rows whose ids are in a DataFrame with the column ``id``, in new blocks made from the existing ones.
 
-    It may be none: then there are no blocks.
+    If there are no such rows, there are no blocks.
     """
     folder, path = packed.rows.folder, f"{packed.rows.folder.uri}/rows-{new_name()}"
     chosen = packed.ids.join(ids, "id", "left_semi").select("id", "block")
@@ -93,9 +95,9 @@ def subset(spark: SparkSession, packed: Packed, ids: DataFrame) -> Packed:
 
 
 def check_width(correction: Correction, width: int, name: str) -> None:
-    """Refuse vectors of a table that are not as wide as those that the correction was fit on (UserError)."""
+    """Raises UserError if the vectors of a table are not as wide as those that the correction was fitted on."""
     if width != len(correction.mean):
         raise UserError(
             f"vectors of table {name!r} are {width} wide, and correction {correction.name} was fit on vectors "
-            f"{len(correction.mean)} wide; expected one width; take the correction of a result of this table"
+            f"{len(correction.mean)} wide; expected one width; use the correction of a result of this table"
         )

@@ -1,4 +1,4 @@
-"""The folder for blocks, which driver and executors must share."""
+"""Creates the folder for blocks, which driver and executors must share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from elmo_udf.spark.session import local_cores
 
 
 def shared_folder(spark: SparkSession, path: str, cluster: Cluster) -> Folder:
-    """Make a folder for blocks. Raises UserError where driver and executors don't share it."""
+    """Creates a folder for blocks. Raises UserError if driver and executors don't share it."""
     files.make_folder(spark, path)
     folder = Folder(str(files.hadoop_path(spark, path)[1].toString()))
     on_this_machine = local_cores(spark.sparkContext.master) is not None  # where every task sees what the driver sees
@@ -25,7 +25,7 @@ def shared_folder(spark: SparkSession, path: str, cluster: Cluster) -> Folder:
 
 
 def check_folder(spark: SparkSession, folder: Folder, n_tasks: int) -> None:
-    """Raise UserError unless tasks read what the driver writes into ``folder``, and the driver what they write."""
+    """Raises UserError unless tasks can read what the driver writes to ``folder``, and the driver what they write."""
     probe = f"probe-{new_name()}"
 
     def echo(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -52,7 +52,7 @@ def check_folder(spark: SparkSession, folder: Folder, n_tasks: int) -> None:
     if any(errors):
         raise UserError(
             f"folder {folder.uri!r}, where blocks go, is not shared by the driver and all executors "
-            f"({' '.join(max(errors).split())}); write the output to storage that all of them reach"
+            f"({' '.join(max(errors).split())}); write the output to storage that all of them can reach"
         )
 
 

@@ -1,4 +1,4 @@
-"""Threads of matrix products inside a task: as many as Spark gives it cores, or all where it is alone."""
+"""Sets the number of threads of matrix products in a task to its cores, or to all cores if it runs alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pyspark import TaskContext
 
 
 def task_threads(alone_on: int | None = None) -> AbstractContextManager[Any]:
-    """While the block runs, numpy's products use the cores of this task, and no more.
+    """While the block runs, numpy's products use the cores of this task and no more.
 
-    alone_on: the cores of a machine on which nothing else runs, all of which it takes.
+    Args:
+        alone_on: The number of cores of a machine on which nothing else runs. The task uses all of them.
     """
     from threadpoolctl import threadpool_limits
 

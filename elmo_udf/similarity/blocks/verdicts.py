@@ -1,7 +1,7 @@
-"""What becomes of a table's rows when it is packed: a verdict each, in files; and what makes a table unfit.
+"""Records a verdict for each row while a table is packed, and decides from the verdicts whether the table is valid.
 
-Verdicts are written by the tasks and read by the driver through pyarrow: Spark would take a second, with what it has to
-load and compile, before it writes its first file of Parquet.
+Tasks write the verdicts and the driver reads them, both through pyarrow. Spark would take a second to load and compile
+what it needs before it writes its first Parquet file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from elmo_udf.similarity.blocks.writer import PROBLEMS
 from elmo_udf.similarity.kernels.cost import FEW_BYTES
 
 COUNTS = "file string, block string, problem string, width int, n long"
-"""What a task tells the driver: rows by block, problem and width of their vectors, and the file with their verdicts."""
+"""What a task reports to the driver: rows by block, problem and width of their vectors, and the file with verdicts."""
 
 _KEYS = ["block", "problem", "width"]
 _GROUP_ROWS = 1 << 16
@@ -31,7 +31,7 @@ _KEYS_AND_N = (pa.string(), pa.string(), pa.int32(), pa.int64())
 
 
 def write_verdicts(verdicts: Iterable[pa.RecordBatch], folder: Folder) -> Iterator[pa.RecordBatch]:
-    """Write what ``pack_batches`` yields to a file in the folder, and yield its COUNTS; neither without any row."""
+    """Writes what ``pack_batches`` yields to a file in the folder, and yields its COUNTS. Does nothing without rows."""
     filled = (batch for batch in verdicts if len(batch))
     first = next(filled, None)
     if first is None:
@@ -50,7 +50,7 @@ def write_verdicts(verdicts: Iterable[pa.RecordBatch], folder: Folder) -> Iterat
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The same rows in larger pieces, a row group each."""
+    """Yields the same rows in larger pieces, one for each row group."""
     some: list[pa.RecordBatch] = []
     for batch in batches:
         some.append(batch)
@@ -62,10 +62,13 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def check_verdicts(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, table: str) -> int:
-    """The width of the vectors as they came.
+    """Returns the width of the vectors before the correction.
 
-    counts: of all tasks. verdicts: their files, which are in the folder, as a table.
-    Raises UserError where rows of the table can't be compared: how many there are of each kind, and one of them.
+    Args:
+        counts: The COUNTS of all tasks.
+        verdicts: Their files in the folder, as a table.
+
+    Raises UserError if rows of the table can't be compared. The message counts them by kind, and names one of them.
     """
     widths = {row.width for row in counts}
     if len(widths) != 1 or any(row.problem for row in counts):
@@ -76,12 +79,15 @@ def check_verdicts(counts: Sequence[Row], verdicts: DataFrame, folder: Folder, t
 
 
 def blocks_of(counts: Sequence[Row]) -> tuple[Block, ...]:
-    """The blocks that were written, in the order of their names, where every row is in one."""
+    """Returns the blocks that were written, sorted by name, if every row is in a block."""
     return tuple(sorted((Block(row.block, row.n) for row in counts), key=lambda block: block.name))
 
 
 def _all_different(folder: Folder, files: Iterable[str]) -> bool:
-    """Whether the ids in these files certainly are; not of more than FEW_BYTES, nor of floats, with two zeros."""
+    """Returns whether the ids in these files are certainly different.
+
+    It does not check more than FEW_BYTES, nor floats, which have two zeros.
+    """
     file_system, root = folder.open()
     paths = [f"{root}/{file}" for file in files]
     if sum(_id_bytes(pq.read_metadata(path, filesystem=file_system)) for path in paths) > FEW_BYTES:
@@ -91,12 +97,12 @@ def _all_different(folder: Folder, files: Iterable[str]) -> bool:
 
 
 def _id_bytes(metadata: pq.FileMetaData) -> int:
-    """Bytes of the first column, uncompressed."""
+    """Returns the uncompressed size of the first column in bytes."""
     return sum(metadata.row_group(i).column(0).total_uncompressed_size for i in range(metadata.num_row_groups))
 
 
 def refuse_empty(name: str) -> NoReturn:
-    """Raise UserError: there is nothing to compare."""
+    """Raises UserError, because there is nothing to compare."""
     raise UserError(f"table {name!r} has no rows, expected at least one; check the path and how it was made")
 
 
@@ -113,7 +119,7 @@ def _refuse_problems(name: str, verdicts: DataFrame) -> None:
     if parts:
         raise UserError(
             f"table {name!r} has {', '.join(parts)}; expected an id and a finite vector other than zero in every row; "
-            "leave these rows out"
+            "leave out these rows"
         )
     widths: dict[int, list[Row]] = {}
     for row in found:
@@ -125,7 +131,7 @@ def _refuse_problems(name: str, verdicts: DataFrame) -> None:
         ]
         raise UserError(
             f"table {name!r} has vectors of different widths: {', '.join(parts)}; expected one width; "
-            "leave the others out"
+            "leave out the others"
         )
 
 
@@ -140,5 +146,5 @@ def _refuse_duplicates(name: str, verdicts: DataFrame) -> None:
     if found is not None and found.n:
         raise UserError(
             f"table {name!r} has {found.n:,} ids in more than one row (such as id {found.id!r}); expected every id "
-            "once; leave repeated rows out, or name a column with an id for every row with --id-column"
+            "once; leave out repeated rows, or name a column with an id for every row with --id-column"
         )

@@ -1,4 +1,4 @@
-"""From Arrow batches with an id and a list of floats to blocks on disk, with a verdict on every row."""
+"""Writes Arrow batches with an id and a list of floats to blocks on disk, with a verdict on every row."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ PROBLEMS = {
     "not_finite_corrected": "whose vector the correction makes too large for its type",
     "zero_corrected": "of whose vector the correction leaves nothing, so that it has no direction",
 }
-"""What makes a row unfit to be compared, in the order in which a row's first one is named."""
+"""Reasons why a row can't be compared. If several apply, the first one in this order counts."""
 
 
 def default_block_rows(width: int) -> int:
-    """Rows of a block: about 8 MiB of float32, between 256 and 2048 rows."""
+    """Returns the number of rows of a block: about 8 MiB of float32 values, but 256 to 2048 rows."""
     return min(2048, max(256, (1 << 21) // width))
 
 
 def pack_batches(
     batches: Iterable[pa.RecordBatch], folder: Folder, block_rows: int | None, correction: Correction | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Write the fit rows, corrected, into blocks of at most ``block_rows``; yield a verdict a row, in order.
+    """Writes the valid rows, corrected, to blocks of at most ``block_rows``. Yields one verdict per row, in order.
 
-    Batches have the columns ``id`` and ``embedding`` (list of float or double). A verdict is ``id``, ``block`` (name,
-    or NULL where the row is in none), ``width`` (of the vector), ``problem`` (a key of PROBLEMS, or NULL), ``digest``
-    (of the vector as it came, or NULL). Blocks hold vectors of the width of the first fit one, or of those that the
-    correction was fit on; others get no block and no problem: which width is right is not known here. The files are
-    written before the last verdict is out, under names of this call's own, so that an attempt that fails or is repeated
-    leaves nothing but files that no verdict names.
+    Batches have the columns ``id`` and ``embedding`` (list of float or double). A verdict has ``id``, ``block`` (its
+    name, or NULL if the row is in no block), ``width`` (of the vector), ``problem`` (a key of PROBLEMS, or NULL) and
+    ``digest`` (of the vector before the correction, or NULL). Blocks contain vectors with the width of the first valid
+    one, or with the width that the correction was fitted on. Other vectors get no block and no problem, because this
+    function can't know which width is right. The files are written before the last verdict is yielded, and their names
+    belong to this call. So an attempt that fails or is repeated leaves only files that no verdict names.
     """
     writer = BlockWriter(folder, block_rows)
     width = None if correction is None else len(correction.mean)
@@ -73,20 +73,20 @@ def pack_batches(
 
 
 def _digests(vectors: np.ndarray) -> np.ndarray:
-    """64 bits of a hash of each row's bytes, (n,) int64."""
+    """Returns 64 bits of a hash of each row's bytes, int64, shape (n,)."""
     found = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in vectors]
     return np.frombuffer(b"".join(found), "<i8")
 
 
 def _scatter(values: np.ndarray, where: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """The values at the places that are True in ``where`` (n,), NULL at the others."""
+    """Returns the values at the positions where ``where`` (n,) is True, and NULL elsewhere."""
     whole = np.full(len(where), None, object)
     whole[where] = values
     return pa.array(whole, kind)
 
 
 def examine(ids: pa.Array, vectors: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Widths (n,) int32, 0 for none, and problems (n,) of strings, "" for none."""
+    """Returns the widths (int32, 0 for none) and the problems (strings, "" for none), both of shape (n,)."""
     widths = pc.fill_null(pc.list_value_length(vectors), 0).to_numpy(zero_copy_only=False).astype(np.int32)
     problems = np.full(len(widths), "", object)
     filled = np.flatnonzero(widths)
@@ -102,7 +102,7 @@ def examine(ids: pa.Array, vectors: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 class BlockWriter:
-    """Gathers rows until a block is full, and writes it."""
+    """Collects rows until a block is full, and writes it."""
 
     def __init__(self, folder: Folder, block_rows: int | None) -> None:
         self._folder, self._block_rows = folder, block_rows or 0
@@ -114,7 +114,7 @@ class BlockWriter:
         self._values: list[np.ndarray] = []
 
     def add(self, ids: pa.Array, vectors: np.ndarray) -> np.ndarray:
-        """Take rows that are all fit, (n,) and (n, width), always of one width; the names of their blocks, (n,)."""
+        """Adds valid rows, (n,) and (n, width), all of the same width. Returns the names of their blocks, (n,)."""
         if len(ids) == 0:
             return np.empty(0, object)
         self._block_rows = self._block_rows or default_block_rows(vectors.shape[1])
@@ -133,7 +133,7 @@ class BlockWriter:
         return names
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Writes the rows that were collected."""
         if self._n:
             self._folder.write_block(pa.concat_arrays(self._ids), np.concatenate(self._values), self._name)
             self._start()

@@ -1,1 +1,1 @@
-"""Comparisons of whole tables on Spark: planned, divided into tasks, put together; continued and corrected."""
+"""Compares whole tables on Spark: plans the work, divides it into tasks, and combines and updates results."""

@@ -1,9 +1,9 @@
-"""Exact joins by cosine on Spark: the k nearest of every row, the pairs above a threshold, the whole matrix.
+"""Exact joins by cosine on Spark: the k nearest neighbors, the pairs above a threshold, or the whole matrix.
 
-The vectors are packed once into blocks in a staging folder that driver and executors share. Tasks read them there,
-and reduce their super-tile before anything is written or shuffled. What they keep becomes a small table in the same
-folder, which the returned DataFrame reads; what one task does in seconds it does when the DataFrame is used, and writes
-nothing. So the folder must stay until the result is written or collected.
+The vectors are packed once into blocks in a staging folder that driver and executors share. Tasks read the blocks
+there, and reduce their super-tile before anything is written or shuffled. What they keep becomes a small table in the
+same folder, and the returned DataFrame reads it. If one task suffices, it does its work when the DataFrame is used, and
+writes nothing. So the folder must stay until the result is written or collected.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ Work = Callable[..., Iterator[pa.RecordBatch]]  # of a task
 
 @dataclass(frozen=True)
 class Comparison:
-    """One table or two, packed and ready to be compared: what :func:`elmo_udf.compare` returns."""
+    """One or two packed tables that are ready to be compared. :func:`elmo_udf.compare` returns it."""
 
     spark: SparkSession
     folder: Folder
     cluster: Cluster
     sides: tuple[Side, ...]
-    """One within a table, else left and right; ``packed`` has as many."""
+    """One table within a table, otherwise the left and the right one. ``packed`` has the same length."""
     packed: tuple[Packed, ...]
     tile_rows: int
     stripe_rows: int | None
     same_table: bool = False
-    """Whether left and right are parts of one table, so that every pair counts for both its rows."""
+    """Whether left and right are parts of the same table, so that every pair counts for both of its rows."""
 
     def top_k(self, k: int) -> DataFrame:
         """Returns the k most similar rows of each row: ``id``, ``rank`` (int, from 1), ``neighbor_id``, ``cosine``.
@@ -76,13 +76,13 @@ class Comparison:
         return ranked(kept.table, k, kept.n_bytes <= FEW_BYTES)
 
     def _at_most(self, k: int) -> int:
-        """k, or as many rows as there are to be neighbors. Raises UserError for a k below 1."""
+        """Returns k, or the number of possible neighbors if that is smaller. Raises UserError if k is below 1."""
         if k < 1:
             raise UserError(f"k is {k}, expected at least 1")
         return min(k, max(len(one.rows) for one in self.packed) if self._one_table else len(self.packed[-1].rows))
 
     def nearest(self, k: int) -> Kept:
-        """``id``, ``neighbor_id``, ``steps``: the k most similar rows of each row, and some more."""
+        """Returns ``id``, ``neighbor_id`` and ``steps`` of the k most similar rows of each row, and of some more."""
         k, both, tile_rows = self._at_most(k), self._one_table, self.tile_rows
 
         def work(left: Stripe, right: Stripe | None) -> Iterator[pa.RecordBatch]:
@@ -108,11 +108,11 @@ class Comparison:
         return sorted_pairs(kept.table, kept.n_bytes <= FEW_BYTES)
 
     def found(self, threshold: float, prune: bool = True) -> Kept:
-        """``id_a``, ``id_b``, ``steps``: the pairs at or above the threshold."""
+        """Returns ``id_a``, ``id_b`` and ``steps`` of the pairs at or above the threshold."""
         return self._run(self.tasks(0), *self._pairs_work(threshold, prune))
 
     def _pairs_work(self, threshold: float, prune: bool) -> tuple[Work, T.StructType]:
-        """What a task does for pairs, and the columns of what it keeps."""
+        """Returns the work of a task that finds pairs, and the columns of what it keeps."""
         if not -1 <= threshold <= 1:
             raise UserError(f"threshold is {threshold}, expected a cosine between -1 and 1")
         ordered, tile_rows = self._one_table, self.tile_rows
@@ -124,7 +124,7 @@ class Comparison:
         return work, self._schema("id_a", "id_b").add("steps", "integer")
 
     def pruning(self, threshold: float) -> Pruning | None:
-        """How the pairs at a threshold are bounded first; None where a full product is cheaper."""
+        """Returns how to bound the pairs at a threshold first, or None if a full product is cheaper."""
         samples = [one.rows.sample(_SAMPLE_ROWS) for one in self.packed]
         return choose_pruning(samples[0], None if self._within else samples[-1], threshold)
 
@@ -142,11 +142,11 @@ class Comparison:
         return rows.orderBy("id"), column_ids
 
     def plan(self, kept: int) -> Plan:
-        """The division into tasks, where ``kept`` rows are kept a row (0 for pairs)."""
+        """Returns the division into tasks if ``kept`` results are kept per row (0 for pairs)."""
         return make_plan(self._shape(kept), self.cluster, self.stripe_rows)
 
     def tasks(self, kept: int) -> list[Task]:
-        """The super-tiles, the largest first: a pair of stripes, or (stripe, None) for a stripe with itself."""
+        """Returns the super-tiles, the largest first: a pair of stripes, or (stripe, None) for a stripe with itself."""
         plan = self.plan(kept)
         left = stripes_of(self.packed[0].rows, plan.n_left)
         if plan.n_right is None:
@@ -172,7 +172,10 @@ class Comparison:
         return schema if right is None else schema.add(right, self.sides[-1].id_type)
 
     def _alone(self, task: Task, work: Work, schema: T.StructType) -> DataFrame:
-        """The only task, done when the DataFrame is used, in one partition; of a local machine it takes all cores."""
+        """Returns a DataFrame that does the only task when it is used, in one partition.
+
+        On a local machine the task uses all cores.
+        """
         cores = local_cores(self.spark.sparkContext.master)
 
         def perform(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -182,7 +185,7 @@ class Comparison:
         return self.spark.range(0, 1, 1, 1).mapInArrow(perform, schema)
 
     def _run(self, tasks: Sequence[Task], work: Work, schema: T.StructType) -> Kept:
-        """Do every task once, and keep what comes out as a table: sorting it must not repeat the products."""
+        """Does every task once, and stores the results as a table, so that sorting does not repeat the products."""
         name = f"partial-{new_name()}"
         path = f"{self.folder.uri}/{name}"
         cells = [len(left) * len(right) if right else len(left) ** 2 // 2 for left, right in tasks]
@@ -207,7 +210,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Kept:
-    """What tasks kept, as a table in no order; its number of rows; their bytes as Arrow has them; how many tasks."""
+    """What the tasks kept: an unsorted table, its number of rows, their bytes in Arrow, and the number of tasks."""
 
     table: DataFrame
     n_rows: int
@@ -216,7 +219,7 @@ class Kept:
 
 
 def progress_line(done: int, total: int, seconds: float) -> str:
-    """What is done, how fast, and how long the rest will take at that speed."""
+    """Returns a line with the finished share, the speed, and the remaining time at that speed."""
     speed = done / max(seconds, 1e-9)
     left = time_left(done / total, seconds)
     return f"compared {done:,} of {total:,} pairs ({done / total:.0%}), {speed:,.0f} pairs/s, {left}"

@@ -1,4 +1,4 @@
-"""Which correction a comparison has: one fit on a table, or one that an earlier result was made with."""
+"""Chooses the correction of a comparison: one that is fitted on a table, or that of an earlier result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from elmo_udf.spark.tables import read_sidecar
 def check_correction_asked(
     spark: SparkSession, options: SimilarityOptions, sides: Sequence[Side], metadata: TableMetadata | None
 ) -> None:
-    """Refuse a correction that can't be fit on, or is not of, such vectors (UserError): before any work."""
+    """Raises UserError, before any work, if the correction can't be fitted on such vectors or belongs to others."""
     if options.correction_name != "none":
         check_correction(options, width_of(sides[-1]))
     if options.correction is not None:
@@ -31,10 +31,11 @@ def check_correction_asked(
 def correction_for(
     spark: SparkSession, options: SimilarityOptions, sides: Sequence[Side], previous: Previous | None
 ) -> tuple[Correction | None, dict[str, Any]]:
-    """The correction, or None, and what the report says of it.
+    """Returns the correction, or None, and what the report says about it.
 
-    It is fit on the table of ``--against`` where there is one, which stands for what is searched, else on the table
-    itself; an update has the one of the earlier result, for other vectors would have other cosines.
+    It is fitted on the table of ``--against`` if there is one, because that is the table that is searched, and
+    otherwise on the table itself. An update uses the correction of the earlier result, because another one would change
+    all cosines.
     """
     if previous is not None:
         correction, source = previous.correction, previous.path
@@ -48,7 +49,7 @@ def correction_for(
 
 
 def stored_correction(spark: SparkSession, path: str, metadata: TableMetadata | None, table: str) -> Correction:
-    """The correction of an earlier result. Raises UserError where there is none, and where it is of other vectors."""
+    """Returns the correction of an earlier result. Raises UserError if there is none, or if it is for other vectors."""
     correction = read_correction(spark, path)
     made = None if path.endswith(".npz") else read_sidecar(spark, path)
     check_vectors(path, made or {}, metadata, table)

@@ -1,6 +1,7 @@
-"""Fits a correction on a table of any size; keeps it in a small file beside a result.
+"""Fits a correction on a table of any size, and stores it in a small file beside a result.
 
-The correction of a table is the same, to the last bit, whatever its order and partitions (``exact_sums``).
+The correction of a table is the same, to the last bit, for every order of its rows and every partitioning
+(``exact_sums``).
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from elmo_udf.spark.fetch import fetcher
 from elmo_udf.spark.inputs.batches import map_batches
 
 CORRECTION = "_correction.npz"
-"""Name of the file in the folder of a result; readers of Parquet skip names that begin with an underscore."""
+"""Name of the file in the folder of a result. Programs that read Parquet skip it because of its underscore."""
 
 VectorsOf = Callable[[pa.RecordBatch], Mapping[Any, np.ndarray]]
-"""The vectors of a batch of rows, (n, D) each, by a name."""
+"""A function that returns the vectors of a batch of rows, (n, D) each, by a name."""
 
 
 def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Correction | None:
-    """The correction that the options ask for, fit on the columns ``id`` and ``embedding`` of a table; or None.
+    """Returns the requested correction, fitted on the columns ``id`` and ``embedding`` of a table, or None.
 
-    Rows without a finite vector take no part: whoever compares them refuses them. ``what`` names the table in messages.
-    Raises UserError for a table without vectors, with vectors of several widths, or with too few for the correction.
+    Rows without a finite vector are ignored; the comparison refuses them later. ``what`` names the table in messages.
+    Raises UserError if the table has no vectors, vectors of several widths, or too few vectors for the correction.
     """
     if options.correction_name == "none":
         return None
@@ -50,10 +51,10 @@ def fit_on_table(table: DataFrame, options: CorrectionOptions, what: str) -> Cor
 
 
 def exact_moments(table: DataFrame, vectors_of: VectorsOf) -> dict[Any, Moments]:
-    """Exact moments of all vectors of a table by their name; names without a vector are left out.
+    """Returns the exact moments of all vectors of a table by their name. Names without a vector are left out.
 
-    Reads the table twice: once for the bounds of the values, once for sums. Each task sums its rows (D² times two
-    int64 a name, whatever their number), and the sums are merged on the executors.
+    It reads the table twice, first for the bounds of the values and then for the sums. Each task sums its rows (two
+    int64 for each of the D² entries of a name, for any number of rows), and the executors merge the sums.
     """
     bounds = _summed(table, vectors_of, lambda name, vectors: Bounds.of(vectors))
     grids = {name: Grid.of(one) for name, one in bounds.items()}
@@ -62,7 +63,7 @@ def exact_moments(table: DataFrame, vectors_of: VectorsOf) -> dict[Any, Moments]
 
 
 def _summed(table: DataFrame, vectors_of: VectorsOf, part_of: Callable[[Any, np.ndarray], Any]) -> dict[Any, Any]:
-    """The sum of ``part_of`` each name and its vectors, over all batches of the table."""
+    """Returns the sum of ``part_of`` for each name and its vectors, over all batches of the table."""
 
     def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sums: dict[Any, Any] = {}
@@ -79,7 +80,7 @@ def _summed(table: DataFrame, vectors_of: VectorsOf, part_of: Callable[[Any, np.
 
 
 def write_correction(spark: SparkSession, correction: Correction, folder: str) -> None:
-    """Write the file CORRECTION into the folder of a result that is being made."""
+    """Writes the file CORRECTION to the folder of a result that is being made."""
     file_system, where = files.hadoop_path(spark, f"{folder}/{CORRECTION}")
     stream = file_system.create(where, True)
     with afterwards(stream.close):
@@ -87,19 +88,19 @@ def write_correction(spark: SparkSession, correction: Correction, folder: str) -
 
 
 def read_correction(spark: SparkSession, path: str) -> Correction:
-    """The correction in a file, or in the folder of a result. Raises UserError where there is none."""
+    """Returns the correction in a file, or in the folder of a result. Raises UserError if there is none."""
     if files.exists(spark, f"{path}/{CORRECTION}"):
         path = f"{path}/{CORRECTION}"
     if not path.endswith(".npz") or not files.exists(spark, path):
         raise UserError(
-            f"correction {path!r} is not there, expected a file {CORRECTION} or the folder of a result that was made "
+            f"correction {path!r} does not exist, expected a file {CORRECTION} or the folder of a result that was made "
             "with --center, --remove-components or --whiten; check the path"
         )
     return Correction.from_bytes(fetcher(spark)(path).read_bytes(), path)
 
 
 def _by_width(batch: pa.RecordBatch) -> dict[int, np.ndarray]:
-    """The finite vectors of a batch with the columns id and embedding, by their width."""
+    """Returns the finite vectors of a batch with the columns id and embedding, by their width."""
     widths, problems = examine(batch.column("id"), batch.column("embedding"))
     found = {}
     for width in np.unique(widths[problems == ""]):
@@ -109,6 +110,6 @@ def _by_width(batch: pa.RecordBatch) -> dict[int, np.ndarray]:
 
 
 def _merged(left: dict[Any, Any], right: dict[Any, Any]) -> dict[Any, Any]:
-    """Sums under the same name added up."""
+    """Returns the sums of both, added under the same names."""
     both = {name: left[name] + right[name] for name in left.keys() & right.keys()}
     return {**left, **right, **both}

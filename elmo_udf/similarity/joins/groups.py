@@ -1,4 +1,4 @@
-"""Groups of rows that pairs connect: the connected components of a graph whose edges are pairs of similar rows."""
+"""Groups rows that pairs connect: the connected components of a graph whose edges are pairs of similar rows."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from elmo_udf.similarity.blocks.files import new_name
 from elmo_udf.similarity.kernels.cosine import STEPS
 
 MAX_EDGES_IN_A_TASK = 4_000_000
-"""Pairs that one Python worker holds: about 400 MB where ids are strings of 20 characters."""
+"""Number of pairs that one Python worker can hold: about 400 MB if ids are strings of 20 characters."""
 MAX_ID_BYTES_IN_A_TASK = 1 << 29
-"""Of all ids of these pairs together, where ids are long: Arrow holds 2 GiB in a column."""
+"""Total size of all ids of these pairs, which counts if ids are long. Arrow holds 2 GiB in a column."""
 
 
 def grouped(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK) -> DataFrame:
-    """``id``, ``group_id``, ``size`` (int), ``cosine`` (double): a row for every row that is in a pair.
+    """Returns ``id``, ``group_id``, ``size`` (int) and ``cosine`` (double) for each row that is in a pair.
 
-    pairs: ``id_a``, ``id_b``, ``steps``, each pair once, id_a < id_b. folder: for tables in between.
-    group_id: the id of the group's representative, the member in most pairs, of several the one with the smallest id.
-    cosine: with the representative; NULL where that pair is not among the pairs, so that others lead to it.
-    The largest groups come first, then by group_id; in a group the representative, then by cosine, then by id.
+    ``group_id`` is the id of the group's representative: the member in most pairs, or the one with the smallest id if
+    there are several. ``cosine`` is that with the representative, or NULL if the two are not a pair, so that only
+    others connect them. The largest groups come first, then they are sorted by ``group_id``; in a group, the
+    representative comes first, then the rows are sorted by descending cosine and by id.
+
+    Args:
+        pairs: Columns ``id_a``, ``id_b`` and ``steps``, with each pair once and id_a < id_b.
+        folder: A folder for intermediate tables.
     """
     sides = [pairs.select(F.col(a).alias("id"), F.col(b).alias("other"), "steps") for a, b in _DIRECTIONS]
     links = sides[0].unionAll(sides[1])
@@ -42,10 +46,10 @@ def grouped(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK)
 
 
 def components(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK) -> DataFrame:
-    """``id``, ``component``: of each row that is in a pair, the smallest id among those that pairs lead to.
+    """Returns ``id`` and ``component``, the smallest id of the rows that pairs connect with it, for each row in a pair.
 
-    Up to ``max_edges`` pairs, of ids that are not too long, by one task, more by joins that are repeated until nothing
-    changes.
+    One task handles up to ``max_edges`` pairs, if their ids are not too long. Otherwise joins are repeated until
+    nothing changes.
     """
     edges = pairs.select("id_a", "id_b")
     n_bytes = sum((F.octet_length(F.col(end).cast("string")) for end in edges.columns), F.lit(0))
@@ -57,7 +61,7 @@ def components(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TA
 
 
 def components_in_a_task(edges: DataFrame) -> DataFrame:
-    """By scipy, which needs all edges at once."""
+    """Computes the components with scipy, which needs all edges at once."""
 
     def solve(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from scipy.sparse import coo_array
@@ -79,10 +83,11 @@ def components_in_a_task(edges: DataFrame) -> DataFrame:
 
 
 def components_by_joins(edges: DataFrame, folder: str) -> DataFrame:
-    """By alternating large-star and small-star (Kiveris et al. 2014, "Connected components in MapReduce and beyond").
+    """Computes the components by alternating large-star and small-star.
 
-    Both keep the components as they are, and end, after a few rounds, with an edge from every row to the smallest of
-    its component. Each round is a table in ``folder``, so that no plan grows with the number of rounds.
+    The algorithm is from Kiveris et al. 2014, "Connected components in MapReduce and beyond". Both steps preserve the
+    components. After a few rounds, every row has an edge to the smallest row of its component. Each round is a table in
+    ``folder``, so that plans don't grow with the number of rounds.
     """
     spark = edges.sparkSession
     stars, before = edges.select(F.col("id_b").alias("u"), F.col("id_a").alias("v")), None
@@ -104,7 +109,10 @@ _DIRECTIONS = (("id_a", "id_b"), ("id_b", "id_a"))
 
 
 def _large_star(edges: DataFrame) -> DataFrame:
-    """Of edges (u, v), in any direction: every larger neighbor of a row is tied to the row's smallest (or the row)."""
+    """Connects every larger neighbor of a row to the row's smallest neighbor (or to the row).
+
+    The edges (u, v) have any direction.
+    """
     both = edges.unionAll(edges.select(F.col("v").alias("u"), F.col("u").alias("v")))
     smallest = both.groupBy("u").agg(F.min("v").alias("m")).select("u", F.least("u", "m").alias("m"))
     larger = both.where("v > u").join(smallest, "u")
@@ -112,7 +120,7 @@ def _large_star(edges: DataFrame) -> DataFrame:
 
 
 def _small_star(edges: DataFrame) -> DataFrame:
-    """Of edges (u, v), u > v: a row and its neighbors are tied to the smallest of these."""
+    """Connects, for edges (u, v) with u > v, a row and its neighbors to the smallest of these."""
     smallest = edges.groupBy("u").agg(F.min("v").alias("m"))
     others = edges.join(smallest, "u").where("v > m").select(F.col("v").alias("u"), F.col("m").alias("v"))
     return others.unionAll(smallest.select("u", F.col("m").alias("v"))).distinct()

@@ -1,8 +1,8 @@
-"""How the comparison is divided into tasks, and what that costs: known from sizes alone, before anything runs.
+"""Divides a comparison into tasks, and computes what that costs, from sizes alone and before anything runs.
 
-Blocks are gathered into *stripes*. A task compares one pair of stripes, a *super-tile*: it holds both in memory, forms
-their product tile by tile, and keeps the best. Within one table these are the pairs I ≤ J. Long stripes mean few
-reads and few partial results; short ones mean less memory and more tasks.
+Blocks are grouped into *stripes*. A task compares one pair of stripes, a *super-tile*: it holds both in memory,
+computes their product tile by tile, and keeps the best results. Within one table these are the pairs I ≤ J. Longer
+stripes need fewer reads and leave fewer partial results; shorter stripes need less memory and make more tasks.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from elmo_udf.similarity.kernels.cost import (
 )
 
 MAX_MATRIX_CELLS = 400_000_000
-"""20,000 x 20,000: 1.6 GB."""
+"""Largest number of cells of a matrix: 20,000 x 20,000, or 1.6 GB."""
 MAX_MATRIX_COLUMNS = 100_000
 MATRIX_CELLS = 1 << 24
-"""Of a matrix, in a task at a time; for each such part of its rows it reads the right table once."""
+"""Number of cells of a matrix in a task at a time. For each such part of its rows, it reads the right table once."""
 
 _ONE_TASK_S = 4.0  # work that is not worth dividing
 _MAX_TASKS = 50_000
@@ -34,7 +34,7 @@ _MAX_TASKS = 50_000
 
 @dataclass(frozen=True)
 class SuperTile:
-    """One task: the stripes that it compares, by number. ``right`` is None where a stripe is compared with itself."""
+    """One task: the numbers of the stripes that it compares. ``right`` is None if a stripe is compared with itself."""
 
     left: int
     right: int | None
@@ -42,7 +42,7 @@ class SuperTile:
 
 @dataclass(frozen=True)
 class Plan:
-    """Number of stripes a side (``n_right`` is None within one table), and the seconds it should take."""
+    """The number of stripes per side (``n_right`` is None within one table), and the expected time in seconds."""
 
     shape: Shape
     n_left: int
@@ -51,14 +51,14 @@ class Plan:
 
     @property
     def stripe_rows(self) -> tuple[int, int]:
-        """Rows of a stripe on the left and on the right."""
+        """The number of rows of a stripe on the left and on the right."""
         left = ceil(self.shape.n_left / self.n_left)
         if self.n_right is None or self.shape.n_right is None:
             return left, left
         return left, ceil(self.shape.n_right / self.n_right)
 
     def explain(self) -> dict[str, object]:
-        """The plan in numbers, for people."""
+        """Returns the plan in numbers, for people."""
         shape = self.shape
         n_rows = shape.n_left + (shape.n_right or 0)
         n_loads = shape.n_left * (self.n_right or self.n_left) + (shape.n_right or 0) * self.n_left
@@ -84,7 +84,7 @@ class Plan:
 
 
 def explain_matrix(shape: Shape, cluster: Cluster) -> dict[str, object]:
-    """The plan of a matrix in numbers: every task has some of the left rows, and reads the right ones."""
+    """Returns the plan of a matrix in numbers. Every task has some of the left rows, and reads the right ones."""
     n_columns = shape.n_left if shape.n_right is None else shape.n_right
     n_tasks = matrix_tasks(shape, cluster)
     n_rows = shape.n_left + (shape.n_right or 0)
@@ -105,9 +105,9 @@ def explain_matrix(shape: Shape, cluster: Cluster) -> dict[str, object]:
 
 
 def matrix_tasks(shape: Shape, cluster: Cluster) -> int:
-    """Tasks of a matrix: one where dividing it is not worth while, and so many that their left rows fit into memory.
+    """Returns the number of tasks of a matrix: one if dividing it does not pay, and more if memory requires it.
 
-    Its products are in float64: twice the work.
+    Its products are in float64, which is twice the work.
     """
     n_cells = float(shape.n_left * (shape.n_left if shape.n_right is None else shape.n_right))
     seconds = task_seconds(shape, cluster, 2 * n_cells, shape.n_left + (shape.n_right or 0))
@@ -116,9 +116,10 @@ def matrix_tasks(shape: Shape, cluster: Cluster) -> int:
 
 
 def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) -> Plan:
-    """The division that should end first, of those that fit the memory of a worker.
+    """Returns the division that should end first, out of those that fit into the memory of a worker.
 
-    stripe_rows: the length of stripes, if it is not to be chosen.
+    Args:
+        stripe_rows: The length of stripes, or None to choose it.
     """
     if stripe_rows is not None:
         return _plan(shape, cluster, stripe_rows)
@@ -134,16 +135,16 @@ def make_plan(shape: Shape, cluster: Cluster, stripe_rows: int | None = None) ->
 
 
 def check_matrix_size(n_rows: int, n_columns: int) -> None:
-    """Raises UserError for a matrix that would not fit."""
+    """Raises UserError if a matrix is too large."""
     if n_rows * n_columns > MAX_MATRIX_CELLS or n_columns > MAX_MATRIX_COLUMNS:
         raise UserError(
             f"a matrix of {n_rows:,} x {n_columns:,} is too large; expected at most {MAX_MATRIX_CELLS:,} cells and "
-            f"{MAX_MATRIX_COLUMNS:,} columns; take fewer rows, or ask for topk or pairs"
+            f"{MAX_MATRIX_COLUMNS:,} columns; use fewer rows, or find topk or pairs instead"
         )
 
 
 def super_tiles(n_left: int, n_right: int | None) -> list[SuperTile]:
-    """All tasks, the longest first."""
+    """Returns all tasks, the longest first."""
     if n_right is not None:
         return [SuperTile(i, j) for i in range(n_left) for j in range(n_right)]
     above = [SuperTile(i, j) for i in range(n_left) for j in range(i + 1, n_left)]
@@ -151,7 +152,10 @@ def super_tiles(n_left: int, n_right: int | None) -> list[SuperTile]:
 
 
 def stripes_of(table: Stripe, n_stripes: int) -> list[Stripe]:
-    """The blocks in order, cut into at most ``n_stripes`` stripes of about equally many rows; none is empty."""
+    """Returns the blocks in order, divided into at most ``n_stripes`` stripes of similar length.
+
+    None of them is empty.
+    """
     total, done = len(table), 0
     stripes: list[list[Block]] = [[] for _ in range(n_stripes)]
     for block in table.blocks:

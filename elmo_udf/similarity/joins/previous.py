@@ -1,4 +1,4 @@
-"""An earlier result, for the table as it was: what it says of itself, and whether it can be continued."""
+"""Reads an earlier result, and decides whether it can be updated."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from elmo_udf.spark.metadata import COMPARED, TableMetadata
 from elmo_udf.spark.tables import read_sidecar, read_table
 
 ROWS = ("_rows", "_rows_against")
-"""Folders in a result with ``id`` and ``digest`` of the rows that were compared; readers of Parquet skip them."""
+"""Folders in a result with ``id`` and ``digest`` of the rows that were compared.
+
+Programs that read Parquet skip them.
+"""
 
 _ROWS_IN_A_FILE = 5_000_000
 
 
 @dataclass(frozen=True)
 class Previous:
-    """The result, the rows of each side that it was made of (``id``, ``digest``), and the correction it had."""
+    """The result, the rows of each side that it was made from (``id``, ``digest``), and its correction."""
 
     path: str
     table: DataFrame
@@ -37,12 +40,16 @@ class Previous:
 def read_previous(
     spark: SparkSession, path: str, options: SimilarityOptions, sides: Sequence[Side], metadata: TableMetadata | None
 ) -> Previous:
-    """The result at ``path``. Raises UserError where it is not what these options would have made, and says how."""
+    """Returns the result at ``path``.
+
+    Raises UserError, with the difference, if these options would not have made it.
+    """
     table, made = read_table(spark, path), read_sidecar(spark, path)
     names = ROWS[: len(sides)]
     if made is None or not files.exists(spark, f"{path}/{names[0]}"):
         raise UserError(
-            f"previous result {path!r} does not say of which rows it was made, expected a result of topk or pairs of "
+            f"previous result {path!r} does not record the rows that it was made from, expected a result of topk or "
+            "pairs of "
             "this version; run without --update"
         )
     _check_made(path, made, options, metadata)
@@ -51,7 +58,7 @@ def read_previous(
         was, found = known.schema["id"].dataType.simpleString(), side.id_type.simpleString()
         if was != found:
             raise UserError(
-                f"previous result {path!r} has ids of type {was}, and table {side.name!r} has {found}; expected one "
+                f"previous result {path!r} has ids of type {was}, but table {side.name!r} has {found}; expected one "
                 "type; run without --update"
             )
     correction = None if options.correction_name == "none" else read_correction(spark, path)
@@ -59,14 +66,14 @@ def read_previous(
 
 
 def write_rows(packed: Sequence[Packed], folder: str) -> None:
-    """Beside a result that is being made: which rows were compared, and a digest of each vector."""
+    """Writes, beside a result that is being made, which rows were compared, with a digest of each vector."""
     for name, one in zip(ROWS, packed, strict=False):
         n_files = len(one.rows) // _ROWS_IN_A_FILE + 1
         one.ids.select("id", "digest").coalesce(n_files).write.parquet(f"{folder}/{name}")
 
 
 def check_vectors(path: str, made: dict[str, Any], metadata: TableMetadata | None, table: str) -> None:
-    """Refuse a result of vectors that were made in another way than those of a table (UserError), where it is known."""
+    """Raises UserError if the vectors of a result are known to be made in another way than those of a table."""
     then = made.get("vectors")
     if not then or metadata is None:
         return
@@ -74,7 +81,7 @@ def check_vectors(path: str, made: dict[str, Any], metadata: TableMetadata | Non
         if (ours := getattr(metadata, name)) != then.get(name):
             raise UserError(
                 f"result {path!r} is of vectors with {name} {then.get(name)!r}, and table {table!r} has {ours!r}; "
-                "expected equal values; take a result that was made of this table"
+                "expected equal values; use a result that was made from this table"
             )
 
 
@@ -88,7 +95,7 @@ def _check_made(path: str, made: dict[str, Any], options: SimilarityOptions, met
     for name, value in wanted.items():
         if found[name] != value:
             raise UserError(
-                f"previous result {path!r} was made with {name} {found[name]}, and this run has {value}; expected "
+                f"previous result {path!r} was made with {name} {found[name]}, but this run has {value}; expected "
                 "equal options; use those of the result, or run without --update"
             )
     check_vectors(path, made, metadata, options.embeddings)

@@ -1,4 +1,4 @@
-"""From what the tasks of a comparison kept to its result: the best of every row, or all pairs, in order."""
+"""Makes the result of a comparison from what its tasks kept: the best of every row, or all pairs, sorted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from elmo_udf.similarity.kernels.cosine import STEPS
 
 
 def ranked(nearest: DataFrame, k: int, is_few: bool = False) -> DataFrame:
-    """``id``, ``rank``, ``neighbor_id``, ``cosine``: of ``id``, ``neighbor_id``, ``steps`` the k best of every id.
+    """Returns ``id``, ``rank``, ``neighbor_id``, ``cosine``: the k best of each id. ``nearest`` has ``steps``.
 
-    is_few: so few rows that one task puts them in order, and nothing is shuffled.
+    Args:
+        is_few: Whether there are so few rows that one task sorts them and nothing is shuffled.
     """
     best_first = Window.partitionBy("id").orderBy(F.desc("steps"), "neighbor_id")
     together = nearest.coalesce(1) if is_few else nearest.repartitionByRange("id")
@@ -20,7 +21,7 @@ def ranked(nearest: DataFrame, k: int, is_few: bool = False) -> DataFrame:
 
 
 def sorted_pairs(found: DataFrame, is_few: bool = False) -> DataFrame:
-    """``id_a``, ``id_b``, ``cosine``, the greatest cosine first: of ``id_a``, ``id_b``, ``steps``."""
+    """Returns ``id_a``, ``id_b``, ``cosine``, sorted by descending cosine, from ``id_a``, ``id_b``, ``steps``."""
     together = found.coalesce(1) if is_few else found
     return together.orderBy(F.desc("steps"), "id_a", "id_b").select("id_a", "id_b", _cosine())
 

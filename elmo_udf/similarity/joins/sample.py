@@ -1,4 +1,4 @@
-"""The cosines of a sample of rows with all others: the same sample whatever the partitions."""
+"""Computes the cosines of a sample of rows with all others. The sample does not depend on the partitions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from elmo_udf.similarity.kernels.histogram import N_BINS, Histogram, bins_of
 SAMPLE_ROWS = 1000
 _COLUMNS = 2048
 _FLOPS_ON_DRIVER = 4e9
-"""Less than what starting tasks costs."""
+"""This takes less time than starting tasks."""
 
 
 def sample_cosines(comparison: Comparison) -> Histogram:
-    """Exact cosines of SAMPLE_ROWS left rows (all, where there are not more) with all right rows other than themselves.
+    """Returns exact cosines of SAMPLE_ROWS left rows (or all of fewer) with all right rows except themselves.
 
-    The rows with the smallest hashes of their ids are the sample.
+    The sample consists of the rows with the smallest hashes of their ids.
     """
     left, right = comparison.packed[0], comparison.packed[-1]
     within = len(comparison.packed) == 1
@@ -43,13 +43,13 @@ def sample_cosines(comparison: Comparison) -> Histogram:
 
 
 def check_size(cosines: Histogram, threshold: float, most: int) -> int:
-    """The number of pairs to expect. Raises UserError where it is above ``most``, and names a threshold that fits."""
+    """Returns the expected number of pairs. Raises UserError, with a threshold that fits, if it is above ``most``."""
     expected = round(cosines.estimate(threshold))
     if expected > most:
         fitting = cosines.threshold_for(most)
         advice = "no threshold fits" if fitting is None else f"--threshold {fitting:g} would fit"
         raise UserError(
-            f"about {expected:,} pairs reach threshold {threshold:g}, and max_pairs is {most:,}; {advice}; "
+            f"about {expected:,} pairs reach threshold {threshold:g}, but max_pairs is {most:,}; {advice}; "
             "choose another threshold, or a greater --max-pairs"
         )
     return expected
@@ -63,7 +63,7 @@ def _sample(spark: SparkSession, packed: Packed) -> Stripe:
 
 
 def _counts(sample: Rows, right: Stripe) -> np.ndarray:
-    """(N_BINS,) int64 of the sample's cosines with the rows of a stripe."""
+    """Returns the counts of the sample's cosines with the rows of a stripe: int64, shape (N_BINS,)."""
     counts = np.zeros(N_BINS, np.int64)
     for block in right.blocks:
         _, rows = Stripe(right.folder, (block,)).read_rows()

@@ -1,7 +1,7 @@
-"""Continues an earlier result: what is new or changed is compared with everything, the rest is taken over.
+"""Updates an earlier result: compares what is new or changed with everything, and keeps the rest.
 
-Exactly as if all was compared again. A row whose neighbor is gone or has changed may have another neighbor in its
-place: such rows are compared with everything too (topk); pairs of rows that are gone are dropped.
+The result equals that of a full comparison. If a neighbor of a row has changed or no longer exists, another row may
+take its place, so that row is compared with everything too (topk). Pairs of rows that no longer exist are dropped.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SideChange:
-    """What became of the rows of one side; every DataFrame has one column, ``id``.
+    """What happened to the rows of one side. Every DataFrame has one column, ``id``.
 
-    again: rows to compare with everything, as blocks. stale: ids of rows of the earlier result that do not count
-    any more, and of all in ``again``.
+    Attributes:
+        again: Rows to compare with everything, as blocks.
+        stale: Ids of rows of the earlier result that no longer count, and of all rows in ``again``.
     """
 
     counts: dict[str, int]
@@ -36,7 +37,7 @@ class SideChange:
 
 
 def updated_top_k(comparison: Comparison, previous: Previous, k: int) -> tuple[DataFrame, dict[str, int]]:
-    """The table of ``comparison.top_k(k)`` from the earlier one, and counts for the report."""
+    """Returns the table of ``comparison.top_k(k)``, made from the earlier one, and counts for the report."""
     kept = previous.table.select("id", "neighbor_id", _steps())
     changes = _changes(comparison, previous, kept.select(F.col("id"), F.col("neighbor_id").alias("other")))
     if _so_much(comparison, changes):
@@ -49,7 +50,7 @@ def updated_top_k(comparison: Comparison, previous: Previous, k: int) -> tuple[D
 def updated_pairs(
     comparison: Comparison, previous: Previous, threshold: float, prune: bool
 ) -> tuple[DataFrame, dict[str, int]]:
-    """The table of ``comparison.pairs(threshold)`` from the earlier one, and counts for the report."""
+    """Returns the table of ``comparison.pairs(threshold)``, made from the earlier one, and counts for the report."""
     changes = _changes(comparison, previous, None)
     if _so_much(comparison, changes):
         return comparison.pairs(threshold, prune), _counts(changes)
@@ -60,7 +61,10 @@ def updated_pairs(
 
 
 def _changes(comparison: Comparison, previous: Previous, links: DataFrame | None) -> list[SideChange]:
-    """Of each side. ``links``: ``id`` of a left row, ``other`` of a right one: the neighbors there were."""
+    """Returns the changes of each side.
+
+    ``links`` has ``id`` of a left row and ``other`` of a right one, which was its neighbor.
+    """
     found = [_compared(one, known) for one, known in zip(comparison.packed, previous.rows, strict=True)]
     changes = []
     for number, rows in enumerate(found):
@@ -78,7 +82,7 @@ def _changes(comparison: Comparison, previous: Previous, links: DataFrame | None
 
 
 def _compared(packed: Packed, known: DataFrame) -> DataFrame:
-    """``id`` and ``state`` (new, changed, gone or same) of the rows there are and those there were."""
+    """Returns ``id`` and ``state`` (new, changed, gone or same) of all current and earlier rows."""
     now = packed.ids.select("id", F.col("digest").alias("now"))
     both = now.join(known.select("id", F.col("digest").alias("then")), "id", "full")
     state = F.when(F.col("then").isNull(), "new").when(F.col("now").isNull(), "gone")
@@ -87,7 +91,7 @@ def _compared(packed: Packed, known: DataFrame) -> DataFrame:
 
 
 def _so_much(comparison: Comparison, changes: list[SideChange]) -> bool:
-    """Whether comparing all anew is less work."""
+    """Returns whether comparing everything again is less work."""
     n_rows = [len(one.rows) for one in comparison.packed]
     n_again = [len(change.again.rows) for change in changes]
     if len(n_rows) == 1:
@@ -100,7 +104,7 @@ def _so_much(comparison: Comparison, changes: list[SideChange]) -> bool:
 
 
 def _parts(comparison: Comparison, changes: list[SideChange]) -> list[Comparison]:
-    """The comparisons that are left to do: of all rows of a side with those of the other that count anew."""
+    """Returns the remaining comparisons: all rows of a side with those of the other that must be compared again."""
     left, right = comparison.packed[0], comparison.packed[-1]
     sides = (comparison.sides[0], comparison.sides[-1])
     pairs = [(left, changes[-1].again)]
@@ -112,7 +116,7 @@ def _parts(comparison: Comparison, changes: list[SideChange]) -> list[Comparison
 
 
 def _union(kept: DataFrame, found: list[Kept], left: str, right: str, one_table: bool) -> DataFrame:
-    """What was kept and what was found, each once; within one table no row beside itself."""
+    """Returns what was kept and what was found, each row once. Within one table, no row is its own neighbor."""
     if not found:
         return kept
     fresh = reduce(DataFrame.unionAll, (one.table for one in found))
@@ -122,7 +126,7 @@ def _union(kept: DataFrame, found: list[Kept], left: str, right: str, one_table:
 
 
 def _without(table: DataFrame, column: str, ids: DataFrame) -> DataFrame:
-    """The rows whose ``column`` is not among the ids."""
+    """Returns the rows whose ``column`` is not among the ids."""
     return table.join(ids.select(F.col("id").alias(column)), column, "left_anti").select(table.columns)
 
 
@@ -131,9 +135,9 @@ def _steps() -> Column:
 
 
 def _counts(changes: list[SideChange], found: list[Kept] | None = None) -> dict[str, int]:
-    """rows_new, rows_changed, rows_gone, of both sides together; rows whose neighbors had to be found anew.
+    """Returns rows_new, rows_changed and rows_gone for both sides together, and the number of rows compared again.
 
-    And ``tasks``, where fewer are done than for all rows.
+    If fewer tasks are done than for all rows, it also returns ``tasks``.
     """
     names = {"rows_new": "new", "rows_changed": "changed", "rows_gone": "gone", "rows_affected": "affected"}
     totals = {name: sum(change.counts.get(state, 0) for change in changes) for name, state in names.items()}

@@ -1,4 +1,4 @@
-"""What a task does: read two stripes, compare them, and give what is kept as Arrow batches."""
+"""The work of a task: it reads two stripes, compares them, and yields what is kept as Arrow batches."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ _EXACT_CELLS = 1 << 20
 
 
 def nearest_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int, both: bool) -> Iterator[pa.RecordBatch]:
-    """For every row of the left stripe its k nearest in the right one (without right: in the left one).
+    """Yields the k nearest neighbors of every row of the left stripe in the right one (without right: in the left one).
 
-    both: also for every row of the right stripe its k nearest in the left one. Batches: id, neighbor_id, steps.
+    The batches have id, neighbor_id and steps.
+
+    Args:
+        both: Whether to yield the k nearest neighbors of every row of the right stripe in the left one, too.
     """
     left_ids, rows = left.read_rows()
     right_ids, others = (left_ids, rows) if right is None else right.read_rows()
@@ -38,9 +41,9 @@ def nearest_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int, bot
 
 
 def ranked_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int) -> Iterator[pa.RecordBatch]:
-    """The result for all rows, where there are no other stripes: of every left row, by id, its k nearest, by rank.
+    """Yields the complete result if there are no other stripes: the k nearest neighbors of every left row.
 
-    Batches: id, rank, neighbor_id, cosine.
+    The batches have id, rank, neighbor_id and cosine, sorted by id and rank.
     """
     left_ids, rows = left.read_rows()
     right_ids, others = (left_ids, rows) if right is None else right.read_rows()
@@ -65,7 +68,10 @@ def ranked_work(left: Stripe, right: Stripe | None, k: int, tile_rows: int) -> I
 def _shortlists(
     rows: Rows, others: Rows | None, k: int, tile_rows: int, both: bool
 ) -> tuple[Shortlists, Shortlists | None]:
-    """Of the rows, among the others (None: among themselves); with ``both`` also of the others, among the rows."""
+    """Returns the short lists of the rows among the others (None: among themselves).
+
+    With ``both``, it also returns those of the others among the rows.
+    """
     of_rows = Shortlists(len(rows), min(k, len(rows if others is None else others)))
     of_others = None if others is None or not both else Shortlists(len(others), min(k, len(rows)))
     for tile in tiles(rows, others, tile_rows):
@@ -80,9 +86,12 @@ def _shortlists(
 def pairs_work(
     left: Stripe, right: Stripe | None, threshold: float, tile_rows: int, ordered: bool, pruning: Pruning | None
 ) -> Iterator[pa.RecordBatch]:
-    """Pairs of a left and a right row (without right: of two left rows) at or above the threshold.
+    """Yields pairs of a left and a right row (without right: of two left rows) at or above the threshold.
 
-    ordered: put the smaller id first, whatever its side. Batches: id_a, id_b, steps.
+    The batches have id_a, id_b and steps.
+
+    Args:
+        ordered: Whether the smaller id comes first, whatever its side.
     """
     left_ids, rows = left.read_rows()
     right_ids, others = (left_ids, rows) if right is None else right.read_rows()
@@ -105,9 +114,9 @@ def _pairs(
 
 
 def matrix_work(left: Stripe, right: Stripe) -> Iterator[pa.RecordBatch]:
-    """For every row of the left stripe its cosines with all right rows, in the order of their ids.
+    """Yields the cosines of every row of the left stripe with all right rows, in the order of their ids.
 
-    Batches: id, cosines (list of float).
+    The batches have id and cosines (list of float).
     """
     ids, rows = left.read_rows()
     columns = ranks_of(right.read_ids())
@@ -123,7 +132,7 @@ def matrix_work(left: Stripe, right: Stripe) -> Iterator[pa.RecordBatch]:
 
 
 def _lists(ids: pa.Array, cosines: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """Rows of a matrix (n, n_columns) in batches of some MiB."""
+    """Yields the rows of a matrix (n, n_columns) in batches of some MiB."""
     for part in _parts(len(cosines), _BATCH_CELLS // cosines.shape[1]):
         values = cosines[part]
         offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
@@ -132,7 +141,7 @@ def _lists(ids: pa.Array, cosines: np.ndarray) -> Iterator[pa.RecordBatch]:
 
 
 def _neighbors(ids: pa.Array, neighbor_ids: pa.Array, keys: np.ndarray) -> Iterator[pa.RecordBatch]:
-    """Exact keys (n, k) as rows."""
+    """Yields exact keys (n, k) as rows."""
     by_rank = np.argsort(ranks_of(neighbor_ids))
     for part in _parts(len(keys), _BATCH_ROWS // keys.shape[1]):
         i, place = np.nonzero(keys[part] != EMPTY)

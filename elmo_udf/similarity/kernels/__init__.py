@@ -1,1 +1,1 @@
-"""Comparisons of arrays of vectors: exact, in bounded memory, in plain numpy."""
+"""Compares arrays of vectors exactly, in bounded memory and in plain numpy."""

@@ -1,4 +1,4 @@
-"""The pairs of rows whose cosine reaches a threshold, exactly, in bounded memory."""
+"""Finds the pairs of rows whose cosine reaches a threshold, exactly and in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from elmo_udf.similarity.kernels.cosine import STEPS, Rows, cosine_of, exact_blo
 from elmo_udf.similarity.kernels.tiles import Tile
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Positions on the left, positions on the right, steps: (n_pairs,) int64 each."""
+"""Positions on the left, positions on the right, and steps of cosine: int64, shape (n_pairs,) each."""
 
 _CELLS = 1 << 20
 _DENSE = 1 / 32  # share of cells from which a float64 product of all is cheaper than the pairs one by one
 
 
 def pairs_above(left: Rows, right: Rows, tile: Tile, threshold: float) -> Iterator[Pairs]:
-    """Pairs of the tile with a cosine, rounded, of at least ``threshold``; each once, at most 2^20 at a time."""
+    """Yields the pairs of the tile whose rounded cosine is at least ``threshold``, at most 2^20 at a time."""
     least_score = threshold - 0.5 / STEPS - score_error(left.width)
     n_columns = tile.scores.shape[1]
     rows = max(1, _CELLS // n_columns)

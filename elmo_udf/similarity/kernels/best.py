@@ -1,4 +1,4 @@
-"""The best rows for some queries, from batches that pass by once."""
+"""Keeps the best rows for some queries, from batches that are seen once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from elmo_udf.similarity.kernels.cosine import STEPS
 
 @dataclass
 class Best:
-    """For each query the k rows with the greatest cosines so far; of equal ones the first by their columns.
+    """The k rows with the greatest cosines so far for each query. Rows with equal cosines are sorted by their columns.
 
-    bound: (n_queries,) int64; a cosine, in steps, below it can't be among the k best.
+    Attributes:
+        bound: For each query, the lowest cosine in steps that can be among the k best, int64, shape (n_queries,).
     """
 
     n_queries: int
@@ -27,7 +28,10 @@ class Best:
         self.bound = np.full(self.n_queries, -STEPS, np.int64)
 
     def offer(self, steps: np.ndarray, rows: pa.RecordBatch) -> None:
-        """Cosines (n_queries, n) in steps of the queries with n rows, whose columns are kept."""
+        """Adds n rows with their cosines (n_queries, n), in steps, with the queries.
+
+        It keeps the columns of the rows.
+        """
         if steps.shape[1] > self.k:
             least = np.partition(steps, -self.k, axis=1)[:, -self.k]
             self.bound = np.maximum(self.bound, least)
@@ -39,12 +43,12 @@ class Best:
             self._compact()
 
     def result(self) -> pa.RecordBatch | None:
-        """``query`` (int32), the columns of the rows, ``steps`` (int32), in no order; None if nothing was offered."""
+        """Returns ``query`` (int32), the columns of the rows and ``steps`` (int32), unsorted; None without rows."""
         self._compact()
         return self._pieces[0] if self._pieces else None
 
     def _compact(self) -> None:
-        """Leave out what has fallen behind the k best."""
+        """Drops rows that are no longer among the k best."""
         if not self._pieces:
             return
         (whole,) = pa.Table.from_batches(self._pieces).combine_chunks().to_batches() or [self._pieces[0]]

@@ -1,10 +1,10 @@
-"""Corrections against anisotropy: vectors that all point in about the same direction are spread out again.
+"""Corrections against anisotropy, where all vectors point in similar directions.
 
-Vectors of texts by a language model share a large common part, so that unrelated texts have a high cosine. *center*
-subtracts the mean; *remove n* also takes away what lies along the first n principal components (Mu and Viswanath 2018,
-"All-but-the-top", arXiv 1702.01417); *whiten d* projects onto the first d components, each scaled to variance 1
-(Su et al. 2021, "Whitening sentence representations", arXiv 2103.15316). Plain numpy: what is fit here on a batch is
-fit on a table of any size by :mod:`elmo_udf.similarity.joins.fit`.
+All vectors that a language model computes for texts have a large part in common, so even unrelated texts have a high
+cosine. *center* subtracts the mean. *remove n* also removes the first n principal components (Mu and Viswanath 2018,
+"All-but-the-top", arXiv 1702.01417). *whiten d* projects onto the first d components and scales each to variance 1 (Su
+et al. 2021, "Whitening sentence representations", arXiv 2103.15316). This module fits them on an array with plain
+numpy; :mod:`elmo_udf.similarity.joins.fit` fits them on a table of any size.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ _LOST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Count, mean and scatter of some vectors: enough for every correction.
+    """The count, the mean and the scatter of some vectors, which suffice for every correction.
 
-    mean: (D,) float64. scatter: (D, D) float64, Σ (x − mean)(x − mean)ᵀ.
+    Attributes:
+        mean: The mean, (D,) float64.
+        scatter: Σ (x − mean)(x − mean)ᵀ, (D, D) float64.
     """
 
     n: int
@@ -38,7 +40,7 @@ class Moments:
 
     @property
     def width(self) -> int:
-        """Values in a vector."""
+        """The number of values in a vector."""
         return len(self.mean)
 
 
@@ -62,7 +64,7 @@ class Correction:
 
     @property
     def width(self) -> int:
-        """Values of a corrected vector, D'."""
+        """The number of values in a corrected vector, D'."""
         return len(self.components) if self._whitens else len(self.mean)
 
     @property
@@ -77,7 +79,7 @@ class Correction:
         """
         if vectors.shape[1] != len(self.mean):
             raise UserError(
-                f"correction {self.name} was fit on vectors of width {len(self.mean)}, and these are "
+                f"correction {self.name} was fit on vectors of width {len(self.mean)}, but these are "
                 f"{vectors.shape[1]} wide; expected equal widths; use the file of this table's own result"
             )
         corrected = np.empty((len(vectors), self.width), vectors.dtype)
@@ -88,7 +90,10 @@ class Correction:
         return corrected
 
     def _applied(self, vectors: np.ndarray) -> np.ndarray:
-        """Up to _PRODUCT_ROWS rows, float64. Products always have the same shape: BLAS rounds by it."""
+        """Returns up to _PRODUCT_ROWS corrected rows, float64.
+
+        Products always have the same shape, because BLAS rounds depending on it.
+        """
         result = np.zeros((_PRODUCT_ROWS, len(self.mean)))
         result[: len(vectors)] = vectors
         sizes = np.maximum(np.abs(result).max(axis=1), np.abs(self.mean).max())  # squares could overflow, or vanish
@@ -101,7 +106,7 @@ class Correction:
         return (result / self.deviations if self._whitens else result)[: len(vectors)]
 
     def to_bytes(self) -> bytes:
-        """The content of an .npz file."""
+        """Returns the content of an .npz file."""
         file = io.BytesIO()
         arrays = {"mean": self.mean, "components": self.components, "deviations": self.deviations}
         npz.write(file, {**numbered(FORMAT), "name": self.name, "n": self.n, **arrays})
@@ -126,32 +131,37 @@ class Correction:
 
 
 def fit_correction(moments: Moments, options: CorrectionOptions) -> Correction | None:
-    """The correction that the options ask for, from the moments of a table's vectors; None where they ask for none.
+    """Returns the requested correction, fitted from the moments of a table's vectors, or None if none is requested.
 
-    Raises UserError where the vectors do not have as many directions as it needs.
+    Raises UserError if the vectors do not have as many directions as it needs.
     """
     name = options.correction_name
     if name == "none":
         return None
     if moments.n < 2:
-        raise UserError(f"correction {name} was asked for {moments.n} vector, expected at least 2; leave it out")
+        raise UserError(
+            f"correction {name} can't be fitted on {moments.n} vector, expected at least 2; leave out the correction"
+        )
     check_correction(options, moments.width)
     components, variances = _principal(moments, options.remove_components or options.whiten or 0, name)
     return Correction(name, moments.mean, components, np.sqrt(variances), moments.n)
 
 
 def check_correction(options: CorrectionOptions, width: int) -> None:
-    """Refuse a correction that needs more components than vectors of this width have (UserError): before any work."""
+    """Raises UserError, before any work, if a correction needs more components than vectors of this width have."""
     n_components = options.remove_components or options.whiten or 0
     if n_components > width:
         name = options.correction_name
         raise UserError(
-            f"correction {name} needs {n_components} components, and vectors are {width} wide; give at most {width}"
+            f"correction {name} needs {n_components} components, but the vectors are {width} wide; use at most {width}"
         )
 
 
 def _principal(moments: Moments, n: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The first n principal components, (n, D) with the largest value of each positive, and their variances (n,)."""
+    """Returns the first n principal components (n, D), and their variances (n,).
+
+    The largest value of each component is positive.
+    """
     from scipy.linalg import eigh
 
     width = moments.width
@@ -168,8 +178,9 @@ def _principal(moments: Moments, n: int, name: str) -> tuple[np.ndarray, np.ndar
     n_found = int((variances > width * np.finfo(np.float64).eps * variances[0]).sum())
     if n_found < n:
         raise UserError(
-            f"correction {name} needs {n} directions in which the vectors differ, and the {moments.n} vectors have "
-            f"{n_found}; give at most {n_found}, or more vectors"
+            f"correction {name} needs {n} directions in which the vectors differ, but the {moments.n} vectors have "
+            "only "
+            f"{n_found}; use at most {n_found}, or more vectors"
         )
     largest = np.abs(rows).argmax(axis=1)
     return rows * np.sign(rows[np.arange(n), largest])[:, None], variances

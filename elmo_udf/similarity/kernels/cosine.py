@@ -1,6 +1,6 @@
-"""Cosines of rows: fast float32 products with a proven error bound, and exact values of what is kept.
+"""Computes cosines of rows: fast float32 products with a proven error bound, and exact values for the results.
 
-The exact cosine of two rows is x·y / (‖x‖‖y‖) of their original values in float64, rounded to 1e-6. It is held as a
+The exact cosine of two rows is x·y / (‖x‖‖y‖) of their original values in float64, rounded to 1e-6. It is stored as a
 whole number of *steps* of 1e-6, from -1,000,000 to 1,000,000, so that equal cosines are equal numbers.
 """
 
@@ -11,18 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 
 STEPS = 1_000_000
-"""Steps in a cosine of 1."""
+"""The number of steps in a cosine of 1."""
 
 _CHUNK_VALUES = 1 << 18
-"""Values that are worked on at a time where rows are gathered: 2 MiB in float64, about a core's cache."""
+"""Number of values that are processed at a time while rows are gathered: 2 MiB in float64, about a core's cache."""
 
 
 @dataclass(frozen=True)
 class Rows:
     """Vectors to compare.
 
-    values: (n, width) float32 or float64, as in the table but for a power of two a row (see ``scale_rows``).
-    norms: (n,) float64, never 0.
+    Attributes:
+        values: The vectors as in the table, except for a power of two per row (see ``scale_rows``), float32 or
+            float64, shape (n, width).
+        norms: Their norms, float64, shape (n,), which are never 0.
     """
 
     values: np.ndarray
@@ -30,7 +32,7 @@ class Rows:
 
     @staticmethod
     def of(values: np.ndarray) -> Rows:
-        """Rows (n, width) with their norms, summed in float64."""
+        """Returns rows (n, width) with their norms, summed in float64."""
         norms = np.empty(len(values))
         for part in _chunks(len(values), values.shape[1]):
             wide = values[part].astype(np.float64)
@@ -45,14 +47,14 @@ class Rows:
 
     @property
     def width(self) -> int:
-        """Values in a row."""
+        """The number of values in a row."""
         return int(self.values.shape[1])
 
 
 def scale_rows(values: np.ndarray) -> np.ndarray:
-    """Rows (n, width) times a power of two each, so that the largest magnitude is in [0.5, 1).
+    """Returns rows (n, width), each multiplied with a power of two so that its largest magnitude is in [0.5, 1).
 
-    Exact, so that no cosine changes, and no square can overflow or vanish. Rows must be finite and not zero.
+    This is exact, so it changes no cosine, and no square can overflow or underflow. Rows must be finite and not zero.
     """
     exponents = -np.frexp(np.abs(values).max(axis=1))[1]
     half = exponents // 2  # in two steps, since 2^exponent may be out of range where the result is not
@@ -62,7 +64,7 @@ def scale_rows(values: np.ndarray) -> np.ndarray:
 
 
 def unit_rows(rows: Rows) -> np.ndarray:
-    """(n, width) float32 of unit length: each value is divided in float64 and rounded once."""
+    """Returns the rows scaled to unit length, (n, width) float32. Each value is divided in float64 and rounded once."""
     unit = np.empty(rows.values.shape, np.float32)
     for part in _chunks(len(rows), rows.width):
         unit[part] = rows.values[part] / rows.norms[part, None]
@@ -70,24 +72,24 @@ def unit_rows(rows: Rows) -> np.ndarray:
 
 
 def score_error(width: int) -> float:
-    """Bound on |product of float32 unit rows - cosine|, whatever the order of summation.
+    """Returns a bound on |product of float32 unit rows - cosine| for every order of summation.
 
-    γ_n of Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1, for n = width, plus 2 u for
-    the rounding of the two unit rows, plus 6 u of slack for what is done with a score here; u = 2^-24.
+    It is γ_n of Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1, for n = width, plus 2 u
+    for the rounding of the two unit rows, plus 6 u of slack for what is done with a score here; u = 2^-24.
     """
     return _gamma(width + 8, 2.0**-24)
 
 
 def product_error(width: int) -> float:
-    """Bound on the error of a product of unit rows in float64, as ``score_error``."""
+    """Returns a bound on the error of a product of unit rows in float64, like ``score_error``."""
     return _gamma(width + 8, 2.0**-53)
 
 
 def exact_steps(left: Rows, right: Rows, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Exact cosines of the pairs (left[i], right[j]) in steps: (n_pairs,) int64.
+    """Returns the exact cosines of the pairs (left[i], right[j]) in steps: (n_pairs,) int64.
 
-    Row by row in one fixed order of summation: the result for a pair depends on nothing but its two rows, and is the
-    same for (i, j) and (j, i).
+    Each row is summed in one fixed order. So the result for a pair depends only on its two rows, and is the same for
+    (i, j) and (j, i).
     """
     steps = np.empty(len(i), np.int64)
     for part in _chunks(len(i), left.width):
@@ -99,10 +101,10 @@ def exact_steps(left: Rows, right: Rows, i: np.ndarray, j: np.ndarray) -> np.nda
 
 
 def exact_block(left: Rows, right: Rows) -> np.ndarray:
-    """Exact cosines of all pairs in steps: (n_left, n_right) int64; a matrix product in float64.
+    """Returns the exact cosines of all pairs in steps, (n_left, n_right) int64, from a matrix product in float64.
 
-    The product's sums run in another order than those of ``exact_steps``; where that could round to another step, the
-    pair is done again by ``exact_steps``.
+    The product sums in another order than ``exact_steps``. Where this could change the rounded result, ``exact_steps``
+    computes the pair again.
     """
     cosines = left.values.astype(np.float64) @ right.values.astype(np.float64).T
     cosines /= left.norms[:, None]
@@ -117,7 +119,7 @@ def exact_block(left: Rows, right: Rows) -> np.ndarray:
 
 
 def cosine_of(steps: np.ndarray) -> np.ndarray:
-    """Steps as float64 cosines: the double nearest to the decimal number."""
+    """Returns steps as float64 cosines, each the nearest to the decimal number."""
     cosines: np.ndarray = steps / STEPS
     return cosines
 

@@ -1,12 +1,13 @@
-"""The k nearest rows of each row, exactly, in bounded memory.
+"""Finds the k nearest rows of each row, exactly and in bounded memory.
 
-While tiles pass by, every row keeps a short list of its best float32 scores, somewhat longer than k. At the end what
-may belong to the k nearest is scored exactly. Where a list is too short to tell, as among many near duplicates, the
-row is *crowded* and is compared exactly with all candidates instead: slower, but bounded as well.
+While tiles are processed, every row keeps a short list of its best float32 scores, somewhat longer than k. At the end,
+everything that may belong to the k nearest is scored exactly. If a list is too short to decide, as it can be among many
+near duplicates, the row is *crowded*. It is then compared exactly with all candidates, which is slower, but needs
+bounded memory as well.
 
-Lists hold one int64 key an entry, small is better: the score, falling, in the upper half, the position of the
-candidate in the lower half. Exact lists do the same with steps and the rank of the candidate's id, so that sorted keys
-are in the order of the result, (-cosine, id).
+A list has one int64 key per entry, and smaller keys are better. The upper half contains the score, descending; the
+lower half contains the position of the candidate. Exact lists contain steps and the rank of the candidate's id in the
+same way, so that sorted keys are in the order of the result, (-cosine, id).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from elmo_udf.similarity.kernels.cosine import STEPS, Rows, exact_block, exact_s
 from elmo_udf.similarity.kernels.tiles import Tile
 
 EMPTY = np.iinfo(np.int64).max
-"""Key of an unused place."""
+"""The key of an unused entry."""
 
 _LOW = (1 << 32) - 1
 _SCALE = float(1 << 29)  # of float32 scores in keys: finer than the scores, and (1 - score) * _SCALE < 2^31
@@ -26,10 +27,11 @@ _EXACT_ROWS, _EXACT_CANDIDATES = 512, 2048
 
 
 class Shortlists:
-    """For each of n rows the best candidates by float32 score so far.
+    """The best candidates by float32 score so far for each of n rows.
 
-    keys: (n, length) int64, unordered but for the worst one at the end.
-    bound: (n,) float32; a score below it can't enter the list. -2 while the list isn't full.
+    Attributes:
+        keys: (n, length) int64, unsorted except that the worst one is at the end.
+        bound: (n,) float32. A score below it can't enter the list. It is -2 while the list isn't full.
     """
 
     def __init__(self, n_rows: int, k: int) -> None:
@@ -39,17 +41,17 @@ class Shortlists:
         self.bound = np.full(n_rows, -2, np.float32)
 
     def offer_rows(self, tile: Tile) -> None:
-        """To the tile's left rows, its right rows; but none to itself."""
+        """Offers the tile's right rows to its left rows, but none to itself."""
         if tile.diagonal:
             np.fill_diagonal(tile.scores, -np.inf)
         self._offer(tile.scores, tile.top, tile.side, 0)
 
     def offer_columns(self, tile: Tile) -> None:
-        """To the tile's right rows, its left rows."""
+        """Offers the tile's left rows to its right rows."""
         self._offer(tile.scores, tile.side, tile.top, 1)
 
     def _offer(self, scores: np.ndarray, first_row: int, first_candidate: int, axis: int) -> None:
-        """Our rows lie along ``axis`` of the scores (rows, candidates) or (candidates, rows)."""
+        """Offers candidates to rows. Our rows lie along ``axis`` of the scores."""
         own = slice(first_row, first_row + scores.shape[axis])
         bound = self.bound[own]
         if (bound == -2).any():
@@ -82,10 +84,11 @@ class Shortlists:
         self.bound[touched] = np.where(worst == EMPTY, np.float32(-2), bound)
 
     def exact(self, rows: Rows, candidates: Rows, ranks: np.ndarray, within: bool) -> np.ndarray:
-        """The k nearest by exact keys, steps and rank: (n, k) int64, sorted, EMPTY where there are fewer than k.
+        """Returns the k nearest by exact keys (steps and rank): (n, k) int64, sorted, EMPTY if there are fewer than k.
 
-        ranks: (n_candidates,) int64, the place of each candidate's id among all of theirs.
-        within: rows and candidates are the same, and no row is its own neighbor.
+        Args:
+            ranks: The position of each candidate's id among all of theirs, (n_candidates,) int64.
+            within: Whether rows and candidates are the same. Then no row is its own neighbor.
         """
         result = np.empty((len(rows), self.k), np.int64)
         for start in range(0, len(rows), _EXACT_ROWS):
@@ -95,9 +98,9 @@ class Shortlists:
 
 
 def reached(scores: np.ndarray, n: int, axis: int) -> np.ndarray:
-    """A lower bound of the n-th largest score along ``axis``, cheaply: (entries across,) float32.
+    """Returns a lower bound, which is cheap to compute, of the n-th largest score along ``axis``: float32.
 
-    It is the n-th largest maximum over interleaved lanes, or -2 where there are fewer than n scores.
+    It is the n-th largest maximum over interleaved lanes, or -2 if there are fewer than n scores.
     """
     depth, n_lanes = scores.shape[axis] // (4 * n), 4 * n
     if depth < 2:
@@ -115,7 +118,7 @@ def reached(scores: np.ndarray, n: int, axis: int) -> np.ndarray:
 def _exact_part(
     rows: Rows, keys: np.ndarray, first: int, candidates: Rows, ranks: np.ndarray, within: bool, k: int
 ) -> np.ndarray:
-    """Exact keys (n, k) of the rows ``first``, ``first + 1``, … with the short lists ``keys`` (n, length)."""
+    """Returns exact keys (n, k) of the rows ``first``, ``first + 1``, … with the short lists ``keys`` (n, length)."""
     keys = np.sort(keys, axis=1)
     distance = keys >> 32
     # An entry may belong to the k nearest if its cosine, rounded, may reach that of the k-th by score.
@@ -134,20 +137,23 @@ def _exact_part(
 
 
 def exact_keys(steps: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """Keys that sort by (-cosine, rank of the candidate's id)."""
+    """Returns keys that sort by (-cosine, rank of the candidate's id)."""
     keys: np.ndarray = (STEPS - steps) << 32 | ranks
     return keys
 
 
 def split_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and ranks of exact keys."""
+    """Returns the steps and the ranks of exact keys."""
     return STEPS - (keys >> 32), keys & _LOW
 
 
 def nearest_exactly(
     rows: Rows, some: np.ndarray, candidates: Rows, ranks: np.ndarray, within: bool, k: int
 ) -> np.ndarray:
-    """Exact keys of the k nearest candidates of ``rows[some]`` by float64 products with all: (len(some), k) int64."""
+    """Returns exact keys of the k nearest candidates of ``rows[some]``: (len(some), k) int64.
+
+    It multiplies them with all candidates in float64.
+    """
     best = np.full((len(some), k), EMPTY, np.int64)
     for start in range(0, len(candidates), _EXACT_CANDIDATES):
         part = slice(start, start + _EXACT_CANDIDATES)

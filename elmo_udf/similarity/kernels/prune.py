@@ -1,13 +1,14 @@
-"""Pairs above a threshold from a fraction of the product, and none lost.
+"""Finds all pairs above a threshold with a fraction of the product.
 
-Turn all rows so that the principal components of the table come first: dot products stay. Split a turned unit row x
-into its *head*, the first few components, and the rest, of length r. Then, by Cauchy and Schwarz,
+Rotate all rows so that the principal components of the table come first; this does not change dot products. Split a
+rotated unit row x into its *head*, the first few components, and the rest, which has the length r. Then, by Cauchy and
+Schwarz,
 
-    cosine(x, y) <= head_x . head_y + r_x r_y,
+    cosine(x, y) <= head_x . head_y + r_x r_y.
 
-one product of rows a few components wide (r is one more column) bounds every cosine from above. Vectors of a network
-lie near few dimensions, so the bound is tight, and few pairs are left to be computed. Where too many are left, a tile
-is multiplied in full instead.
+So a single product of rows with a few components (r is one more column) bounds every cosine from above. The vectors of
+a network lie near few dimensions, so the bound is tight, and only few pairs must be computed. If too many remain, the
+tile is multiplied in full instead.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from elmo_udf.similarity.kernels.tiles import Place, full_tile, places
 log = logging.getLogger(__name__)
 
 _N_COMPONENTS = (16, 32, 64, 128, 256)
-"""Widths of heads to choose from."""
+"""The widths of heads to choose from."""
 _LEAST_ROWS = 256
-"""A smaller table is not worth the trouble."""
+"""Number of rows from which pruning pays."""
 _FULL_SHARE = 1 / 200
-"""Share of a tile's cells left by the bound from which the whole product is cheaper."""
+"""Share of a tile's cells above the bound from which the full product is cheaper."""
 _CELLS = 1 << 18  # of bounds at a time: they stay in a core's cache
 # Costs of a pair in columns of a product: a narrow product is slower a column, and a pair alone is much slower.
 _NARROW, _ALONE = 90, 100
@@ -48,8 +49,9 @@ _WORTH = 0.7  # of the full product's cost
 class Pruning:
     """How to bound cosines.
 
-    components: (width, n_components) float64, orthonormal columns, on which heads are measured.
-    share: share of the pairs that are expected to be left.
+    Attributes:
+        components: Orthonormal columns on which heads are measured, (width, n_components) float64.
+        share: The expected share of pairs that must be computed.
     """
 
     components: np.ndarray
@@ -57,9 +59,9 @@ class Pruning:
 
 
 def choose_pruning(left: Rows, right: Rows | None, threshold: float) -> Pruning | None:
-    """The cheapest pruning for a table like this sample (two tables: these samples), None where none pays.
+    """Returns the cheapest pruning for a table like this sample (or tables like these samples), or None if none pays.
 
-    Components are those of three quarters of the rows, and what they leave is counted on pairs of the others.
+    The components are those of three quarters of the rows. The pairs that they leave are counted on the other rows.
     """
     samples = [left] if right is None else [left, right]
     if min(map(len, samples)) < _LEAST_ROWS or left.width < 4 * _N_COMPONENTS[0]:
@@ -82,7 +84,10 @@ def choose_pruning(left: Rows, right: Rows | None, threshold: float) -> Pruning 
 
 
 def pairs_pruned(left: Rows, right: Rows | None, threshold: float, tile_rows: int, pruning: Pruning) -> Iterator[Pairs]:
-    """The pairs of ``pairs_above`` over all tiles of left × right; without right, of left × left above the diagonal."""
+    """Yields the pairs of ``pairs_above`` over all tiles of left × right.
+
+    Without right, these are the tiles of left × left on and above the diagonal.
+    """
     others = left if right is None else right
     heads = heads_of(left, pruning.components)
     other_heads = heads if right is None else heads_of(others, pruning.components)
@@ -99,7 +104,7 @@ def pairs_pruned(left: Rows, right: Rows | None, threshold: float, tile_rows: in
 
 
 def heads_of(rows: Rows, components: np.ndarray) -> np.ndarray:
-    """(n, n_components + 1) float32: heads of the unit rows, and the lengths of the rests, never too short."""
+    """Returns heads of the unit rows and lengths of the rests, never too short: (n, n_components + 1) float32."""
     n_components = components.shape[1]
     heads = np.empty((len(rows), n_components + 1), np.float32)
     slack = 4 * n_components * product_error(rows.width)  # of squared lengths, in float64
@@ -112,14 +117,14 @@ def heads_of(rows: Rows, components: np.ndarray) -> np.ndarray:
 
 
 def least_bound(threshold: float, width: int) -> float:
-    """A pair whose product of heads (so wide) is below can't reach the threshold."""
+    """Returns the bound for a product of heads of this width. A pair below it can't reach the threshold."""
     return threshold - 0.5 / STEPS - score_error(width)
 
 
 def _left_over(
     heads: np.ndarray, other_heads: np.ndarray, place: Place, least: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Positions of the pairs that the bound leaves, (n,) each; None where they are too many."""
+    """Returns the positions of the pairs that must be computed, (n,) each, or None if they are too many."""
     columns = other_heads[place.side : place.side_end]
     most = _FULL_SHARE * (place.top_end - place.top) * len(columns)
     found_i, found_j, n_found = [], [], 0
@@ -138,18 +143,18 @@ def _left_over(
 
 
 def _cost(n_components: int, share: float, width: int) -> float:
-    """Of a pair, in columns of a product."""
+    """Returns the cost of a pair in columns of a product."""
     return n_components + _NARROW + share * _ALONE * width
 
 
 def _share_above(left: Rows, right: Rows | None, threshold: float) -> float:
-    """Share of the pairs that reach the threshold."""
+    """Returns the share of the pairs that reach the threshold."""
     unit = unit_rows(left)
     return _share(unit @ (unit if right is None else unit_rows(right)).T >= threshold, right is None)
 
 
 def _share_left(left: Rows, right: Rows | None, components: np.ndarray, threshold: float) -> float:
-    """Share of the pairs that the bound leaves."""
+    """Returns the share of the pairs that must be computed."""
     heads = heads_of(left, components)
     bounds = heads @ (heads if right is None else heads_of(right, components)).T
     return _share(bounds >= least_bound(threshold, heads.shape[1]), right is None)
@@ -162,7 +167,10 @@ def _share(hits: np.ndarray, within: bool) -> float:
 
 
 def _principal(unit: np.ndarray, n: int) -> np.ndarray:
-    """The first n principal components, not centred, of rows (n_rows, width): (width, n or less), orthonormal."""
+    """Returns the first n principal components, not centered, of rows (n_rows, width).
+
+    They are orthonormal columns: (width, n or less).
+    """
     from scipy.linalg import eigh, qr
 
     width, n = unit.shape[1], min(n, *unit.shape)
@@ -172,7 +180,7 @@ def _principal(unit: np.ndarray, n: int) -> np.ndarray:
 
 
 def _unit(rows: Rows) -> np.ndarray:
-    """(n, width) float64."""
+    """Returns the rows scaled to unit length, (n, width) float64."""
     unit: np.ndarray = rows.values / rows.norms[:, None]
     return unit
 

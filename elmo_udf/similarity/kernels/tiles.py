@@ -1,4 +1,4 @@
-"""Matrix products of unit rows, tile by tile, into one buffer."""
+"""Computes matrix products of unit rows, tile by tile, in one buffer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from elmo_udf.similarity.kernels.cosine import Rows, unit_rows
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile is: left rows ``top`` to ``top_end``, right rows ``side`` to ``side_end``.
+    """The position of a tile: left rows ``top`` to ``top_end``, right rows ``side`` to ``side_end``.
 
-    diagonal: the tile compares rows with themselves.
+    ``diagonal`` says whether the tile compares rows with themselves.
     """
 
     top: int
@@ -28,9 +28,10 @@ class Place:
 class Tile:
     """Scores of some left rows with some right rows.
 
-    scores: (n, m) float32, scores[a, b] of left row ``top + a`` and right row ``side + b``. The memory is used again
-    for the next tile.
-    diagonal: the tile compares rows with themselves (top == side).
+    Attributes:
+        scores: (n, m) float32. scores[a, b] is that of left row ``top + a`` and right row ``side + b``. The next
+            tile reuses its memory.
+        diagonal: Whether the tile compares rows with themselves (top == side).
     """
 
     scores: np.ndarray
@@ -40,7 +41,7 @@ class Tile:
 
 
 def places(n_left: int, n_right: int | None, tile_rows: int) -> Iterator[Place]:
-    """Every tile's of left × right, column by column; without right, those of left × left on and above the diagonal."""
+    """Yields the tiles of left × right, column by column (without right: of left × left, on and above the diagonal)."""
     for side in range(0, n_left if n_right is None else n_right, tile_rows):
         side_end = min(side + tile_rows, n_left if n_right is None else n_right)
         for top in range(0, side + 1 if n_right is None else n_left, tile_rows):
@@ -48,7 +49,7 @@ def places(n_left: int, n_right: int | None, tile_rows: int) -> Iterator[Place]:
 
 
 def tiles(left: Rows, right: Rows | None, tile_rows: int) -> Iterator[Tile]:
-    """The tiles of all ``places``."""
+    """Yields the tiles of all ``places``."""
     unit_left = unit_rows(left)
     n_right = len(left) if right is None else len(right)
     buffer = np.empty(min(tile_rows, len(left)) * min(tile_rows, n_right), np.float32)
@@ -64,11 +65,11 @@ def tiles(left: Rows, right: Rows | None, tile_rows: int) -> Iterator[Tile]:
 
 
 def full_tile(left: Rows, right: Rows, place: Place) -> Tile:
-    """One tile alone."""
+    """Returns a single tile."""
     unit_top, unit_side = unit_rows(left[place.top : place.top_end]), unit_rows(right[place.side : place.side_end])
     return Tile(unit_top @ unit_side.T, place.top, place.side, place.diagonal)
 
 
 def _view(buffer: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
-    """A contiguous (n_rows, n_columns) array in the buffer's memory."""
+    """Returns a contiguous (n_rows, n_columns) array in the buffer's memory."""
     return buffer[: n_rows * n_columns].reshape(n_rows, n_columns)

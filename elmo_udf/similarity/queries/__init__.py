@@ -1,1 +1,1 @@
-"""The rows of a table that are nearest to texts."""
+"""Finds the rows of a table that are nearest to texts."""

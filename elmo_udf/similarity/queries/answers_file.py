@@ -1,4 +1,4 @@
-"""Where answers are written: a table, or a file of JSON lines."""
+"""Writes answers to a table, or to a file of JSON lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _JSON = (".jsonl", ".json", ".ndjson")
 
 
 def check_output(spark: SparkSession, options: QueryOptions) -> None:
-    """Refuse an output that can't be written, or that exists (UserError): before the work."""
+    """Raises UserError, before the work, if the output can't be written or exists."""
     if options.output is None:
         return
     inputs = {"table of --embeddings": options.embeddings}
@@ -35,16 +35,19 @@ def check_output(spark: SparkSession, options: QueryOptions) -> None:
     for name, path in inputs.items():
         if _is_part_of(Path(options.output), path):
             raise UserError(
-                f"output {options.output!r} is, or lies in, the {name} {path!r}; expected a path apart; change one"
+                f"output {options.output!r} is, or lies in, the {name} {path!r}; expected a separate path; change one "
+                "of them"
             )
     if options.mode == "error" and Path(options.output).exists():
         raise UserError(f"output {options.output!r} exists already; give another path, or --mode overwrite")
 
 
 def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, answers: list[dict[str, Any]]) -> None:
-    """The answers to one text into ``options.output``, with the columns, and their types, of answers to many texts.
+    """Writes the answers to one text to ``options.output``, with the columns and types of answers to many texts.
 
-    found: the rows as they were collected. answers: each with its rank, and where it is a word's with its sentence.
+    Args:
+        found: The rows as they were collected.
+        answers: Each answer with its rank and, if it is a word, with its sentence.
     """
     first = T.StructType().add("query_id", "string", False).add("text", "string").add("rank", "integer", False)
     schema = T.StructType([*first, *found.schema])
@@ -55,7 +58,7 @@ def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, 
 
 
 def write_rows(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> int:
-    """All answers, as a table or as JSON lines (an object a text); the number of rows."""
+    """Writes all answers as a table or as JSON lines (one object per text). Returns the number of rows."""
     assert options.output is not None
     if not _is_json(options.output):
         with commit.staging(spark, options.output) as staging:
@@ -74,14 +77,14 @@ def write_rows(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> i
 
 
 def _by_text(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows of one text after the other -> an object for each text."""
+    """Yields one object for each text, from rows that are sorted by text."""
     for (query_id, text), answers in groupby(rows, itemgetter("query_id", "text")):
         of_text = [{name: value for name, value in row.items() if name not in ("query_id", "text")} for row in answers]
         yield {"query_id": query_id, "text": text, "answers": of_text}
 
 
 def _is_part_of(file: Path, source: str) -> bool:
-    """Whether a file of this machine is one that ``source``, a path or glob, names, or lies in a folder of these."""
+    """Returns whether a file on this machine is, or is inside of, what ``source`` names, which is a path or a glob."""
     pattern = Path(re.sub("^file:/+", "/", source)).absolute()
     found = [path.resolve() for path in Path("/").glob(str(pattern).lstrip("/"))]
     return any(place in found for place in (file.resolve(), *file.resolve().parents))

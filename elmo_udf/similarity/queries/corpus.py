@@ -1,4 +1,4 @@
-"""What is searched."""
+"""Holds the table that is searched."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ NO_DIRECTION = "no direction: its vector, or what the correction leaves of it, i
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is searched: the table, how its vectors were made (``made.model`` is the handle to use), a correction."""
+    """The table that is searched, how its vectors were made (``made.model`` is the model handle), and a correction."""
 
     table: DataFrame
     made: TableMetadata
     correction: Correction | None
 
     def corrected(self, vectors: np.ndarray) -> np.ndarray:
-        """Vectors (n, D) as the table's are compared, (n, D'): those of which nothing is left are zero."""
+        """Returns vectors (n, D) corrected like those of the table, (n, D').
+
+        A vector of which nothing remains is zero.
+        """
         return vectors if self.correction is None else self.correction.apply(vectors)

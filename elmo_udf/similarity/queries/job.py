@@ -1,4 +1,4 @@
-"""The rows of an embedding table most like a text, many texts, or one word in its sentence: what jobs/query.py does."""
+"""Implements jobs/query.py as one function."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from elmo_udf.spark.tables import read_embeddings
 def query(
     spark: SparkSession, options: QueryOptions, lines: Iterable[str] = (), say: Say | None = None
 ) -> dict[str, Any]:
-    """The ``k`` rows of the table with the greatest cosine to the text (level token: to ``word`` in the text).
+    """Finds the ``k`` rows with the greatest cosine to the text (level token: to ``word`` in the text).
 
-    Texts are embedded, and corrected, as the table was. With ``options.interactive`` every one of ``lines`` is
-    answered at once, by ``say``. Raises UserError for a table of another level, a model other than the table's, a text
-    without a token, and a word that is not in the text so often.
+    Texts are embedded and corrected like the table. With ``options.interactive``, ``say`` answers every one of
+    ``lines`` at once. Returns the report. Raises UserError for a table of another level, for a model that differs from
+    the table's, for a text without a token, and for a word that does not occur in the text so often.
     """
     table = read_embeddings(spark, options.embeddings)
     made = metadata_of(table, "embedding")
@@ -41,7 +41,7 @@ def query(
     shipped = ship_model(spark, model)
     if shipped.fingerprint != made.fingerprint:
         raise UserError(
-            f"model {model!r} has fingerprint {shipped.fingerprint}, and table {options.embeddings!r} was made with "
+            f"model {model!r} has fingerprint {shipped.fingerprint}, but table {options.embeddings!r} was made with "
             f"{made.fingerprint}; expected the same model; name it with --model"
         )
     correction = None
@@ -64,6 +64,6 @@ def _check_level(options: QueryOptions, made: TableMetadata) -> None:
     fits = {"document": ("document", "sentence"), "token": ("token",)}[options.level]
     if made.level not in fits:
         raise UserError(
-            f"table {options.embeddings!r} is of level {made.level}, and --level {options.level} needs one of "
+            f"table {options.embeddings!r} has level {made.level}, but --level {options.level} needs "
             f"{' or '.join(fits)}; embed the corpus with --level {fits[0]}, or query with another --level"
         )

@@ -1,4 +1,4 @@
-"""A file of texts to look for, all at once."""
+"""Answers a file of texts, all at once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MAX_TEXTS = 100_000
 
 
 def answer_texts(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> dict[str, Any]:
-    """Answers to all lines of ``options.texts``, in passes over the table for many at once; counts for the report.
+    """Answers all lines of ``options.texts``, many in each pass over the table. Returns counts for the report.
 
-    Lines that have no vector are counted with their reason. Raises UserError for more than MAX_TEXTS lines.
+    Lines without a vector are counted by reason. Raises UserError for more than MAX_TEXTS lines.
     """
     texts, vectors, reasons = _embedded(spark, options, corpus)
     counts = {"texts": len(texts) + sum(reasons.values()), "texts_answered": len(texts)}
@@ -48,13 +48,13 @@ def answer_texts(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> 
 def _embedded(
     spark: SparkSession, options: QueryOptions, corpus: Corpus
 ) -> tuple[pa.Table, np.ndarray, dict[str, int]]:
-    """``query_id`` and ``text`` of lines with a vector; these vectors (n, D), corrected; why other lines have none."""
+    """Returns ``query_id`` and ``text`` of lines with a vector, their corrected vectors (n, D), and other counts."""
     assert options.texts is not None
     documents = read_documents(spark, InputOptions(input=options.texts, input_format="text"))
     n = documents.limit(MAX_TEXTS + 1).count()
     if n > MAX_TEXTS:
         raise UserError(
-            f"texts {options.texts!r} has more than {MAX_TEXTS:,} lines, expected at most so many; embed them with "
+            f"texts {options.texts!r} has more than {MAX_TEXTS:,} lines, expected at most that many; embed them with "
             "embed.py, and compare with similarity.py topk --against"
         )
     embed = elmo_udf(spark=spark, **corpus.made.options() | {"level": "document"})

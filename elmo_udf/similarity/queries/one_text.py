@@ -1,4 +1,4 @@
-"""One text, or one word in it, to look for."""
+"""Answers one text, or one word in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from elmo_udf.text.tokenizer import Tokenizer
 
 
 def answer_text(spark: SparkSession, options: QueryOptions, text: str, corpus: Corpus) -> dict[str, Any]:
-    """The answers to one text, also in a file where one was asked for."""
+    """Returns the answers to one text, and also writes them to a file if one is requested."""
     vector = corpus.corrected(_vector(spark, options, text, corpus.made)[None])[0]
     if not vector.any():
         raise UserError(f"text {text!r} has {NO_DIRECTION}; expected another text, or no --correction")
@@ -37,7 +37,7 @@ def answer_text(spark: SparkSession, options: QueryOptions, text: str, corpus: C
 
 
 def _add_sentences(table: DataFrame, answers: list[dict[str, Any]]) -> None:
-    """To each answer the words around it."""
+    """Adds to each answer the words around it."""
     places = [(answer["id"], answer["sentence_index"]) for answer in answers]
     sentences = sentences_at(table, places)
     for answer, place in zip(answers, places, strict=True):
@@ -45,7 +45,10 @@ def _add_sentences(table: DataFrame, answers: list[dict[str, Any]]) -> None:
 
 
 def what_is_asked(options: QueryOptions, text: str, made: TableMetadata) -> dict[str, Any]:
-    """The part of the report about the question; what can't be asked is refused here, before the text is embedded."""
+    """Returns the part of the report about the question.
+
+    Raises UserError, before the text is embedded, if it is invalid.
+    """
     sentences = Tokenizer.of(made)(text).sentences
     if not sentences:
         raise UserError(f"text {text!r} has no token, expected at least one; give another --text")
@@ -59,7 +62,7 @@ def what_is_asked(options: QueryOptions, text: str, made: TableMetadata) -> dict
         )
     if options.occurrence > len(places):
         raise UserError(
-            f"word {options.word!r} is in the text {len(places)} times, and occurrence is {options.occurrence}; "
+            f"word {options.word!r} occurs in the text {len(places)} times, but occurrence is {options.occurrence}; "
             f"expected at most {len(places)}"
         )
     i, j = places[options.occurrence - 1]
@@ -68,12 +71,14 @@ def what_is_asked(options: QueryOptions, text: str, made: TableMetadata) -> dict
 
 
 def _vector(spark: SparkSession, options: QueryOptions, text: str, made: TableMetadata) -> np.ndarray:
-    """The vector (D,) of the text as a document, or of the word's occurrence in it."""
+    """Returns the vector (D,) of the text as a document, or of the word's occurrence in it."""
     embed = elmo_udf(spark=spark, **made.options() | {"level": options.level})
     row = spark.createDataFrame([(text,)], "text string").coalesce(1)
     value = row.select(embed("text").alias("embedding")).collect()[0].embedding
     if value is None:
-        raise UserError(f"text {text!r} can't be embedded: it is too long, or its vector not finite; change it")
+        raise UserError(
+            f"text {text!r} can't be embedded: it is too long, or its vector is is is not finite; change it"
+        )
     if options.level == "document":
         return np.array(value, np.float32)
     occurrences = [token.embedding for token in value if token.token == options.word]

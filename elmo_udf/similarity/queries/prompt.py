@@ -1,4 +1,4 @@
-"""Lines to look for at a prompt: each answered before the next is read."""
+"""Answers lines at a prompt, each before it reads the next one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def answer_lines(
     lines: Iterable[str],
     say: Say,
 ) -> dict[str, Any]:
-    """Each line's answers, said before the next line is read. The driver holds the model; the first line waits for it.
+    """Answers each line with ``say`` before it reads the next one. Returns the report.
 
-    A line that can't be answered is said to be so, and the next one is read.
+    The driver holds the model; the first line waits for it. For a line that can't be answered, ``say`` gives the
+    reason.
     """
     made = ModelOptions(**corpus.made.options() | {"level": "document"})
     encoder, _ = encoder_in_worker(shipped.file_name, made.precision)

@@ -1,4 +1,4 @@
-"""One pass over an embedding table for the rows nearest to some vectors."""
+"""Finds the rows nearest to some vectors in one pass over an embedding table."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ _WORD = "_word"
 """The token in lower case."""
 _CELLS = 1 << 20
 QUERIES_IN_A_PASS = 1024
-"""Their vectors, and their best rows, are held by every task."""
+"""Number of queries in one pass. Every task holds their vectors and their best rows."""
 
 
 def nearest(
     table: DataFrame, vector: np.ndarray, k: int, but_not: str | None = None, correction: Correction | None = None
 ) -> DataFrame:
-    """The ``k`` rows nearest to ``vector`` (D,): id (and sentence_index, token_index, token where there are), cosine.
+    """Returns the ``k`` rows nearest to ``vector`` (D,): id, cosine and, if any, sentence_index, token_index, token.
 
-    One pass over the table, whose vectors are corrected first, as ``vector`` is already; a task sends only its own k
-    best on. Cosines are float64, rounded to 1e-6, and ordered by (−cosine, id). With ``but_not``, a word, the k nearest
-    other words, each by its nearest row; case makes no other word.
+    It takes one pass over the table. The vectors of the table are corrected first, as ``vector`` is already. A task
+    only passes on its own k best rows. Cosines are float64, rounded to 1e-6, and the result is sorted by (−cosine, id).
+    With ``but_not``, a word, it returns the k nearest other words, each with its nearest row; words that differ only in
+    case are the same word.
     """
     if but_not is not None:
         return _nearest_words(table, vector, k, but_not, correction)
@@ -40,9 +41,9 @@ def nearest(
 
 
 def nearest_to_each(table: DataFrame, vectors: np.ndarray, k: int, correction: Correction | None = None) -> DataFrame:
-    """The same for each of the vectors (Q, D): ``query`` (int, from 0), ``rank`` (from 1), and the columns above.
+    """Returns the rows nearest to each of the vectors (Q, D): ``query`` (from 0), ``rank`` (from 1), and those columns.
 
-    A pass for every QUERIES_IN_A_PASS of them.
+    It takes one pass for every QUERIES_IN_A_PASS of them.
     """
     names = [name for name in _ANSWER if name in table.columns]
     rows = table.select(*names, "embedding")
@@ -80,7 +81,7 @@ def _best_of_batches(vectors: np.ndarray, first: int, k: int, correction: Correc
 
 
 def _compared(batch: pa.RecordBatch, correction: Correction | None) -> tuple[pa.RecordBatch, Rows]:
-    """What is to be known of the rows, and their vectors, corrected; without those that have no direction then."""
+    """Returns the columns of the rows and their corrected vectors, without those that are zero then."""
     column = batch.column(batch.num_columns - 1)
     values = column.flatten().to_numpy().reshape(len(column), -1)  # (B, D)
     values = values if correction is None else correction.apply(values)
@@ -121,6 +122,6 @@ def _best_words_of_batches(vector: np.ndarray, k: int, correction: Correction | 
 
 
 def _best_of_words(cosines: np.ndarray, words: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The best cosine of every word (W,), and the places of the rows that have it, from cosines (B,)."""
+    """Returns the best cosine of every word (W,) and the positions of its rows, from cosines (B,)."""
     by_word = pd.Series(cosines).groupby(words.to_numpy())
     return by_word.max().to_numpy(), np.flatnonzero(cosines == by_word.transform("max").to_numpy())

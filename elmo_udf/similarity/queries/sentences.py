@@ -1,4 +1,4 @@
-"""The sentences that rows of a token table are from, put together from the table itself."""
+"""Puts together the sentences to which rows of a token table belong, from the table itself."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 Place = tuple[Any, int]
-"""Id of a document, and index of a sentence in it."""
+"""The id of a document, and the index of a sentence in it."""
 
 
 def sentences_at(table: DataFrame, places: Iterable[Place]) -> dict[Place, list[str]]:
-    """The tokens of some sentences of a token table, collected: one pass over its columns of words."""
+    """Returns the tokens of some sentences of a token table, in one pass over its columns of words."""
     schema = T.StructType([table.schema["id"], table.schema["sentence_index"]])
     wanted = table.sparkSession.createDataFrame(list(dict.fromkeys(places)), schema)
     words = table.select("id", "sentence_index", "token_index", "token")

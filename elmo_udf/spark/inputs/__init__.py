@@ -1,1 +1,1 @@
-"""What Spark reads: documents of every format, and tables of vectors as batches for Python."""
+"""Reads documents in every format, and tables of vectors as batches for Python."""

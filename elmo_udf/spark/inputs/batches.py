@@ -1,8 +1,8 @@
-"""Batches of a table for Python, past the JVM where the table is nothing but Parquet files.
+"""Reads the batches of a table for Python without the JVM, if the table consists only of Parquet files.
 
-Spark decodes a vector into a row of its own, value by value, and copies it value by value again for Python, which is
-most of the time of a pass over vectors. Tasks that read the files themselves, by pyarrow, take a third of it. They do
-where the result is certainly the same (``plain_parquet``). Everything else goes Spark's way.
+Spark decodes a vector to a row value by value, and copies it to Python value by value. This takes most of the time of a
+pass over vectors. Tasks that read the files themselves with pyarrow take a third of it. They do so if the result is
+certainly the same (``plain_parquet``). Spark reads everything else.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ _BATCH_BYTES, _BATCH_ROWS = 4 << 20, 1024
 def map_batches(
     table: DataFrame, function: Batches, schema: T.StructType | str, shared: str | None = None
 ) -> DataFrame:
-    """``table.mapInArrow(function, schema)``, but for how rows are divided into tasks and batches.
+    """Returns ``table.mapInArrow(function, schema)``, but may divide rows into tasks and batches differently.
 
-    The files are listed, and their footers read, when this is called.
-    shared: the URI of a folder that executors were seen to read through pyarrow. In local mode they read any file.
+    The call lists the files and reads their footers.
+
+    Args:
+        shared: The URI of a folder that executors can read with pyarrow. In local mode they can read any file.
     """
     plain = plain_parquet(table, shared)
     if plain is None:
@@ -47,7 +49,7 @@ def map_batches(
 
 
 def divided(groups: Sequence[RowGroup], n_slots: int) -> list[list[RowGroup]]:
-    """The row groups of each task, of about equal bytes: as many tasks as run at once, or some times as many."""
+    """Returns the row groups of each task, of similar sizes. There are as many tasks as run at once, or a multiple."""
     n_tasks = n_slots * max(1, round(sum(group.n_bytes for group in groups) / (_TASK_BYTES * n_slots)))
     tasks, loads = [list[RowGroup]() for _ in range(max(1, min(len(groups), n_tasks)))], [0] * n_tasks
     for group in sorted(groups, key=lambda group: -group.n_bytes):
@@ -58,7 +60,7 @@ def divided(groups: Sequence[RowGroup], n_slots: int) -> list[list[RowGroup]]:
 
 
 def read_groups(groups: Sequence[RowGroup], columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
-    """Their rows, in batches of about _BATCH_BYTES; ``groups`` of a file come one after the other."""
+    """Yields the rows of row groups in batches of about _BATCH_BYTES. ``groups`` of a file are consecutive."""
     names = [one.source for one in columns]
     for uri, of_file in groupby(groups, key=lambda group: group.uri):
         file_system, path = opened(uri)

@@ -1,4 +1,4 @@
-"""Columns of what is read: by their very names, with the place of a row, with the records that can't be read."""
+"""Selects columns of an input by their exact names, and adds columns for positions and for malformed records."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import InputOptions
 
 MALFORMED = "_malformed"
-"""Column with a JSON line that is no object, or a row of CSV with too few or too many fields; else NULL."""
+"""Column with a line of JSON that is not an object, or a row of CSV with too few or too many fields; otherwise NULL."""
 
 
 def quoted(name: str) -> Column:
-    """The column of that very name, whatever characters it has."""
+    """Returns the column with exactly this name, whatever characters it contains."""
     return F.col("`" + name.replace("`", "``") + "`")
 
 
 def with_malformed(table: DataFrame, options: InputOptions) -> T.StructType:
-    """The table's schema, and MALFORMED."""
+    """Returns the table's schema with MALFORMED."""
     for name in table.columns:
         if name.lower() == MALFORMED:
             raise UserError(
@@ -30,16 +30,16 @@ def with_malformed(table: DataFrame, options: InputOptions) -> T.StructType:
 
 
 def file_path() -> Column:
-    """The file of a row; local files without the scheme."""
+    """Returns the file of a row. Local files have no scheme."""
     # A plus in a path is a plus, and not a space, as in forms.
     return F.regexp_replace(F.url_decode(F.regexp_replace("_metadata.file_path", r"\+", "%2B")), "^file:/+", "/")
 
 
 def with_places(table: DataFrame, name: str) -> DataFrame:
-    """The table, and in the column ``name`` where each row is: ``file:row``, rows counted from 1, headers not counted.
+    """Adds the column ``name`` with the position of each row: ``file:row``, counted from 1 without headers.
 
-    Spark reads a file in blocks, each in order within one task, and monotonically_increasing_id counts on within a
-    task. So a row's number is its distance from the block's first row, plus the rows of the blocks before.
+    Spark reads a file in blocks, each in order within one task, and monotonically_increasing_id continues within a
+    task. So the number of a row is its distance from the first row of its block, plus the rows of the blocks before.
     """
     rows = table.select(
         "*",

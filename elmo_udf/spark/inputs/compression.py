@@ -1,4 +1,4 @@
-"""Compressed files, and files of other kinds: what their first bytes tell, and whether Spark can read them."""
+"""Recognizes compressed files, and files of other kinds, by their first bytes, and whether Spark can read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comma-separated and tab-separated values."""
+"""Reads comma-separated and tab-separated values."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def _read(reader: DataFrameReader, options: InputOptions) -> DataFrame:
 
 
 def _has_made_up_names(columns: list[str]) -> bool:
-    """Whether Spark may have renamed columns of a CSV file, as it does by position where names are empty or equal."""
+    """Returns whether Spark may have renamed columns of a CSV file, as it does if names are empty or equal."""
     stems = [name.lower().removesuffix(str(i)) for i, name in enumerate(columns) if name.endswith(str(i))]
     return "_c" in stems or len(set(stems)) < len(stems)

@@ -1,4 +1,4 @@
-"""Documents, whatever they are read from: always the columns id, TEXT, MALFORMED and those to keep."""
+"""Reads documents in any format. The columns are always id, TEXT, MALFORMED and those to keep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from elmo_udf.spark.inputs.columns import MALFORMED, quoted
 from elmo_udf.spark.inputs.formats import read_input
 
 TEXT = "_text"
-"""Column with the text, under a name of our own, so that a user's column "text" can be kept."""
+"""Column with the text. It has a name of its own, so that a user's column "text" can be kept."""
 
 _KEPT = "_kept_"
 _NO_ID = (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType, T.YearMonthIntervalType)
@@ -24,11 +24,11 @@ _NO_ID = (T.ArrayType, T.StructType, T.MapType, T.NullType, T.VariantType, T.Yea
 def read_documents(
     spark: SparkSession, options: InputOptions, keep: Mapping[str, str] = MappingProxyType({})
 ) -> DataFrame:
-    """The input as columns ``id``, TEXT, MALFORMED and the :func:`kept_columns`.
+    """Returns the input with the columns ``id``, TEXT, MALFORMED and the :func:`kept_columns`.
 
-    ``keep`` names further columns of the input, and the flag of the user's that named each. Nothing is read but schemas
-    and names. Raises UserError for an input that is not there or can't be read, and for columns that are missing or of
-    the wrong type.
+    ``keep`` has further columns of the input, each with the user's option that named it. Only schemas and names are
+    read. Raises UserError if the input does not exist or can't be read, and if columns are missing or have the wrong
+    type.
     """
     kind, table = read_input(spark, options)
     id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
@@ -55,12 +55,15 @@ def _tabs(found: list[str]) -> str:
 
 
 def kept_columns(documents: DataFrame) -> list[str]:
-    """Our own names of the columns to keep, in their order: a user's may hold dots, or be one of ours."""
+    """Returns our own names of the columns to keep, in order.
+
+    A user's name may contain dots, or be one of our names.
+    """
     return [name for name in documents.columns if name.startswith(_KEPT)]
 
 
 def check_text_type(kind: T.DataType, name: str) -> None:
-    """Refuse a text column that is neither strings nor lists of tokens (UserError)."""
+    """Raises UserError if a text column contains neither strings nor lists of tokens."""
     tokens = kind.elementType if isinstance(kind, T.ArrayType) else kind
     tokens = tokens.elementType if isinstance(tokens, T.ArrayType) else tokens
     if not isinstance(tokens, T.StringType):
@@ -71,7 +74,7 @@ def check_text_type(kind: T.DataType, name: str) -> None:
 
 
 def check_id_type(kind: T.DataType, name: str) -> None:
-    """Refuse an id column of a type that has no equal values, or that tables can't keep (UserError)."""
+    """Raises UserError if an id column has a type that can't be compared, or that tables can't store."""
     if isinstance(kind, _NO_ID):
         raise UserError(
             f"id column {name!r} is {kind.simpleString()}, expected a plain type such as string or bigint; "

@@ -1,4 +1,4 @@
-"""Which reader reads a format: where a new format is added."""
+"""Chooses the reader for a format. A new format is added here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_input(spark: SparkSession, options: InputOptions) -> tuple[str, DataFra
     if options.whole_files and kind != "text":
         raise UserError(
             f"--whole-files with input {options.input!r}, whose format is {kind}; expected text files; "
-            "leave the flag out, or add --input-format text"
+            "leave out the option, or add --input-format text"
         )
     if kind != "parquet":
         check_contents(spark, uris, kind)

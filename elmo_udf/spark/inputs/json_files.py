@@ -1,4 +1,4 @@
-"""JSON lines: an object a line."""
+"""Reads JSON lines, which have one object per line."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def format_of(paths: Sequence[str], uris: Sequence[str]) -> str:
     if len(found) > 1:
         shown = " and ".join(map(repr, paths))
         raise UserError(
-            f"input {shown} holds files of several formats: {', '.join(sorted(map(str, found)))}; expected one; "
+            f"input {shown} contains files of several formats: {', '.join(sorted(map(str, found)))}; expected one; "
             f"name the files with a glob such as {paths[0].rstrip('/')}/*.csv"
         )
     found = found or {suffix_format(path.rstrip("/").rpartition("/")[2]) for path in paths} - {None}

@@ -1,4 +1,4 @@
-"""Parquet."""
+"""Reads Parquet."""
 
 from __future__ import annotations
 

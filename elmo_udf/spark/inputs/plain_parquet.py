@@ -1,4 +1,4 @@
-"""Which tables are nothing but Parquet files that pyarrow reads as Spark does; all others are Spark's alone."""
+"""Decides which tables consist only of Parquet files that pyarrow reads like Spark. Spark reads all others."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _KINDS = {
     T.ArrayType(T.FloatType()): pa.list_(pa.field("element", pa.float32())),
     T.ArrayType(T.DoubleType()): pa.list_(pa.field("element", pa.float64())),
 }
-"""Types that Parquet, Spark and pyarrow all hold in one way only."""
+"""Types that have a single representation each in Parquet, Spark and pyarrow."""
 
 _OPTIONS = {"path", "paths", "basepath", "mergeschema", "recursivefilelookup", "pathglobfilter"}
-"""Options of a reader that say which files and columns there are, and nothing of what is in them."""
+"""Options of a reader that determine files and columns, but not their content."""
 
 _SETTINGS = (
     "spark.sql.files.ignoreCorruptFiles",
@@ -39,17 +39,17 @@ _SETTINGS = (
     "spark.sql.parquet.fieldId.read.enabled",
     "spark.sql.execution.arrow.useLargeVarTypes",
 )
-"""False by default; they change what is read, or how it is handed over."""
+"""Settings that are False by default, and change what is read or how it is passed on."""
 
 _ENCRYPTION = "parquet.crypto.factory.class"
 _CODECS = {"SNAPPY", "GZIP", "ZSTD", "BROTLI", "LZ4", "LZ4_RAW"}
-"""Spark may have others, such as LZO."""
+"""Compression codecs that pyarrow reads too. Spark may have others, such as LZO."""
 _MOST_FILES = 1000
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its names in the files and in the table, and its type in Arrow."""
+    """A column: its names in the files and in the table, and its type in Arrow."""
 
     source: str
     name: str
@@ -58,7 +58,7 @@ class Column:
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A row group of a file; ``n_bytes`` of all its columns, not compressed."""
+    """A row group of a file. ``n_bytes`` is the uncompressed size of all its columns."""
 
     uri: str
     number: int
@@ -67,10 +67,13 @@ class RowGroup:
 
 
 def plain_parquet(table: DataFrame, shared: str | None) -> tuple[list[Column], list[RowGroup]] | None:
-    """What to read, where tasks certainly read through pyarrow what Spark would read; None where that is not certain.
+    """Returns what to read if tasks certainly read through pyarrow what Spark would read; otherwise None.
 
-    shared: the URI of a folder that executors were seen to read through pyarrow. In local mode they read any file.
-    Raises nothing: whatever fails here, be it a file or a name that another Spark does not have, Spark reads by itself.
+    Raises nothing: if something fails here, be it a file or a name that another Spark does not have, Spark reads the
+    table.
+
+    Args:
+        shared: The URI of a folder that executors can read with pyarrow. In local mode they can read any file.
     """
     try:
         return _plain_parquet(table, shared)
@@ -97,13 +100,13 @@ def _plain_parquet(table: DataFrame, shared: str | None) -> tuple[list[Column], 
 
 
 def opened(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system and path of a file as Spark names it: in URIs a space is %20."""
+    """Returns the file system and the path of a file that Spark names by a URI, in which a space is %20."""
     file_system, path = open_file_system(uri)
     return file_system, unquote(path)
 
 
 def _is_plain(table: DataFrame, relation: internals.Relation) -> bool:
-    """Whether nothing but the files themselves, which are Parquet, says what these columns of them are."""
+    """Returns whether the columns are determined by the files alone, and the files are Parquet."""
     spark, columns = table.sparkSession, set(relation.sources.values())
     return (
         relation.format == "parquet.ParquetFileFormat"
@@ -117,7 +120,7 @@ def _is_plain(table: DataFrame, relation: internals.Relation) -> bool:
 
 
 def _row_groups(uri: str, columns: list[Column]) -> list[RowGroup] | None:
-    """The row groups of a file, where it has all columns, by these names, in types that fit."""
+    """Returns the row groups of a file if it has all columns with matching types; otherwise None."""
     file_system, path = opened(uri)
     with file_system.open_input_file(path) as source:
         footer = pq.read_metadata(source)
@@ -139,7 +142,7 @@ def _can_decompress(group: pq.RowGroupMetaData) -> bool:
 
 
 def _fits(kind: pa.DataType, wanted: pa.DataType) -> bool:
-    """Whether a cast from the one to the other loses nothing, and Spark reads the one as the other."""
+    """Returns whether a cast between the types loses nothing, and Spark would read one as the other."""
     if _is_list(kind) and _is_list(wanted):
         return _fits(kind.value_type, wanted.value_type)
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind

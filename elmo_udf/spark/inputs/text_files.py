@@ -1,4 +1,4 @@
-"""Text: a line is a document, or a file is."""
+"""Reads text, with one document per line or per file."""
 
 from __future__ import annotations
 

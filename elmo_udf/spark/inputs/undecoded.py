@@ -1,6 +1,6 @@
-"""Texts of CSV in another encoding than UTF-8, which Spark mends without a word.
+"""Finds texts in CSV files that are not UTF-8, which Spark replaces silently.
 
-(Of text and Parquet Spark keeps the bytes as they are; a line of JSON that is not UTF-8 it calls malformed.)
+(From text and Parquet files, Spark keeps the bytes. It reports a line of JSON that is not UTF-8 as malformed.)
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from elmo_udf.spark.inputs.documents import TEXT
 from elmo_udf.spark.inputs.formats import guess_format
 
 _REPLACEMENT = "\ufffd"
-"""What Spark puts for bytes of CSV that are not UTF-8."""
+"""The character with which Spark replaces bytes in CSV that are not UTF-8."""
 _MOST_FILES = 1000
-"""Files in another encoding that are told from the others by their names; more are not."""
+"""Largest number of files in another encoding that are distinguished from the others by their names."""
 
 
 def is_doubtful(documents: DataFrame) -> Column:
-    """Whether id or text holds U+FFFD: its own, or that of Spark."""
+    """Returns whether the id or the text contains U+FFFD, be it from the file or from Spark."""
     found = F.lit(False)
     for name in ("id", TEXT):
         kind = documents.schema[name].dataType
@@ -31,10 +31,10 @@ def is_doubtful(documents: DataFrame) -> Column:
 
 
 def as_undecoded(spark: SparkSession, documents: DataFrame, options: InputOptions) -> DataFrame:
-    """The documents, with ids and texts that Spark had to mend as it read them no UTF-8 again; others as they are.
+    """Returns the documents, with ids and texts that Spark had to repair changed to invalid UTF-8 again.
 
-    Of a file with a line that is not UTF-8 these are all that hold U+FFFD: more can't be told. Reads all lines of CSV
-    once, so it is for inputs with rows that :func:`is_doubtful` finds.
+    In a file that has a line in another encoding, these are all ids and texts with U+FFFD; a finer distinction is
+    impossible. It reads all lines of CSV once, so it is only for inputs with rows that :func:`is_doubtful` finds.
     """
     if guess_format(spark, options) not in ("csv", "tsv"):
         return documents
@@ -50,7 +50,7 @@ def as_undecoded(spark: SparkSession, documents: DataFrame, options: InputOption
 
 
 def _broken(column: Column, kind: T.DataType) -> Column:
-    """Strings with a byte that is not UTF-8 in place of U+FFFD."""
+    """Returns the strings with an invalid byte in place of each U+FFFD."""
     if isinstance(kind, T.ArrayType):
         return F.transform(column, lambda item: _broken(item, kind.elementType))
     if not isinstance(kind, T.StringType):

@@ -1,1 +1,1 @@
-"""What a job writes: checked before the work, staged, counted, and moved into place while no other run does so."""
+"""Checks the outputs of a job before the work, stages and counts them, and moves them into place under a lock."""

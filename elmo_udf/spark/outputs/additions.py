@@ -1,4 +1,4 @@
-"""What may be added to a table that is there: rows made the same way, with the same columns."""
+"""Checks what is added to an existing table: its rows must be made in the same way, with the same columns."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def check_additions(
     schema: T.StructType,
     partition_by: tuple[str, ...],
 ) -> bool:
-    """Refuse to add vectors made another way, or other columns, to a table; whether there is a table.
+    """Raises UserError if vectors or columns to add differ from those of a table. Returns whether the table exists.
 
-    ``outputs``: paths of table and rejects; ``schema``: of the rows to add. Raises UserError.
+    ``outputs`` are the paths of the table and the rejects. ``schema`` is that of the rows to add.
     """
     path, rejects = outputs
     is_there = bool(files.list_names(spark, path))
@@ -49,7 +49,7 @@ def _check_table(
             "expected a table of jobs/embed.py; use another output"
         )
     differences = [
-        f"{name} {getattr(there, name)!r}, and this run has {ours!r}"
+        f"{name} {getattr(there, name)!r}, but this run has {ours!r}"
         for name, ours in metadata.as_dict().items()
         if getattr(there, name) != ours and name not in MAY_DIFFER
     ]
@@ -60,7 +60,7 @@ def _check_table(
         )
     if folders != partition_by:
         raise UserError(
-            f"table {path!r} has {', '.join(folders) or 'no columns'} as its folders, and this run "
+            f"table {path!r} has {', '.join(folders) or 'no columns'} as its partition columns, but this run has "
             f"{', '.join(partition_by) or 'none'}; expected equal --partition-by; use that of the table, or another "
             "output"
         )
@@ -68,24 +68,24 @@ def _check_table(
 
 
 def check_new_ids(spark: SparkSession, path: str, documents: DataFrame) -> None:
-    """Refuse to append documents whose id the table has already (UserError)."""
+    """Raises UserError if the table already contains the id of a document to append."""
     table = read_rows(spark, path)
     twice = documents.join(table.select("id").distinct(), "id", "left_semi").select("id").limit(1).collect()
     if twice:
         raise UserError(
-            f"table {path!r} has rows of ids of the input already, such as {twice[0].id!r}; expected new ids only; "
-            "leave them out of the input, use --mode incremental, or another output"
+            f"table {path!r} already has ids of the input, such as {twice[0].id!r}; expected only new ids; "
+            "leave them out of the input, or use --mode incremental, or choose another output"
         )
 
 
 def rejects_schema(id_type: T.DataType, folders: Sequence[T.StructField] = ()) -> T.StructType:
-    """Columns of a rejects table: id as in the input, reason, detail, and those that are folders."""
+    """Returns the columns of a rejects table: id as in the input, reason, detail and partition columns."""
     schema = T.StructType().add("id", id_type).add("reason", "string").add("detail", "string")
     return T.StructType([*schema, *folders])
 
 
 def _check_columns(path: str, found: T.StructType, ours: T.StructType) -> None:
-    """Refuse other columns than those of a table: a file with others would make it unreadable."""
+    """Raises UserError for other columns than those of a table, because such a file would make the table unreadable."""
     there, here = ([f"{field.name} {field.dataType.simpleString()}" for field in schema] for schema in (found, ours))
     if there != here:
         only_there, only_here = (

@@ -1,4 +1,4 @@
-"""What may be written where: checked on the driver before any work, so that nothing is lost by a mistake."""
+"""Checks on the driver, before any work, what may be written where, so that no mistake destroys data."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ def check_outputs(
     mode: str,
     parts: Collection[str] = (),
 ) -> None:
-    """Refuse outputs that exist (unless ``mode`` says what to do with them), and that would destroy something.
+    """Raises UserError for outputs that exist (unless ``mode`` allows it), and for those that would destroy something.
 
-    Keys are the names of the options, for the messages. Outputs must be on one file system (tables are renamed into
-    place), apart from each other, and not hold an input. ``parts``: names in an output of ours that is no table.
+    The keys are the names of the options, for the messages. All outputs must be on one file system (because tables are
+    renamed into place), must not contain one another, and must not contain an input. ``parts`` are names in an output
+    of this project that is not a table.
     """
     for name, path in outputs.items():
         _check_name(spark, name, path)
         for other, source in ((other, source) for other, paths in inputs.items() for source in paths_of(paths)):
             if _holds(spark, path, _fixed_part(source)):
                 raise UserError(
-                    f"{name} {path!r} holds the {other} {source!r}; expected a path apart from it; change one"
+                    f"{name} {path!r} contains the {other} {source!r}; expected separate paths; change one of them"
                 )
     for name, path in outputs.items():
         for other, second in outputs.items():
@@ -44,7 +45,7 @@ def check_outputs(
 
 
 def given(options: object, *names: str) -> dict[str, Any]:
-    """The options of these names that were given: paths by name."""
+    """Returns the paths of those options that are given, by name."""
     return {name: path for name in names if (path := getattr(options, name)) is not None}
 
 
@@ -52,7 +53,7 @@ def _check_name(spark: SparkSession, name: str, path: str) -> None:
     qualified = str(files.hadoop_path(spark, path)[1].toUri().getPath())
     if found := _GLOB.search(qualified):
         raise UserError(
-            f"{name} {path!r} has {found[0]!r} in its path, where Spark sees a pattern; choose a plain path"
+            f"{name} {path!r} has {found[0]!r} in its path, which Spark takes as a pattern; choose a plain path"
         )
 
 
@@ -64,7 +65,7 @@ def _check_apart(spark: SparkSession, first: tuple[str, str], second: tuple[str,
             f"give a path of {other} beside the {name}"
         )
     if _holds(spark, path, other_path):
-        raise UserError(f"{name} {path!r} holds {other} {other_path!r}; expected paths apart; change one")
+        raise UserError(f"{name} {path!r} contains {other} {other_path!r}; expected separate paths; change one of them")
 
 
 def _check_content(spark: SparkSession, name: str, path: str, mode: str, parts: Collection[str]) -> None:
@@ -77,28 +78,29 @@ def _check_content(spark: SparkSession, name: str, path: str, mode: str, parts: 
         of_a_table = "=" in entry if is_folder else entry.endswith(".parquet")
         if not of_a_table and not entry.startswith(("_", ".")):
             raise UserError(
-                f"{name} {path!r} holds {entry!r}, which is no part of a table; expected a table, or nothing; "
+                f"{name} {path!r} contains {entry!r}, which is not part of a table; expected a table, or nothing; "
                 "give another path"
             )
     if found and SIDECAR not in found and not any(entry.endswith(".parquet") or "=" in entry for entry in found):
         raise UserError(
-            f"{name} {path!r} holds {found[0]!r} and no table; expected a table, or nothing; give another path"
+            f"{name} {path!r} contains {found[0]!r} and is not a table; expected a table, or nothing; choose another "
+            "path"
         )
 
 
 def _fixed_part(source: str) -> str:
-    """The folder of a pattern, up to its first part with a glob character; other paths as they are."""
+    """Returns the folder of a glob, up to its first part with a glob character. Other paths are returned unchanged."""
     match = _GLOB.search(source)
     return source if match is None else source[: match.start()].rpartition("/")[0] or "."
 
 
 def same_place(spark: SparkSession, one: str, other: str) -> bool:
-    """Whether two paths, however they are written, are one."""
+    """Returns whether two paths, however they are written, are the same."""
     return _holds(spark, one, other) and _holds(spark, other, one)
 
 
 def _holds(spark: SparkSession, outer: str, inner: str) -> bool:
-    """Whether ``inner`` is ``outer`` or lies in it."""
+    """Returns whether ``inner`` is ``outer`` or is inside of it."""
     (outer_system, outer_path), (inner_system, inner_path) = (files.hadoop_path(spark, p) for p in (outer, inner))
     if not outer_system.getUri().equals(inner_system.getUri()):
         return False

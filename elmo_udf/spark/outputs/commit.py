@@ -1,4 +1,4 @@
-"""How a finished table comes into its place: written aside, then moved, so that no reader sees half a file."""
+"""Moves finished tables into place, so that no reader sees half a file."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Staging:
-    """What a run has for an output while it writes: a folder of its own, and the lock without which nothing is put."""
+    """What a run has for an output while it writes: a folder of its own, and the lock that it needs to move files."""
 
     spark: SparkSession
     folder: str
-    """On the output's file system, with a name that readers skip."""
+    """The folder is on the output's file system. Programs that read Parquet skip its name."""
     lock: Lock
 
     def put_table(self, staged: str, output: str, sidecar: dict[str, Any], mode: str) -> None:
-        """Move a staged folder to ``output``; with mode append its files beside those of a table that is there.
+        """Moves a staged folder to ``output``. With mode append, it moves its files to those of an existing table.
 
-        Raises UserError where mode is error and another run has made the output meanwhile; the staged table is kept
+        Raises UserError if the mode is error and another run has made the output meanwhile. The staged table is kept
         then.
         """
         self.lock.check()
@@ -59,10 +59,10 @@ class Staging:
         _replace(spark, staged, output)
 
     def replace_files(self, staged: str, output: str, old: Collection[str]) -> None:
-        """Bring the staged files into the table at ``output``, then delete its files ``old`` (paths from ``output``).
+        """Moves the staged files into the table at ``output``, then deletes its files ``old`` (relative paths).
 
-        In this order nothing is ever missing: a reader may see rows twice for a moment, the newer ones with a later
-        ``embedded_at`` or equal ones. Started again after a kill, it comes to the same end.
+        In this order nothing is ever missing. For a moment a reader may see rows twice: the newer ones have a later
+        ``embedded_at``, or they are equal. If it is killed and started again, the result is the same.
         """
         self.lock.check()
         append_files(self.spark, staged, output)
@@ -74,10 +74,10 @@ class Staging:
 
 @contextmanager
 def staging(spark: SparkSession, output: str) -> Iterator[Staging]:
-    """What a run needs to write ``output``; the staging folder is gone when the block ends.
+    """Yields what a run needs to write ``output``, and removes the staging folder at the end of the block.
 
-    While the block runs the output is this run's alone: UserError where another run writes it. What a run that was
-    killed has left is cleared up first.
+    While the block runs, no other run can write the output. Raises UserError if another run is writing it. What a
+    killed run left behind is removed first.
     """
     with locked(spark, output, beside(output)) as lock:
         _recover(spark, output)
@@ -91,7 +91,7 @@ def _write_sidecar(spark: SparkSession, folder: str, sidecar: dict[str, Any]) ->
 
 
 def _replace(spark: SparkSession, staged: str, output: str) -> None:
-    """Move the staged folder to ``output``; what was there is put aside first, and back if the move fails."""
+    """Moves the staged folder to ``output``. The old table is moved aside first, and back if the move fails."""
     if not files.exists(spark, output):
         files.make_folder(spark, files.parent(output))
         files.rename(spark, staged, output)
@@ -104,19 +104,25 @@ def _replace(spark: SparkSession, staged: str, output: str) -> None:
 
 
 def _recover(spark: SparkSession, output: str) -> None:
-    """Where a run was killed while it replaced the table: put the old one back, or delete it if the new one is in."""
+    """Finishes what a run that was killed while it replaced the table had begun.
+
+    It moves the old table back, or deletes it if the new one is in place.
+    """
     old = _aside(output)
     if not files.exists(spark, old):
         return
     if files.exists(spark, output):
         files.delete(spark, old)
     else:
-        log.warning("a run was interrupted while it replaced %s; the table that was there is put back", output)
+        log.warning("a run was interrupted while it replaced %s; the earlier table is restored", output)
         files.rename(spark, old, output)
 
 
 def append_files(spark: SparkSession, staged: str, output: str) -> None:
-    """Move every data file of the staged folder into the table at ``output``; each move is atomic, all are not."""
+    """Moves every data file of the staged folder to the table at ``output``.
+
+    Each move is atomic, but not all together.
+    """
     folders = {""}
     for name in files.list_files(spark, staged):
         folder = name.rpartition("/")[0]
@@ -127,22 +133,25 @@ def append_files(spark: SparkSession, staged: str, output: str) -> None:
 
 
 def _delete_emptied(spark: SparkSession, output: str, folder: str) -> None:
-    """Delete partition folders that have no file any more, from the innermost up."""
+    """Deletes partition folders without files, the innermost first."""
     while folder and not files.list_entries(spark, f"{output}/{folder}"):
         files.delete_empty(spark, f"{output}/{folder}")
         folder = folder.rpartition("/")[0]
 
 
 def beside(output: str) -> str:
-    """The folder in which a run stages what it writes to ``output``: the same for all runs, one of which has it."""
+    """Returns the folder in which a run stages what it writes to ``output``.
+
+    It is the same for all runs; one has it.
+    """
     return f"{files.parent(output).rstrip('/')}/_elmo-{_name(output)}"
 
 
 def _aside(output: str) -> str:
-    """Where the old table is while the new one is moved in."""
+    """Returns the path of the old table while the new one is moved in."""
     return f"{files.parent(output).rstrip('/')}/_elmo-old-{_name(output)}"
 
 
 def _name(output: str) -> str:
-    """The output's own name, without the "=", for which Spark would take it as a partition."""
+    """Returns the output's own name without "=", because Spark would take it as a partition."""
     return quote(output.rstrip("/").rpartition("/")[2], safe=" ").replace("%", "~")

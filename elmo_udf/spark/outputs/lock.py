@@ -1,8 +1,9 @@
-"""One run at a time on an output: a folder beside it belongs to the run that has it, and holds what the run stages.
+"""Ensures that one run at a time writes to an output.
 
-The folder's files ``owner-0``, ``owner-1``, ... are made exclusively; the last says whose it is. A run that finds an
-owner that is gone makes the next one, which only one of several can. So there is nothing to clear up by hand after a
-run was killed, and nothing else that could be out of step with the table.
+A folder beside the output belongs to the run that has it, and contains what the run stages. Its files ``owner-0``,
+``owner-1``, ... are created exclusively, and the last one names the owner. If a run finds that the owner is gone, it
+creates the next file, which only one of several runs can. So nobody has to clean up after a run was killed, and no
+other record can contradict the table.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ log = logging.getLogger(__name__)
 
 RENEWED_EVERY_S = 60.0
 GONE_AFTER_S = 600.0
-"""An owner on another machine that has not renewed its file for so long is taken to be gone."""
+"""An owner on another machine that has not renewed its file for this time is considered gone."""
 
 _OWNER = "owner-"
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A held lock: ``folder`` is this run's until it is released."""
+    """A held lock. ``folder`` belongs to this run until the lock is released."""
 
     spark: SparkSession
     output: str
@@ -46,20 +47,20 @@ class Lock:
     index: int
     owner: str
     _guard: threading.Lock = field(default_factory=threading.Lock, compare=False)
-    """A file that is being written again is not read here at the same time."""
+    """Prevents reading a file here while it is being written again."""
 
     @property
     def path(self) -> str:
-        """The file that says so."""
+        """The file that names the owner."""
         return f"{self.folder}/{_OWNER}{self.index}"
 
     def renew(self) -> None:
-        """Give a sign of life."""
+        """Renews the owner's file as a sign of life."""
         with self._guard:
             files.renew_text(self.spark, self.path, self.owner)
 
     def check(self) -> None:
-        """Raise RuntimeError where another run has taken over: this one was held up for too long."""
+        """Raises RuntimeError if another run has taken over, because this one did not respond for too long."""
         with self._guard:
             last = _last(self.spark, self.folder)
         if last is None or last[0] != self.index or _token(last[1]) != _token(self.owner):
@@ -71,9 +72,9 @@ class Lock:
 
 @contextmanager
 def locked(spark: SparkSession, output: str, folder: str) -> Iterator[Lock]:
-    """Hold ``output`` while the block runs; UserError where another run has it.
+    """Holds ``output`` while the block runs. Raises UserError if another run has it.
 
-    What a killed run has left in ``folder`` is deleted, and the folder is when the block ends.
+    It deletes what a killed run left in ``folder``, and deletes the folder at the end of the block.
     """
     lock = _take(spark, output, folder)
     with afterwards(lambda: _release(lock)):
@@ -103,7 +104,7 @@ def _take(spark: SparkSession, output: str, folder: str) -> Lock:
 
 
 def _release(lock: Lock) -> None:
-    """Delete what is staged, then the owners, the last one last, then the folder, unless another run has it by now."""
+    """Deletes what is staged, the owner files in order, and the folder, unless another run has it by now."""
     last = _last(lock.spark, lock.folder)
     if last is None or _token(last[1]) != _token(lock.owner):
         return
@@ -120,7 +121,7 @@ def _delete_staged(spark: SparkSession, folder: str) -> None:
 
 
 def _last(spark: SparkSession, folder: str) -> tuple[int, str] | None:
-    """Index and text of the last owner's file. The text is empty where it is being written right now."""
+    """Returns the index and the text of the last owner file. The text is empty while the file is being written."""
     numbers = [name[len(_OWNER) :] for name in files.list_names(spark, folder) if name.startswith(_OWNER)]
     indexes = [int(number) for number in numbers if number.isdecimal()]
     if not indexes:
@@ -130,7 +131,7 @@ def _last(spark: SparkSession, folder: str) -> tuple[int, str] | None:
 
 
 def _renew(lock: Lock) -> None:
-    """Renew the owner's file, for runs on other machines to see."""
+    """Renews the owner's file, so that runs on other machines see it."""
     with suppress(Exception):  # tried again soon; what matters is checked before anything is put in place
         lock.check()
         lock.renew()
@@ -148,7 +149,7 @@ def _this_process() -> dict[str, Any]:
 
 
 def _is_gone(spark: SparkSession, path: str, owner: str) -> bool:
-    """Whether the owner's process has ended: asked where it runs here, else told from the age of its file."""
+    """Returns whether the owner's process has ended, by its process id on this machine, or else by the file's age."""
     try:
         said = json.loads(owner)
     except ValueError:  # about to be written, or left so by a kill at that very moment
@@ -161,7 +162,7 @@ def _is_gone(spark: SparkSession, path: str, owner: str) -> bool:
 
 
 def _machine() -> str:
-    """This host since it was started, and the namespace that its process ids are of."""
+    """Returns a name for this host since its last start, and for the namespace of its process ids."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
@@ -170,7 +171,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When a process of this machine started, in ticks since its boot; None where there is no such process."""
+    """Returns the start of a process on this machine in ticks since boot, or None if there is no such process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         return None if fields[0] == "Z" else fields[19]

@@ -19,13 +19,13 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True)
 class Counts:
-    """What one run wrote. Documents are counted once, however many rows they have."""
+    """What one run wrote. A document is counted once, however many rows it has."""
 
     n_embedded: int
     rejected: dict[str, int]
-    """Documents by reason."""
+    """The number of rejected documents by reason."""
     n_rows: int
-    """Of the embedding table, like the sums that follow."""
+    """The number of rows of the embedding table. The following sums are over these rows."""
     n_tokens: int
     n_truncated: int
 
@@ -41,7 +41,7 @@ class Counts:
 
     @property
     def n_rejected(self) -> int:
-        """Documents rejected for whatever reason."""
+        """The number of rejected documents."""
         return sum(self.rejected.values())
 
 
@@ -66,7 +66,7 @@ def staged_rows(spark: SparkSession, path: str, schema: T.StructType) -> DataFra
 
 
 def count_outcomes(rows: DataFrame, level: str) -> Counts:
-    """Counts of the staged ``rows``, read back from their files."""
+    """Returns counts of the staged ``rows``, read back from their files."""
     first = F.lit(True)
     for index in ("sentence_index", "token_index"):
         if level != "document" and index in rows.columns:

@@ -1,4 +1,4 @@
-"""How tables of vectors are written: one place for the encoding, the compression and what readers rely on."""
+"""Writes tables of vectors. All of them get their encoding and compression here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPTIONS = {
 
 
 def check_encoding(encoding: str, spark_version: str) -> None:
-    """Raise UserError if this version of Spark can't write the encoding and read it again."""
+    """Raises UserError if this version of Spark can't write the encoding and read it again."""
     if encoding == "byte_stream_split" and [int(n) for n in re.findall(r"\d+", spark_version)[:2]] < [4, 3]:
         raise UserError(
             f"--encoding byte_stream_split needs Spark 4.3 or newer, found {spark_version}; use plain, the default"
@@ -26,9 +26,9 @@ def check_encoding(encoding: str, spark_version: str) -> None:
 
 
 def vector_writer(table: DataFrame, encoding: str, folders: Sequence[str] = ()) -> DataFrameWriter:
-    """A writer of Parquet for a table with vectors in ``embedding``; the values of ``folders`` become folder names.
+    """Returns a Parquet writer for a table with vectors in ``embedding`` and with the partition columns ``folders``.
 
-    ``encoding``: ``plain``, which all readers know, or ``byte_stream_split``.
+    ``encoding`` is ``plain``, which all programs read, or ``byte_stream_split``.
     """
     split = str(encoding == "byte_stream_split").lower()
     writer = table.write.options(**_OPTIONS).option("parquet.enable.bytestreamsplit", split)
