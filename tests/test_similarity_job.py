@@ -22,6 +22,7 @@ from elmo_udf.similarity import pictures
 from elmo_udf.similarity.job import compare_tables
 from elmo_udf.similarity.joins import plan
 from elmo_udf.similarity.options import SimilarityOptions
+from elmo_udf.version import __version__
 
 VECTORS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 2, 0], [-1, 0, 3]], np.float32)
 IDS = ["a", "b", "c", "d", "e"]
@@ -67,7 +68,8 @@ def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -
     report = json.loads(report_path.read_text("utf-8"))
     assert report["status"] == "ok" and report["rows"] == 5 and report["rows_out"] == 10 and report["blocks"] >= 3
     sidecar = json.loads((out / "_elmo.json").read_text("utf-8"))
-    assert sidecar == {"table": "topk", "embeddings": documents, "k": 2, "correction": "none"}
+    asked = {"table": "topk", "embeddings": documents, "k": 2, "correction": "none"}
+    assert sidecar == {"format": 1, "elmo_udf_version": __version__, **asked}
     assert pq.read_table(out / "_rows").column_names == ["id", "digest"]  # which readers above have skipped
     assert report["cosine_quantiles"]["0"] == -0.3163 and report["cosine_quantiles"]["1"] == 1.0
     assert len(np.unique(imread(tmp_path / "near.png").reshape(-1, 4), axis=0)) > 20
