@@ -92,6 +92,16 @@ def test_lowest_versions_are_those_of_setup_py(metadata: dict[str, object]) -> N
         lowest_versions.lowest("numpy<3")
 
 
+def test_page_names_the_supported_versions(metadata: dict[str, object], root: Path) -> None:
+    page = (root / "docs" / "pyspark.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \| ([\d.]*) ?\|$", page, re.MULTILINE)
+    accepted = {name: requirement.specifier for name, requirement in requirements(metadata).items()}
+    accepted["Python"] = SpecifierSet(str(metadata["python_requires"]))
+    named = {name: SpecifierSet(f">={lowest}" + (f",<{end}" if end else "")) for name, lowest, end in rows}
+    assert len(named) >= 7
+    assert named == {name: accepted[name] for name in named}
+
+
 def test_every_import_is_declared(metadata: dict[str, object], root: Path) -> None:
     files = [path for folder in ("elmo_udf", "jobs") for path in (root / folder).rglob("*.py")]
     files += (root / "scripts").glob("*.py")
