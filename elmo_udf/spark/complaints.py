@@ -13,10 +13,8 @@ from pyspark.errors import AnalysisException, PySparkException
 from elmo_udf.errors import UserError
 from elmo_udf.spark import internals
 
-_ABOUT_THE_DATA = (
-    *("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID"),
-    "Checksum error",  # has no error class in Spark 4.1
-)
+_ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
+_FOOTER = "ParquetFooterReader.readFooter"  # in the stack; what goes wrong there has no error class in Spark 4.1
 _ERROR_CLASS = r"\[[A-Z_.]+\]"
 
 _LOGGERS_OF_FAILED_TASKS = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
@@ -35,7 +33,7 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
         raise UserError(_line(what, str(error), expected)) from None
     except (PySparkException, Py4JJavaError) as error:
         message = _message(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
-        if not any(name in message for name in _ABOUT_THE_DATA):
+        if not (any(name in message for name in _ABOUT_THE_DATA) or _FOOTER in str(error)):
             raise
         raise UserError(_line(what, message, expected)) from None
 
