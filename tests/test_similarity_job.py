@@ -44,6 +44,13 @@ def columns(path: str) -> list[object]:
     return ["--embeddings", path, "--id-column", "key", "--embedding-column", "vector"]
 
 
+def changed(arguments: list[object], *flags: object) -> list[object]:
+    """The arguments with these flags and values, in place of those of the same flags."""
+    values = dict(zip(flags[::2], flags[1::2], strict=True))
+    before = list(zip(arguments[::2], arguments[1::2], strict=True))
+    return [part for pair in (dict(before) | values).items() for part in pair]
+
+
 def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -> None:
     out, report_path = tmp_path / "near", tmp_path / "report.json"
     more = ["--report", report_path, "--plot", tmp_path / "near.png"]
@@ -80,17 +87,17 @@ def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -
 def test_pairs_against_another_table_and_overwrite(spark: Any, documents: str, tmp_path: Path, capsys: Any) -> None:
     other, out = tmp_path / "other.parquet", tmp_path / "pairs"
     pq.write_table(pa.table({"key": [7, 8], "vector": [[2.0, 2.0, 0.0], [0.0, 0.0, 1.0]]}), other)
-    flags = ["pairs", *columns(documents), "--against", other, "--threshold", 0.9, "--output", out]
-    assert run(spark, *flags) == 0
+    flags = [*columns(documents), "--against", other, "--threshold", 0.9, "--output", out]
+    assert run(spark, "pairs", *flags) == 0
     assert pq.read_table(out).to_pylist() == [
         {"id_a": "b", "id_b": 7, "cosine": 1.0},
         {"id_a": "e", "id_b": 8, "cosine": 0.948683},
     ]
     assert json.loads((out / "_elmo.json").read_text("utf-8"))["against"] == str(other)
     capsys.readouterr()
-    assert run(spark, *flags) == 2
+    assert run(spark, "pairs", *flags) == 2
     assert f"error: output '{out}' exists already; give another path, or --mode overwrite" in capsys.readouterr().err
-    assert run(spark, *flags, "--threshold", 1, "--mode", "overwrite") == 0
+    assert run(spark, "pairs", *changed(flags, "--threshold", 1, "--mode", "overwrite")) == 0
     assert len(pq.read_table(out)) == 1
     assert run(spark, "matrix", *columns(documents), "--against", other, "--output", tmp_path / "matrix") == 0
     rows = pq.read_table(tmp_path / "matrix")
@@ -147,7 +154,8 @@ def test_dry_run_explains_and_writes_nothing(spark: Any, documents: str, tmp_pat
 def test_mistakes_end_with_2_and_one_line(
     spark: Any, documents: str, tmp_path: Path, capsys: Any, flags: list[str], line: str
 ) -> None:
-    assert run(spark, "topk", *columns(documents), "--output", tmp_path / "out", *flags) == 2
+    arguments = [*columns(documents), "--output", tmp_path / "out"]
+    assert run(spark, "topk", *changed(arguments, *flags)) == 2
     said = capsys.readouterr()
     assert line in said.err and said.err.count("\n") == 1 and said.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]

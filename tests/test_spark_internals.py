@@ -67,6 +67,8 @@ def test_processors_of_the_jvm(spark: SparkSession) -> None:
 def test_hadoop_s_configuration_and_paths(spark: SparkSession) -> None:
     assert internals.hadoop_configuration(spark).get("fs.defaultFS")
     assert internals.hadoop_path("hdfs://host/a//b/").toString() == "hdfs://host/a/b"
+    accepted = [internals.glob_filter("*.{csv,tsv}").accept(internals.hadoop_path(f"/{n}")) for n in ("a.tsv", "a.txt")]
+    assert accepted == [True, False]
 
 
 def test_bytes_shuffled_and_spilled(spark: SparkSession) -> None:

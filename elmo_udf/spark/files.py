@@ -29,11 +29,6 @@ def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
         return file_system, file_system.makeQualified(raw)
 
 
-def glob_filter(spark: SparkSession, pattern: str) -> Any:
-    """Returns Hadoop's filter of names by a pattern: ``accept`` takes a Path, whose last part counts."""
-    return spark.sparkContext._jvm.org.apache.hadoop.fs.GlobFilter(pattern)  # type: ignore[union-attr]
-
-
 @contextmanager
 def _reached(path: str) -> Iterator[None]:
     try:
@@ -142,10 +137,8 @@ def first_bytes(spark: SparkSession, path: str, n: int) -> bytes:
             raise UserError(f"file {path!r} can't be read: {error.strerror}; check its permissions") from None
     with _reached(path):
         stream = file_system.open(where)
-        try:
+        with afterwards(stream.close):
             return bytes(stream.readNBytes(n))
-        finally:
-            stream.close()
 
 
 def create_text(spark: SparkSession, path: str, text: str) -> bool:

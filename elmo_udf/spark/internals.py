@@ -85,6 +85,11 @@ def hadoop_path(path: str) -> Any:
     return jvm().org.apache.hadoop.fs.Path(path)
 
 
+def glob_filter(pattern: str) -> Any:
+    """Returns Hadoop's filter of names by a pattern: ``accept`` takes a Path, whose last part counts."""
+    return jvm().org.apache.hadoop.fs.GlobFilter(pattern)
+
+
 def executor_cores(spark: SparkSession) -> list[int]:
     """Returns the number of cores of each executor that has registered with the driver (``statusStore``)."""
     listed = spark.sparkContext._jsc.sc().statusStore().executorList(True)

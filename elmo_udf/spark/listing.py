@@ -14,7 +14,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from elmo_udf.errors import UserError
-from elmo_udf.spark import files
+from elmo_udf.spark import files, internals
 
 _MOST_NAMED = 3
 
@@ -113,7 +113,7 @@ def _check_local(spark: SparkSession, path: str, what: str, uris: set[str]) -> N
 
 def _broken_links(spark: SparkSession, file_system: Any, where: Any) -> Iterator[str]:
     """Yields the links to nothing that ``where`` names or holds; Hadoop leaves them out of its lists."""
-    pattern = files.glob_filter(spark, where.getName())
+    pattern = internals.glob_filter(where.getName())
     for folder in _local_matches(file_system, where.getParent()):
         for path in folder.iterdir() if folder.is_dir() else ():
             if _is_broken(path) and pattern.accept(files.hadoop_path(spark, str(path))[1]):
