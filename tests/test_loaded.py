@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.embedding import loaded
 from elmo_udf.embedding.loaded import MOST_MODELS, encoder_in_worker
+from elmo_udf.network import engine
+from elmo_udf.network.runtime import import_tensorflow, start_tensorflow, visible_gpus
 from elmo_udf.spark.shipping import ship_model
 from tests.make_models import random_model
 from tests.model_files import write_folder
+from tests.refusals import refused
 
 
 @pytest.fixture
 def files(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The files of three small models; the driver's own process loads them."""
-    monkeypatch.setattr(loaded, "_encoders", {})
+    monkeypatch.setattr(loaded, "_held", [])
     folders = [write_folder(random_model(seed), tmp_path / str(seed)) for seed in (31, 32, 33)]
     yield [ship_model(spark, str(folder)).file_name for folder in folders]
 
@@ -33,10 +41,58 @@ def test_the_model_that_was_used_longest_ago_is_forgotten(files: list[str]) -> N
     first, second, third = files
     for name in (first, second, first, third):
         encoder_in_worker(name, "float32")
-    assert len(loaded._encoders) == MOST_MODELS == 2
+    assert len(loaded._held) == MOST_MODELS == 2
     assert encoder_in_worker(first, "float32")[1] is None
     assert encoder_in_worker(second, "float32")[1] is not None
 
 
 def test_another_precision_is_another_model(files: list[str]) -> None:
     assert encoder_in_worker(files[0], "float32")[0] is not encoder_in_worker(files[0], "bfloat16")[0]
+
+
+def test_what_is_forgotten_leaves_the_memory(files: list[str]) -> None:
+    networks = [weakref.ref(encoder_in_worker(name, "float32")[0]) for name in files]
+    assert [network() is not None for network in networks] == [False, True, True]
+
+
+def task_of(cpus: int) -> SimpleNamespace:
+    """What a task of so many cores is told."""
+    return SimpleNamespace(get=lambda: SimpleNamespace(cpus=lambda: cpus, resources=lambda: {}))
+
+
+def test_a_task_of_more_cores_has_the_model_loaded_anew_and_one_of_fewer_has_not(
+    files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query's task has one core, and the job's all of them, in the same Python worker."""
+    loads = []
+    for cpus in (1, 2, 1, 2):
+        monkeypatch.setattr(pyspark, "TaskContext", task_of(cpus))
+        loads.append(encoder_in_worker(files[0], "float32")[1] is not None)
+    assert (loads, len(loaded._held)) == ([True, True, False, False], 1)
+
+
+@pytest.mark.parametrize(("device", "is_loaded"), [("auto", False), ("cpu", False), ("gpu", True)])
+def test_the_processor_serves_whoever_does_not_ask_for_a_gpu(files: list[str], device: str, is_loaded: bool) -> None:
+    if visible_gpus(start_tensorflow()):
+        pytest.skip("is about machines without a GPU")
+    encoder_in_worker(files[0], "float32")
+    with nullcontext() if not is_loaded else refused("device is gpu, and TensorFlow sees no GPU"):
+        assert encoder_in_worker(files[0], "float32", device)[1] is None
+
+
+def test_a_model_without_room_beside_the_others_takes_their_place(
+    files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device's memory is what can't be filled here: the first weights meet one that is full, as engine.py has it."""
+    encoder_in_worker(files[0], "float32")
+    functions, n_held = engine.Functions, []
+
+    def full_with_others(*arguments: Any) -> Any:
+        n_held.append(len(loaded._held))
+        if loaded._held:
+            raise import_tensorflow().errors.ResourceExhaustedError(None, None, "no memory")
+        return functions(*arguments)
+
+    monkeypatch.setattr(engine, "Functions", full_with_others)
+    encoder_in_worker(files[1], "float32")
+    assert (n_held, [held.file_name for held in loaded._held]) == ([1, 0], [files[1]])

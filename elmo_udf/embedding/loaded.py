@@ -1,10 +1,11 @@
-"""Holds the models in a Python worker: each is loaded once, and kept for later tasks of that worker.
+"""The models in a Python worker: each is loaded once, and kept for later tasks of that worker.
 
-A worker keeps the MOST_MODELS that it used last, so a session can use two models in turn without loading them each
-time. This bounds the worker's memory: a model of the published size takes 0.4 GiB in float32. On a GPU a worker keeps
-one model, whose budget is all the memory that is free there.
+A worker keeps the MOST_MODELS that it used last, so a session may use two models in turn without a load at every turn.
+That bounds the worker's memory: a model of the published size takes 0.4 GiB in float32, and half of that in bfloat16.
+On a GPU the second model takes of the quarter of the memory that the first one's budget has left free
+(``network/budget.py``). Where it does not fit there, the worker keeps only the model that it used last.
 
-Spark must reuse its workers (``spark.python.worker.reuse``, which is Spark's default). Otherwise every task loads the
+Spark has to keep its workers (``spark.python.worker.reuse``, which is Spark's default); otherwise every task loads the
 model again.
 """
 
@@ -28,11 +29,24 @@ if TYPE_CHECKING:
 MOST_MODELS = 2
 
 _gpu_of_worker: str | None = None
-_encoders: dict[tuple[str, str, str], Network] = {}
-"""The networks by model file, precision and device, the last used one last.
+_held: list[_Held] = []
+"""The one used last comes last."""
 
-TensorFlow keeps the first task's threads.
-"""
+
+@dataclass(frozen=True)
+class _Held:
+    file_name: str
+    precision: str
+    asked_device: str
+    threads: int
+    network: Network
+    device: str
+    """``gpu`` or ``cpu``: where the network runs."""
+
+    def serves(self, file_name: str, precision: str, device: str, threads: int) -> bool:
+        """Whether the network is the one that is asked for; one with more threads is, one with fewer is slower."""
+        same = (self.file_name, self.precision) == (file_name, precision)
+        return same and device in ("auto", self.device, self.asked_device) and self.threads >= threads
 
 
 @dataclass(frozen=True)
@@ -41,58 +55,71 @@ class Load:
 
     load_id: str
     executor: str
-    """The executor, as :func:`executor` names it."""
+    """As :func:`executor` says."""
     seconds: float
     device: str
-    """The device on which the network runs: ``gpu`` or ``cpu``."""
+    """``gpu`` or ``cpu``: where the network runs."""
 
 
 def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> tuple[Network, Load | None]:
-    """Returns the network of a model file that Spark has sent to this machine, and the load if this call made it.
+    """The network of a model file that Spark has brought to this machine; and the load, if this call made it.
 
-    Raises UserError for ``device`` gpu if TensorFlow sees none.
+    Raises UserError for ``device`` gpu where TensorFlow sees none.
     """
-    from pyspark import SparkFiles, TaskContext
+    from pyspark import TaskContext
 
     context = TaskContext.get()
-    threads = context.cpus() if context else 1
-    key = (file_name, precision, device)
-    if key in _encoders:
-        _encoders[key] = _encoders.pop(key)
-        return _encoders[key], None
+    wanted = (file_name, precision, device, context.cpus() if context else 1)
+    for i, held in enumerate(_held):
+        if held.serves(*wanted):
+            _held.append(_held.pop(i))
+            return held.network, None
     started = time.perf_counter()
     take_gpu(context)
+    held = _load(*wanted)
+    _held.append(held)
+    return held.network, Load(uuid.uuid4().hex, executor(), time.perf_counter() - started, held.device)
+
+
+def _load(file_name: str, precision: str, device: str, threads: int) -> _Held:
+    """The network, beside the others that are held; or, where the device's memory has no room for that, alone."""
+    from pyspark import SparkFiles
 
     from elmo_udf.models.store import load
     from elmo_udf.network.engine import Network
     from elmo_udf.network.runtime import import_tensorflow, return_freed_memory, visible_gpus
 
-    on_gpu = bool(visible_gpus(import_tensorflow())) and device != "cpu"
-    _make_room(1 if on_gpu else MOST_MODELS)
-    path = SparkFiles.get(file_name)
-    _encoders[key] = Network(load(path), precision=precision, device=device, threads=threads)
+    _held[:] = [held for held in _held if (held.file_name, held.precision) != (file_name, precision)]  # fewer threads
+    for most in (MOST_MODELS, 1):
+        _make_room(most)
+        try:
+            network = Network(load(SparkFiles.get(file_name)), precision=precision, device=device, threads=threads)
+        except UserError:
+            if not _held:
+                raise
+        else:
+            break
     return_freed_memory()  # of what was read: a third of a GiB in the published size
-    seconds = time.perf_counter() - started
-    return _encoders[key], Load(uuid.uuid4().hex, executor(), seconds, "gpu" if on_gpu else "cpu")
+    used = "gpu" if visible_gpus(import_tensorflow()) else "cpu"
+    return _Held(file_name, precision, device, threads, network, used)
 
 
 def _make_room(most: int) -> None:
-    """Drops the models that were not used for the longest time, so that with one more there are at most ``most``."""
-    while len(_encoders) >= most:
-        del _encoders[next(iter(_encoders))]
+    """Forget the models that were used longest ago, so that with one more there are at most ``most``."""
+    del _held[: max(0, len(_held) - most + 1)]
     gc.collect()  # a network is a cycle
 
 
 def executor() -> str:
-    """Returns the host and the process of the daemon from which this Python worker was forked: one per executor."""
+    """Host and process of the daemon that this Python worker was forked from: one an executor."""
     return f"{socket.gethostname()}:{os.getppid()}"
 
 
 def take_gpu(context: TaskContext | None) -> str | None:
-    """Shows TensorFlow only the GPUs of this task. Returns their addresses, comma-separated, or None without any.
+    """Show TensorFlow only the GPUs of this task, whose addresses it returns (comma-separated), None without any.
 
-    It must run before TensorFlow starts, which would take every GPU of the machine, and only once, because TensorFlow
-    keeps what it took. Raises UserError in a later task of the same worker that was given another GPU.
+    Before TensorFlow starts, for it would take every GPU of the machine; and once, for what it has taken it keeps: a
+    later task of the same worker that was given another GPU is refused (UserError).
     """
     if not context or "gpu" not in context.resources():
         return None
