@@ -18,15 +18,15 @@ from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
 
 
-def processes_with_a_model(java: int) -> int:
-    """Count the Python processes below a JVM that have TensorFlow in memory."""
+def processes_with_a_model() -> int:
+    """Count the Python processes below this one that have TensorFlow in memory."""
     parents, found = {}, []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             if "tensorflow" in (folder / "maps").read_text():
                 found.append(int(folder.name))
-    return sum(java in ancestors(pid, parents) for pid in found)
+    return sum(os.getpid() in ancestors(pid, parents) for pid in found)
 
 
 def ancestors(pid: int, parents: dict[int, int]) -> set[int]:
@@ -39,7 +39,6 @@ def ancestors(pid: int, parents: dict[int, int]) -> set[int]:
 def main(documents: str, folder: str, model: str) -> None:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     spark = SparkSession.builder.getOrCreate()
-    java = spark.sparkContext._gateway.proc.pid
 
     def embed(name: str) -> dict[str, object]:
         options = EmbedOptions(input=documents, output=f"{folder}/{name}", model=model, partitions=8)
@@ -58,7 +57,7 @@ def main(documents: str, folder: str, model: str) -> None:
                 "executors": first["executors"],
                 "loads": [first["model_loads"], second["model_loads"]],
                 "answers": len({tuple(vector) for vector in vectors}),
-                "processes": processes_with_a_model(java),
+                "processes": processes_with_a_model(),
             }
         )
     )

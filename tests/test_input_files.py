@@ -52,9 +52,9 @@ SNAPPY_FRAME = b"\xff\x06\x00\x00sNaPpY\x01\x09\x00\x00\x00\x00\x00\x00hello"
         ("b.jsonl.lz4", compressed("lz4", lines()), ("an LZ4 frame", "framing of its own")),
         ("b.jsonl.snappy", SNAPPY_FRAME, ("a Snappy frame", "framing of its own")),
         ("b.jsonl.gz", lines(), ("is not compressed with gzip", "rename")),
-        ("b.jsonl.zst", gzip.compress(lines()), ("is not compressed with Zstandard", "found gzip")),
-        ("b.jsonl", gzip.compress(lines()), ("is gzip", "ends in .gz")),
-        ("b.jsonl.GZ", gzip.compress(lines()), ("is gzip", "ends in .gz")),
+        ("b.jsonl.zst", gzip.compress(lines(), mtime=0), ("is not compressed with Zstandard", "found gzip")),
+        ("b.jsonl", gzip.compress(lines(), mtime=0), ("is gzip", "ends in .gz")),
+        ("b.jsonl.GZ", gzip.compress(lines(), mtime=0), ("is gzip", "ends in .gz")),
         ("b.jsonl", b"\xfd7zXZ\x00\x00\x04", ("is xz", "compress it with gzip")),
         ("b.jsonl", b"PK\x03\x04\x14\x00", ("is a ZIP archive",)),
         ("b.jsonl", b"PAR1\x15\x04", ("is Parquet", "--input-format parquet")),
@@ -72,7 +72,7 @@ def test_compression_that_spark_does_not_read(
 @pytest.mark.parametrize(
     ("suffix", "content"),
     [
-        ("gz", gzip.compress(lines({"a": "one"})) + gzip.compress(lines({"b": "two"}))),
+        ("gz", gzip.compress(lines({"a": "one"}), mtime=0) + gzip.compress(lines({"b": "two"}), mtime=0)),
         ("bz2", compressed("bz2", lines({"a": "one"})) + compressed("bz2", lines({"b": "two"}))),
         ("zst", compressed("zstd", lines({"a": "one"})) + compressed("zstd", lines({"b": "two"}))),
         ("gz", gzip.compress(lines(), mtime=0)),

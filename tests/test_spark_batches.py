@@ -275,7 +275,7 @@ def test_names_that_another_spark_does_not_have_leave_the_table_to_it(
     assert len(map_batches(table, told, SCHEMA).collect()) == 2
 
 
-@pytest.mark.parametrize("result", [None, 7, "text", object()], ids=str)
+@pytest.mark.parametrize("result", [None, 7, "text", object()], ids=lambda value: type(value).__name__)
 def test_results_of_another_kind_than_known_leave_the_table_to_spark(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: Any
 ) -> None:
