@@ -71,6 +71,11 @@ def test_hadoop_s_configuration_and_paths(spark: SparkSession) -> None:
     assert accepted == [True, False]
 
 
+def test_hadoop_s_filter_of_names(spark: SparkSession) -> None:
+    accepts = internals.glob_filter("a*.csv").accept
+    assert accepts(internals.hadoop_path("/x/ab.csv")) and not accepts(internals.hadoop_path("/x/b.csv"))
+
+
 def test_bytes_shuffled_and_spilled(spark: SparkSession) -> None:
     before, _ = internals.bytes_shuffled_and_spilled(spark)
     spark.range(1000).repartition(3).count()
