@@ -65,10 +65,11 @@ def forget(session: Any) -> None:
 def logging_as_before() -> Iterator[None]:
     """A job configures logging, as a command does; after each test it is as it was."""
     root, ours = logging.getLogger(), logging.getLogger("elmo_udf")
-    before = (root.handlers[:], root.level, ours.level)
+    before = (root.handlers[:], root.level)
+    ours.setLevel(logging.NOTSET)  # a fixture that several tests share may have run a job
     yield
-    root.handlers[:], root.level = before[:2]
-    ours.setLevel(before[2])
+    root.handlers[:], root.level = before
+    ours.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

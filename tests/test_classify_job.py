@@ -173,7 +173,9 @@ def test_areas_and_weights_against_scikit_learn(spark: SparkSession) -> None:
     data = [(i, float(y[i]), [float(v) for v in x[i]]) for i in range(120)]
     rows = spark.createDataFrame(data, "id int, class double, v array<double>").coalesce(1)
     rows = rows.withColumn("features", array_to_vector("v"))
-    options = ClassifyOptions(train="", label_column="", output="", class_weights="balanced", regularization=("0.1",))
+    options = ClassifyOptions(
+        train="i", label_column="class", output="o", class_weights="balanced", regularization=("0.1",)
+    )
     fitted = fit(rows, 2, options)
     tried = try_on(fitted.model, rows, 2)
     scores = x @ fitted.model.coefficients.toArray() + fitted.model.intercept

@@ -70,7 +70,7 @@ def test_a_column_with_the_name_of_the_malformed_records_is_refused(
     path = tmp_path / f"d.{suffix}"
     path.write_text("id,text,_Malformed\na,b,c\n" if suffix == "csv" else '{"id":1,"text":"b","_malformed":"c"}\n')
     with pytest.raises(
-        UserError, match=r"has a column '_[Mm]alformed', which is needed for records that can't be read.*rename"
+        UserError, match=r"has a column '_[Mm]alformed', where records that can't be read are put.*rename"
     ):
         read(spark, path)
 
@@ -218,7 +218,7 @@ def test_an_empty_file_is_called_empty(spark: SparkSession, tmp_path: Path) -> N
 
 def test_folders_that_are_no_input(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
-    with pytest.raises(UserError, match=r"contains no files; found the folders \['below'\], which are not read"):
+    with pytest.raises(UserError, match=r"holds no files; found the folders \['below'\], which are not read"):
         guess_format(spark, InputOptions(input=str(tmp_path)))
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.jsonl").touch()

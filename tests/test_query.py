@@ -240,7 +240,7 @@ def test_corrected_as_a_result_was(spark: SparkSession, tables: dict[str, str], 
     Path(result, "._elmo.json.crc").unlink(missing_ok=True)
     with pytest.raises(UserError, match=r"is of vectors with layer 'word_emb', and table .* has 'elmo'"):
         query(spark, QueryOptions(**asked, text="A bank."))
-    with pytest.raises(UserError, match=r"correction .* is not there"):
+    with pytest.raises(UserError, match=r"correction .* does not exist"):
         query(spark, QueryOptions(embeddings=tables["document"], correction=questions, text="A bank."))
 
 

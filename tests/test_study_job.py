@@ -148,7 +148,7 @@ def test_a_task_reads_the_texts_of_its_own_repeat_and_all_their_vectors(
     [
         ({"label_column": "mark"}, ["label column 'mark' is not in input", "found ['id', 'label', 'text']"]),
         ({"label_column": "text"}, ["has 20 values", "expected two"]),
-        ({"test_texts": 50}, ["has 20 usable texts", "6 + 4 + 50 = 60"]),
+        ({"test_texts": 50}, ["has 20 texts that can be used", "6 + 4 + 50 = 60"]),
         ({"vectors": "absent.txt"}, ["vectors 'absent.txt' can't be read"]),
         ({"model": "absent"}, ["absent"]),
         ({"layer": "top"}, ["top"]),

@@ -168,7 +168,7 @@ from elmo_udf.training.folder import Work
 from elmo_udf.training.loop import Training
 from tests.test_training_job import options
 from pathlib import Path
-Training(Work(Path(sys.argv[1])), options("", Path(sys.argv[1]), epochs=1e6), Alone()).run()
+Training(Work(Path(sys.argv[1])), options("corpus", Path(sys.argv[1]), epochs=1e6), Alone()).run()
 """
 
 

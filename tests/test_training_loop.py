@@ -40,7 +40,7 @@ def work(filled: Work, tmp_path: Path) -> Work:
 
 
 def training(work: Work, **changed: Any) -> Training:
-    return Training(work, options("", work.root, **changed), Alone())
+    return Training(work, options("corpus", work.root, **changed), Alone())
 
 
 def windows(work: Work) -> Any:
@@ -105,7 +105,7 @@ def test_gradients_are_cut_to_the_length_that_is_asked_for(work: Work) -> None:
 @pytest.mark.slow
 def test_dropout_is_for_training_alone(work: Work) -> None:
     arrays = npz.read(work.initial)
-    settings = [options("", work.root, dropout=dropout) for dropout in (0.0, 0.5)]
+    settings = [options("corpus", work.root, dropout=dropout) for dropout in (0.0, 0.5)]
     trainers = [Trainer(LanguageModel(one.network(), arrays, one.precision), one, Alone()) for one in settings]
     np.testing.assert_array_equal(*(trainer.perplexity(windows(work)) for trainer in trainers))
     model, window = trainers[1].model, next(windows(work))
@@ -127,7 +127,7 @@ def test_what_is_left_predicts_as_well_as_was_measured(work: Work, tmp_path: Pat
     assert model.fingerprint() == written.fingerprint()
     assert vocabulary is not None
     assert vocabulary.ids(["milk", "unheard"]) == Vocabulary.read(work.vocabulary).ids(["milk", "x"])
-    settings = options("", work.root)
+    settings = options("corpus", work.root)
     arrays = model.arrays | {name: softmax[name] for name in SOFTMAX}
     perplexity = Trainer(LanguageModel(model.options, arrays, "float32"), settings, Alone()).perplexity(windows(work))
     assert perplexity.mean() == pytest.approx(progress.best, rel=1e-4)

@@ -16,7 +16,6 @@ html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 
 autoclass_content = "both"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 # A name that the package mentions and that no page describes fails the build. Other libraries have pages of their own.

@@ -100,7 +100,7 @@ def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
     texts = labelled_texts(spark, options)
     model = ship_model(spark, options.model, options.model_sha256)
     width = model.network.width(options.layer)
-    made = TableMetadata.of_options(options.embedding("", "error"), model.fingerprint, width)
+    made = TableMetadata.of_options(options.embedding("texts", "error"), model.fingerprint, width)
     if files.list_names(spark, options.tokens_path):
         check_tokens(spark, made, options)
     return Plan(texts, vectors, static_width, made)
