@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from elmo_udf.embedding import loaded
 from elmo_udf.embedding.loaded import MOST_MODELS, encoder_in_worker
+from elmo_udf.models.store import save
 from elmo_udf.network import engine
 from elmo_udf.network.runtime import import_tensorflow, start_tensorflow, visible_gpus
 from elmo_udf.spark.shipping import ship_model
@@ -51,10 +52,24 @@ def test_another_precision_is_another_model(files: list[str]) -> None:
     assert encoder_in_worker(files[0], "float32")[0] is not encoder_in_worker(files[0], "bfloat16")[0]
 
 
-def test_what_is_forgotten_leaves_the_memory(files: list[str]) -> None:
-    networks = [weakref.ref(encoder_in_worker(name, "float32")[0]) for name in files]
-    gc.collect()  # what TensorFlow finalizes in a first round, a second one frees
-    assert [network() is not None for network in networks] == [False, True, True]
+FORGET = """
+import gc, sys, weakref
+import pyspark
+from elmo_udf.embedding.loaded import encoder_in_worker
+
+pyspark.SparkFiles.get = staticmethod(lambda name: name)
+networks = [weakref.ref(encoder_in_worker(path, "float32")[0]) for path in sys.argv[1:]]
+print([network() is not None for network in networks])
+"""
+
+
+def test_what_is_forgotten_leaves_the_memory(root: Path, tmp_path: Path) -> None:
+    """In a process of its own, like that of a worker: what Keras has traced in this one, it holds on to."""
+    paths = [str(tmp_path / f"{seed}.npz") for seed in (31, 32, 33)]
+    for seed, path in zip((31, 32, 33), paths, strict=True):
+        save(random_model(seed), path)
+    done = subprocess.run([sys.executable, "-c", FORGET, *paths], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "[False, True, True]\n"
 
 
 def task_of(cpus: int) -> SimpleNamespace:
