@@ -53,8 +53,8 @@ def test_where_memory_runs_out_half_is_read_at_once_until_it_fits() -> None:
     said = found["said"]
     assert isinstance(said, list) and said, "memory did not run out: this test has lost its point"
     assert said[0] == (
-        "memory of the device ran out with Budget(sentences=4096, tokens=65536); "
-        "going on with Budget(sentences=2048, tokens=32768)"
+        "the device's memory ran out with Budget(sentences=4096, tokens=65536); "
+        "the network continues with Budget(sentences=2048, tokens=32768)"
     )
 
 
