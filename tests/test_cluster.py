@@ -72,6 +72,7 @@ def test_two_executors_load_the_model_once_each(root: Path, tmp_path: Path, mode
         np.testing.assert_allclose(row["embedding"], np.concatenate(layers).mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_process_of_an_executor_holds_the_model_whatever_a_session_does(
     root: Path, tmp_path: Path, model: str
 ) -> None:

@@ -28,6 +28,7 @@ from elmo_udf.spark.metadata import metadata_of
 from elmo_udf.spark.profile import embedding_stage
 from elmo_udf.spark.tables import read_embeddings
 from tests.make_models import random_model
+from tests.model_files import write_folder
 
 SENTENCES = [["One", "sentence", "."]]
 NOT_HERE = (
@@ -77,8 +78,11 @@ def test_the_processor_gives_what_is_given_without_being_asked_for() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_the_report_says_where_it_ran_and_the_table_does_not(spark: SparkSession, options: dict[str, Any]) -> None:
+def test_the_report_says_where_it_ran_and_the_table_does_not(
+    spark: SparkSession, options: dict[str, Any], tmp_path: Path
+) -> None:
     """The device is no part of what a vector is: tables made on either go together."""
+    options["model"] = str(write_folder(random_model(134), tmp_path / "elmo"))  # which no test before has loaded
     report = embed_corpus(spark, EmbedOptions(**options, device="cpu"))
     assert (report["devices"], report["model_loads"]) == ({"cpu": 1}, 1)
     made = metadata_of(read_embeddings(spark, options["output"]), "embedding")

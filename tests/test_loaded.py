@@ -29,7 +29,7 @@ from tests.refusals import refused
 def files(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The files of three small models; the driver's own process loads them."""
     monkeypatch.setattr(loaded, "_held", [])
-    folders = [write_folder(random_model(seed), tmp_path / str(seed)) for seed in (31, 32, 33)]
+    folders = [write_folder(random_model(seed), tmp_path / str(seed)) for seed in (131, 132, 133)]
     yield [ship_model(spark, str(folder)).file_name for folder in folders]
 
 
@@ -65,8 +65,8 @@ print([network() is not None for network in networks])
 
 def test_what_is_forgotten_leaves_the_memory(root: Path, tmp_path: Path) -> None:
     """In a process of its own, like that of a worker: what Keras has traced in this one, it holds on to."""
-    paths = [str(tmp_path / f"{seed}.npz") for seed in (31, 32, 33)]
-    for seed, path in zip((31, 32, 33), paths, strict=True):
+    paths = [str(tmp_path / f"{seed}.npz") for seed in (131, 132, 133)]
+    for seed, path in zip((131, 132, 133), paths, strict=True):
         save(random_model(seed), path)
     done = subprocess.run([sys.executable, "-c", FORGET, *paths], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "[False, True, True]\n"
