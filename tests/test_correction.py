@@ -163,6 +163,7 @@ def test_mistakes() -> None:
         Correction.from_bytes(b"PK nonsense", "x")
 
 
+@pytest.mark.slow
 def test_fit_on_a_table(spark: SparkSession, tmp_path: Path) -> None:
     """Any partitioning, an empty partition, rows that have no vector: as plain numpy on the good rows."""
     vectors = anisotropic(60, 5).astype(np.float32)

@@ -181,6 +181,7 @@ def test_cuts_are_counted_and_lose_no_token(embed: Embed, tmp_path: Path) -> Non
     assert cut["n_tokens"] == whole["n_tokens"] == sum(lengths)
 
 
+@pytest.mark.slow
 def test_modes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     output = str(tmp_path / "out")
     embed()

@@ -83,6 +83,7 @@ def assert_right(outputs: dict[str, Any], sentences: list[list[str]], model: Mod
         start += n
 
 
+@pytest.mark.slow
 def test_default_signature(signatures: dict[str, Any]) -> None:
     import tensorflow as tf
 

@@ -94,6 +94,7 @@ def test_an_old_table_grows(spark: SparkSession, old: Path, tmp_path: Path, mode
     assert validate_table(spark, ValidateOptions(embeddings=str(old / "vectors")))["n_failed"] == 0
 
 
+@pytest.mark.slow
 def test_an_old_result_is_continued_with_its_correction(spark: SparkSession, old: Path, tmp_path: Path) -> None:
     given = {"kind": "topk", "k": 2, "embeddings": str(old / "vectors"), "center": True}
     options = SimilarityOptions(**given, update=str(old / "neighbors"), output=str(tmp_path / "again"))  # type: ignore[arg-type]
@@ -104,6 +105,7 @@ def test_an_old_result_is_continued_with_its_correction(spark: SparkSession, old
     assert (correction.name, correction.n) == ("center", 3)
 
 
+@pytest.mark.slow
 def test_what_is_written_carries_the_numbers(spark: SparkSession, old: Path, tmp_path: Path) -> None:
     embed(spark, old / "documents.csv", tmp_path / "new")
     options = SimilarityOptions(

@@ -97,6 +97,7 @@ def test_only_the_test_that_hangs_fails(root: Path, tmp_path: Path) -> None:
     assert len(processes) == 3 and not any(map(is_running, processes))
 
 
+@pytest.mark.slow
 def test_without_workers_the_run_ends_there(root: Path, tmp_path: Path) -> None:
     hangs = "import time\n\n\ndef test_hangs():\n    time.sleep(9999)\n"
     done = run(root, tmp_path, "def test_before():\n    pass\n\n" + hangs + "\n\ndef test_after():\n    pass\n", 5)

@@ -65,6 +65,7 @@ def check(spark: SparkSession, folder: Path, texts: dict[str, str]) -> None:
 TEXTS = {"a": "One text.", "b": "Another text. Of two sentences.", "c": "A third."}
 
 
+@pytest.mark.slow
 def test_only_what_is_new_or_changed_is_embedded(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     first = embed(TEXTS | {"n": None})
     assert (first["rows_embedded"], first["rows_unchanged"], first["rows_rejected"]) == (3, 0, 1)

@@ -285,6 +285,7 @@ def test_a_table_beside_its_source(embed: Embed, spark: SparkSession, tmp_path: 
     assert failed["missing"].startswith("1 ") and failed["rejects"].startswith("1 ")
 
 
+@pytest.mark.slow
 def test_validate_as_a_job(
     embed: Embed, spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

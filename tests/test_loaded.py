@@ -63,6 +63,7 @@ print([network() is not None for network in networks])
 """
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_leaves_the_memory(root: Path, tmp_path: Path) -> None:
     """In a process of its own, like that of a worker: what Keras has traced in this one, it holds on to."""
     paths = [str(tmp_path / f"{seed}.npz") for seed in (131, 132, 133)]

@@ -163,6 +163,7 @@ def test_questions_are_not_written_over(
     assert path.read_text("utf-8") == Path(questions).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_lines_are_answered_one_by_one_and_the_model_stays(
     spark: SparkSession, tables: dict[str, str], capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ def test_groups_of_corrected_vectors_whatever_the_partitions(
     assert quantiles["0"] < quantiles["0.5"] < quantiles["1"] <= 1
 
 
+@pytest.mark.slow
 def test_both_tables_get_the_correction_of_the_one_that_is_searched(
     spark: Any, twice: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -167,6 +167,7 @@ def test_an_update_may_take_the_place_of_what_it_continues(
     assert [path.name for path in tmp_path.iterdir()] == ["near"]
 
 
+@pytest.mark.slow
 def test_a_result_of_other_options_is_refused(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
     run(spark, "pairs", tables["was"], tmp_path / "was", center=True)
     asked = {"update": str(tmp_path / "was"), "center": True}

@@ -172,6 +172,7 @@ Training(Work(Path(sys.argv[1])), options("corpus", Path(sys.argv[1]), epochs=1e
 """
 
 
+@pytest.mark.slow
 def test_after_a_kill_it_goes_on_and_ends_where_it_would_have(
     spark: Any, root: Path, text: str, trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

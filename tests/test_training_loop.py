@@ -66,6 +66,7 @@ def test_it_ends_when_the_time_is_over(work: Work) -> None:
     assert read_log(work.log)[-1]["step"] == progress.step and np.isfinite(progress.best)
 
 
+@pytest.mark.slow
 def test_divergence_is_one_line(work: Work) -> None:
     with refused("the training has diverged", "use a lower --learning-rate"):
         training(work, learning_rate=1e30, evaluate_every=2).run()
@@ -118,6 +119,7 @@ def test_dropout_is_for_training_alone(work: Work) -> None:
         assert len({read.tobytes() for read in reads}) == n_different, "in every step other inputs are dropped"
 
 
+@pytest.mark.slow
 def test_what_is_left_predicts_as_well_as_was_measured(work: Work, tmp_path: Path) -> None:
     """The folder's model, whose word vectors were whitened, with its softmax: the perplexity of the best checkpoint."""
     progress = training(work, epochs=10.0).run()
