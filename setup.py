@@ -34,7 +34,7 @@ setup(
         "sentencex>=1.0.30,<2",  # earlier ones end sentences elsewhere, which changes vectors
         "simplemma>=2.0,<3",
         "regex>=2024.4.16",
-        "scipy>=1.11,<2",
+        "scipy>=1.11.1,<2",
         "scikit-learn>=1.5,<2",
         "matplotlib>=3.8,<4",
         "threadpoolctl>=3.2,<4",
@@ -44,7 +44,7 @@ setup(
         "package": ["venv-pack2>=0.9,<1"],
         "test": [
             "pytest>=9",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.6.1",
             "hypothesis>=6.100",
             "ruff>=0.8",
             "sphinx>=8.1",
