@@ -47,16 +47,21 @@ def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) ->
     """
     with tempfile.TemporaryDirectory(prefix="elmo-model-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
-        try:
-            _unpack(archive, folder, handle, max_bytes)
-        except UserError:
-            raise
-        except _DAMAGE as error:
-            raise UserError(
-                f"model {handle!r}: the archive can't be unpacked ({error}), expected a whole .zip or .tar.gz without "
-                "a password; fetch it again"
-            ) from None
+        unpack(archive, folder, handle, max_bytes)
         yield folder
+
+
+def unpack(archive: Path, folder: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> None:
+    """Writes the content of ``archive`` into ``folder``. Raises UserError where :func:`unpacked` does."""
+    try:
+        _unpack(archive, folder, handle, max_bytes)
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        raise UserError(
+            f"model {handle!r}: the archive can't be unpacked ({error}), expected a whole .zip or .tar.gz without "
+            "a password; fetch it again"
+        ) from None
 
 
 def _unpack(archive: Path, folder: Path, handle: str, max_bytes: int) -> None:

@@ -7,8 +7,8 @@ Hub resolves, or any other URI, which Spark fetches.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -18,6 +18,7 @@ from elmo_udf.models import allennlp, builtin, savedmodel
 from elmo_udf.models.archives import content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
+from elmo_udf.models.hub import fetch_archive, fetch_from_hub
 
 Fetch = Callable[[str], Path]
 """A function that copies what a URI names to this machine and returns its path. It raises UserError if it can't."""
@@ -40,7 +41,7 @@ def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = Non
             raise UserError(f"model {handle!r}: it is part of the package and is not fetched; leave out its SHA-256")
         return builtin.MODELS[handle]()
     path = resolve(handle, sha256, fetch)
-    with _folder(path, handle) as folder:
+    with _cache_named(handle, path), _folder(path, handle) as folder:
         return _read(content_folder(folder, _is_model), handle)
 
 
@@ -65,31 +66,52 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
             "or a URI; check the path"
         )
     if sha256 is not None:
-        check_sha256(path, sha256, handle)
+        with _cache_named(handle, path):
+            check_sha256(path, sha256, handle)
     return path
 
 
 def _local(handle: str, fetch: Fetch | None) -> Path:
     """Returns the path on this machine where the files of ``handle`` are or should be."""
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", handle)
-    if scheme is None or Path(handle).exists():
+    scheme = _scheme(handle)
+    if not scheme:
         return Path(handle).expanduser()
-    if scheme[1].lower() == "builtin":
+    if scheme == "builtin":
         known = " or ".join(builtin.MODELS)
         raise UserError(f"model {handle!r}: the package has no such model; expected {known}")
-    if scheme[1].lower() == "file":
+    if scheme == "file":
         return _file_uri(handle)
-    # TensorFlow Hub's resolver reads no .zip, and Spark reads http too.
-    if scheme[1].lower() in ("http", "https") and not urlsplit(handle).path.endswith(".zip"):
-        from elmo_udf.models.hub import fetch_from_hub
-
-        return fetch_from_hub(handle)
+    if scheme in ("http", "https"):
+        return fetch_archive(handle) if _is_zip(handle) else fetch_from_hub(handle)
     if fetch is None:
         raise UserError(
-            f"model {handle!r}: {scheme[1]} addresses are fetched by Spark, and there is no Spark session here; "
+            f"model {handle!r}: {scheme} addresses are fetched by Spark, and there is no Spark session here; "
             "expected a folder, an archive or an address that TensorFlow Hub resolves; fetch it, and give its path"
         )
     return fetch(handle)
+
+
+def _scheme(handle: str) -> str:
+    """Returns the scheme of a URI in lower case, or an empty string if the handle is a path."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", handle)
+    return "" if scheme is None or Path(handle).exists() else scheme[1].lower()
+
+
+def _is_zip(address: str) -> bool:
+    return urlsplit(address).path.lower().endswith(".zip")
+
+
+@contextmanager
+def _cache_named(handle: str, path: Path) -> Iterator[None]:
+    """Adds to a UserError which folder to delete if the model lies in a cache, where a second run would find it."""
+    try:
+        yield
+    except UserError as error:
+        if _scheme(handle) not in ("http", "https") or _is_zip(handle):
+            raise
+        raise UserError(
+            f"{error}; this copy is kept in the cache: delete the folder {str(path)!r}, and the model is fetched anew"
+        ) from None
 
 
 def _file_uri(handle: str) -> Path:
