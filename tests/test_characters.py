@@ -64,6 +64,11 @@ def test_an_empty_token_is_two_marks() -> None:
     assert character_ids([""])[0].tolist() == [259, 260] + [261] * 48
 
 
+def test_marks_that_are_written_out_are_words() -> None:
+    """AllenNLP's indexer would give these two tokens the ids of the boundaries; docs/embed.md tells the difference."""
+    assert character_ids(["<S>", "</S>"]).tolist() == [published_ids(b"<S>"), published_ids(b"</S>")]
+
+
 def test_lone_surrogates_have_ids_of_their_own() -> None:
     ids = character_ids(["a\ud800", "a\udfff", "a?"])
     assert len({tuple(row) for row in ids.tolist()}) == 3

@@ -57,7 +57,12 @@ def test_every_option_of_the_network_is_honoured(changes: dict[str, Any], tmp_pa
 
 @pytest.mark.parametrize(
     ("options_name", "weights_name"),
-    [("elmo_2x1024_128_options.json", "elmo_2x1024_128_weights.hdf5"), ("options.json", "model.hdf5")],
+    [
+        ("elmo_2x1024_128_options.json", "elmo_2x1024_128_weights.hdf5"),
+        ("options.json", "model.hdf5"),
+        ("OPTIONS.JSON", "WEIGHTS.HDF5"),
+        ("options.json.txt", "weights.h5"),
+    ],
 )
 def test_names_of_files_vary(options_name: str, weights_name: str, tmp_path: Path) -> None:
     folder = write_folder(MODEL, tmp_path / "model", options_name, weights_name)
@@ -107,6 +112,7 @@ def test_fewer_characters_in_training_are_told(tmp_path: Path) -> None:
 
 def test_variables_of_training_are_left_out(tmp_path: Path) -> None:
     extras = {"softmax/W": np.zeros((9, 8)), "softmax/b": np.zeros(9), "embedding": np.zeros((9, 8))}
+    extras |= {"global_step": np.int64(1200), "beta1_power": np.float32(0.9), "slots/char_embed/Adam_1": np.zeros(2)}
     assert load_model(write(tmp_path, lambda _, v: v.update(extras))).fingerprint() == MODEL.fingerprint()
 
 

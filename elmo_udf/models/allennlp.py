@@ -22,6 +22,7 @@ from elmo_udf.models.variables import (
     CellNames,
     check_names,
     check_rows,
+    is_of_training,
     parts_of,
     to_arrays,
     variable_names,
@@ -29,8 +30,6 @@ from elmo_udf.models.variables import (
 )
 
 CELLS = CellNames(kernel="LSTMCell/W_0", bias="LSTMCell/B", projection="LSTMCell/W_P_0")
-TRAINING_ONLY = ("embedding", "softmax/W", "softmax/b")
-"""Variables of the softmax over the predicted words. Training may leave them in the file; vectors don't need them."""
 N_POSITIONS = 50
 """Number of characters of a token. AllenNLP reads this many, whatever max_characters_per_token says."""
 MIX, MIX_WEIGHTS, MIX_SCALE = "scalar_mix", "weights", "gamma"
@@ -40,12 +39,14 @@ MAX_EXPANSION = 100
 
 Real weights hardly compress; a decompression bomb compresses far more.
 """
+_OPTIONS_NAME = re.compile(r"options.*\.json(\.txt)?$", re.IGNORECASE)
+"""A browser may save a file of JSON with .txt at its end."""
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 def options_files(folder: Path) -> list[Path]:
     """Returns the files in ``folder`` that may contain the options of a network."""
-    return [path for path in _visible(folder) if path.suffix == ".json" and "options" in path.name.lower()]
+    return [path for path in _visible(folder) if _OPTIONS_NAME.search(path.name)]
 
 
 def weights_files(folder: Path) -> list[Path]:
@@ -183,7 +184,7 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
 
     def keep(name: str, item: object) -> None:
         nonlocal most_bytes
-        if isinstance(item, h5py.Dataset) and name not in TRAINING_ONLY:
+        if isinstance(item, h5py.Dataset) and not is_of_training(name):
             most_bytes -= _checked_bytes(name, item, most_bytes, where)
             # bilm-tf's training does without a MultiRNNCell where there is one layer
             full_name = re.sub(r"^(RNN_[01]/RNN)/LSTMCell/", r"\1/MultiRNNCell/Cell0/LSTMCell/", name)

@@ -21,6 +21,7 @@ from elmo_udf.models.variables import (
     Parts,
     check_names,
     check_rows,
+    is_of_training,
     listed,
     parts_of,
     to_arrays,
@@ -33,12 +34,6 @@ MIX_WEIGHTS, MIX_SCALE = "aggregation/weights", "aggregation/scaling"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 CLIP = 3.0
 """Bound of cells and projections in the published models. The variables of a SavedModel don't contain it."""
-NOT_OF_THE_NETWORK = re.compile(
-    r"(.*/)?(global_step|save_counter|beta_?[12](_power)?|learning_rate|iter|iterations?|decay"  # how training went
-    r"|(adam|adagrad|momentum|rmsprop|ftrl|adadelta)(_\d+)?(/.*)?"  # an optimizer's slots
-    r"|variable(_\d+)?)",  # bilm-tf's LSTM states of the batch before, which have no name of their own
-    re.IGNORECASE,
-)
 
 
 def is_saved_model(folder: Path) -> bool:
@@ -121,7 +116,7 @@ def _network_keys(keys: dict[str, str], where: str) -> dict[str, str]:
 
     It leaves out variables that only training needs. The mix keeps its name ``aggregation/...``.
     """
-    keys = {name: key for name, key in keys.items() if not NOT_OF_THE_NETWORK.fullmatch(name)}
+    keys = {name: key for name, key in keys.items() if not is_of_training(name)}
     characters = [name for name in keys if name == CHARACTERS or name.endswith(f"/{CHARACTERS}")]
     if len(characters) != 1:
         raise UserError(

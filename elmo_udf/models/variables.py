@@ -19,6 +19,14 @@ CHARACTERS = "char_embed"
 N_SHOWN = 4
 """Number of names that a message lists. It only counts the others."""
 
+_OF_TRAINING = re.compile(
+    r"(.*/)?(global_step|save_counter|beta_?[12](_power)?|learning_rate|iter|iterations?|decay"  # how training went
+    r"|(adam|adagrad|momentum|rmsprop|ftrl|adadelta)(_\d+)?(/.*)?"  # an optimizer's slots
+    r"|variable(_\d+)?"  # bilm-tf's LSTM states of the batch before, which have no name of their own
+    r"|embedding|softmax/[wb])",  # the softmax over the predicted words
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class CellNames:
@@ -80,6 +88,11 @@ def variable_names(parts: Parts, cells: CellNames) -> Iterator[tuple[str, str]]:
             yield f"{direction}_{i}_bias", f"{cell}/{cells.bias}"
             if parts.project_states:
                 yield f"{direction}_{i}_projection", f"{cell}/{cells.projection}"
+
+
+def is_of_training(name: str) -> bool:
+    """Returns whether only training needs the variable ``name``. Files may contain it; vectors don't need it."""
+    return _OF_TRAINING.fullmatch(name) is not None
 
 
 def check_names(found: Collection[str], expected: Collection[str], where: str) -> None:
