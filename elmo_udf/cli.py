@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
+import os
 import platform
 import sys
 import time
@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from elmo_udf.cleanup import afterwards
-from elmo_udf.errors import user_error_in
+from elmo_udf.errors import ReportInTheWay, printable, resource_error_in, user_error_in
 from elmo_udf.flags import parse
+from elmo_udf.report import check_report, write_report
+from elmo_udf.secrets import without_secrets
 from elmo_udf.version import __version__
 
 log = logging.getLogger(__name__)
@@ -55,29 +57,42 @@ def run_job(
     run_id = uuid.uuid4().hex[:12]
     report: dict[str, Any] = {"job": Path(sys.argv[0]).stem, "run_id": run_id, "version": __version__}
     options: Any = None
+    may_report = False
     try:
         options = parse(options_class, sys.argv[1:] if argv is None else argv, description or "")
+        if options.report is not None:
+            check_report(options.report)
+            may_report = True
         _start_logging(options.log_level, run_id)
         report |= {"status": "ok", "dry_run": options.dry_run} | _in_session(
             work, options, str(report["job"]), whole_machine
         )
         code = 0 if report["status"] == "ok" else 1
     except Exception as error:
-        if mistake := user_error_in(error):
-            print(f"error: {mistake}", file=sys.stderr)
-            report |= {"status": "refused", "error": str(mistake)}
-            code = 2
-        else:
-            log.exception("the job failed")
-            report |= {"status": "failed", "error": str(error).split("\n", 1)[0]}
-            code = 1
+        code, said = _failed(error)
+        report |= said
+        may_report = may_report and not isinstance(error, ReportInTheWay)
     report["seconds"] = round(time.time() - started, 3)
+    if may_report:
+        about = {"options": vars(options), "versions": versions()}
+        code = code if _reported(options.report, without_secrets(report | about)) else code or 1
     if "error" not in report:
-        print(summary(report))
-    if options is None or options.report is None:
-        return code
-    report |= {"options": vars(options), "versions": versions()}
-    return code if _write_report(options.report, report) else code or 2
+        _print(summary(without_secrets(report)))
+    return code
+
+
+def _failed(error: Exception) -> tuple[int, dict[str, Any]]:
+    """Says on stderr what went wrong. Returns the exit code and entries of the report."""
+    if mistake := user_error_in(error):
+        code, status, said = 2, "refused", str(mistake)
+    elif refusal := resource_error_in(error):
+        code, status, said = 1, "failed", str(refusal)
+        log.debug("the job failed", exc_info=True)
+    else:
+        log.exception("the job failed")
+        return 1, {"status": "failed", "error": str(error).split("\n", 1)[0]}
+    print(f"error: {without_secrets(said)}", file=sys.stderr)
+    return code, {"status": status, "error": said}
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -110,7 +125,7 @@ def _version(package: str) -> str:
 
 def say(report: dict[str, Any]) -> None:
     """Prints a report at once, while the job continues."""
-    print(summary(report), end="\n\n", flush=True)
+    print(summary(without_secrets(report)), end="\n\n", flush=True)
 
 
 def prompted(prompt: str) -> Iterator[str]:
@@ -141,11 +156,24 @@ def _in_session(work: Work, options: Any, name: str, whole_machine: bool) -> dic
 
 def _start_logging(level: str, run_id: str) -> None:
     line_format = f"%(asctime)s {run_id} %(levelname)s %(message)s"
-    logging.basicConfig(level="WARNING", stream=sys.stderr, format=line_format, force=True)
+    logging.basicConfig(level="WARNING", stream=sys.stderr, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Lines(line_format))
     logging.getLogger("elmo_udf").setLevel(level)
     warnings.filterwarnings(
         "ignore", message="PySpark does not yet fully support pandas"
     )  # what is used here is tested
+
+
+class _Lines(logging.Formatter):
+    """Log lines without secrets, and without the control characters of a model's note or of a path."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(without_secrets(super().format(record)))
 
 
 def _is_rows(value: Any) -> bool:
@@ -157,21 +185,28 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)
+    return printable(str(value))
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     names = list(rows[0])
-    cells = [[f"{row[name]:.6f}" if name == "cosine" else str(row[name]) for name in names] for row in rows]
+    cells = [[f"{row[name]:.6f}" if name == "cosine" else printable(str(row[name])) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in [names, *cells]]
 
 
-def _write_report(path: str, report: dict[str, Any]) -> bool:
+def _reported(path: str, report: dict[str, Any]) -> bool:
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(report, indent=2, default=str) + "\n", "utf-8")
+        write_report(path, report)
     except OSError as error:
         print(f"error: report {path!r} can't be written: {error.strerror}; give another path", file=sys.stderr)
         return False
     return True
+
+
+def _print(text: str) -> None:
+    """Prints the summary. If nobody reads it, as behind ``| head``, the work is done all the same."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends

@@ -8,6 +8,9 @@ from typing import Any
 from elmo_udf.errors import LaterFormat, UserError
 from elmo_udf.version import __version__
 
+SIDECAR = "_elmo.json"
+"""Name of the file beside the data of our tables. Programs that read Parquet skip it because of its underscore."""
+
 UNNUMBERED = 1
 """The format of files without a number. Version 0.1.0 wrote none."""
 

@@ -98,7 +98,9 @@ def test_the_command(spark: SparkSession, tmp_path: Path, capsys: pytest.Capture
     assert rows(tmp_path / "out") == [{"id": "1", "tweet": expected, "is_blank": False}]
     assert run_job(clean_corpus, CleanOptions, "", [*arguments, "--language", "tlh"]) == 2
     assert "language 'tlh' has no lemmas, expected one of ar, ast" in capsys.readouterr().err
-    assert run_job(clean_corpus, CleanOptions, "", [*arguments, "--language", "fr"]) == 2
+    assert run_job(clean_corpus, CleanOptions, "", [*arguments, "--language", "fr"]) == 0
+    assert "done_already" in capsys.readouterr().out
+    assert run_job(clean_corpus, CleanOptions, "", [*arguments, "--language", "en"]) == 2
     assert "exists already" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run_job(clean_corpus, CleanOptions, "", ["--help"])

@@ -10,12 +10,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from elmo_udf.cleanup import afterwards, if_it_fails
-from elmo_udf.spark import files
-from elmo_udf.spark.outputs import commit, lock
+from elmo_udf.spark import changes
+from elmo_udf.spark.outputs import lock
 from tests.test_imports import MODULES
+from tests.test_outputs import run
 
 CANNOT_FAIL = {
-    "shutil.rmtree(staged, ignore_errors=True)",
     "shutil.rmtree(unfinished, ignore_errors=True)",
     "sys.modules.pop(optimizers, None)",
     "os.environ.pop(OPTIONS, None)",
@@ -60,8 +60,8 @@ def test_a_block_is_cleaned_up_once_however_it_ends() -> None:
 def test_a_lock_that_cannot_be_released_hides_no_error(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ValueError, match="the error"), commit.staging(spark, str(tmp_path / "t")):
-        monkeypatch.setattr(lock.files, "delete", lambda *_: fail())
+    with pytest.raises(ValueError, match="the error"), run(spark, tmp_path / "t"):
+        monkeypatch.setattr(lock.changes, "delete", lambda *_: fail())
         raise ValueError("the error")
 
 
@@ -77,9 +77,9 @@ def test_a_file_that_cannot_be_closed_hides_no_error(spark: SparkSession, monkey
         def create(self, *_: object) -> Stream:
             return Stream()
 
-    monkeypatch.setattr(files, "hadoop_path", lambda *_: (FileSystem(), None))
+    monkeypatch.setattr(changes, "hadoop_path", lambda *_: (FileSystem(), None))
     with pytest.raises(ValueError, match="the error"):
-        files.write_text(spark, "x", "text")
+        changes.write_text(spark, "hdfs://host/x", "text")
 
 
 def test_what_can_fail_is_cleaned_up_by_these_functions() -> None:

@@ -20,7 +20,7 @@ from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.errors import LaterFormat
-from elmo_udf.formats import check_format, numbered
+from elmo_udf.formats import SIDECAR, check_format, numbered
 from elmo_udf.lake.compact import compact_table
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
 from elmo_udf.lake.validate import validate_table
@@ -30,7 +30,6 @@ from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.queries.job import query
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.spark.metadata import FORMAT, metadata_of
-from elmo_udf.spark.tables import SIDECAR
 from elmo_udf.training.folder import Work
 from elmo_udf.training.options import TrainOptions
 from tests.refusals import refused

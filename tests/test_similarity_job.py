@@ -75,6 +75,7 @@ def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -
     report = json.loads(report_path.read_text("utf-8"))
     assert report["status"] == "ok" and report["rows"] == 5 and report["rows_out"] == 10 and report["blocks"] >= 3
     sidecar = json.loads((out / "_elmo.json").read_text("utf-8"))
+    assert sidecar.pop("run")["report"]["rows_out"] == 10
     asked = {"table": "topk", "embeddings": documents, "k": 2, "correction": "none"}
     assert sidecar == {"format": 1, "elmo_udf_version": __version__, **asked}
     assert pq.read_table(out / "_rows").column_names == ["id", "digest"]  # which readers above have skipped
@@ -95,7 +96,9 @@ def test_pairs_against_another_table_and_overwrite(spark: Any, documents: str, t
     ]
     assert json.loads((out / "_elmo.json").read_text("utf-8"))["against"] == str(other)
     capsys.readouterr()
-    assert run(spark, "pairs", *flags) == 2
+    assert run(spark, "pairs", *flags) == 0
+    assert "done_already" in capsys.readouterr().out
+    assert run(spark, "pairs", *changed(flags, "--threshold", 1)) == 2
     assert f"error: output '{out}' exists already; give another path, or --mode overwrite" in capsys.readouterr().err
     assert run(spark, "pairs", *changed(flags, "--threshold", 1, "--mode", "overwrite")) == 0
     assert len(pq.read_table(out)) == 1
@@ -188,7 +191,7 @@ def test_a_matrix_that_is_too_large_to_look_at(
         (["--plot", tmp_path / "a.png"], "5 x 5 can't be drawn, expected 2 to 4 rows and columns"),
         (["--plot", tmp_path / "a.pdf"], "does not end with .png"),
         (["--csv", tmp_path / "a.tsv"], "does not end with .csv"),
-        (["--csv", tmp_path / "out" / "a.csv"], "contains the csv"),
+        (["--csv", tmp_path / "out" / "a.csv"], "contains csv"),
     ):
         assert run(spark, *flags, *more) == 2
         said = capsys.readouterr().err

@@ -123,7 +123,7 @@ def test_dropout_is_for_training_alone(work: Work) -> None:
 def test_what_is_left_predicts_as_well_as_was_measured(work: Work, tmp_path: Path) -> None:
     """The folder's model, whose word vectors were whitened, with its softmax: the perplexity of the best checkpoint."""
     progress = training(work, epochs=10.0).run()
-    written = write_result(work, tmp_path / "model", whiten=True)
+    written = write_result(work, tmp_path / "model", "model", whiten=True)
     model, softmax, vocabulary = read_result(str(tmp_path / "model"))
     assert not np.allclose(model.arrays["projection_kernel"], npz.read(work.best)["projection_kernel"], atol=1e-3)
     assert model.fingerprint() == written.fingerprint()

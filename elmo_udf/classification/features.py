@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from pyspark.ml.functions import array_to_vector
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from elmo_udf.classification.options import ClassifyOptions
@@ -19,6 +19,7 @@ from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.models.form import Mix
 from elmo_udf.options import ModelOptions
+from elmo_udf.spark.outputs.transaction import Transaction
 from elmo_udf.spark.shipping import ship_model
 
 
@@ -39,13 +40,14 @@ class Vectors:
         return self.table.withColumn("features", array_to_vector(array))
 
 
-def make_vectors(spark: SparkSession, source: Source, options: ClassifyOptions, folder: str) -> Vectors:
+def make_vectors(work: Transaction, source: Source, options: ClassifyOptions, folder: str) -> Vectors:
     """Returns the source's own vectors, or those of its texts, which are cleaned and then embedded.
 
     With --learn-mix, every layer is embedded.
     """
     if source.has_vectors:
         return Vectors(source.documents, ("embedding",), {})
+    spark = work.spark
     cleaned = clean_column(F.col("text"), options)
     texts = source.documents.select("id", cleaned.alias("text"), F.col("label").alias("label_"))
     texts.write.parquet(f"{folder}/texts")
@@ -55,7 +57,7 @@ def make_vectors(spark: SparkSession, source: Source, options: ClassifyOptions, 
     )
     network = ship_model(spark, options.model, options.model_sha256).network
     names = network.layer_names if options.learn_mix else ()
-    report = embed_corpus(spark, embedding, names)
+    report = embed_corpus(spark, embedding, names, within=work)
     columns = [F.col("embedding")]
     if names:
         parts = [Layout.of(network, names).view(name, options.pooling).parts[0] for name in names]

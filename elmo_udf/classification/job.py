@@ -20,8 +20,8 @@ from elmo_udf.classification.source import Source, check_sources, check_vectors,
 from elmo_udf.classification.trials import Trial, run_trials
 from elmo_udf.errors import UserError
 from elmo_udf.models.form import Mix
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written
 from elmo_udf.spark.shipping import ship_model
 
 log = logging.getLogger(__name__)
@@ -51,27 +51,33 @@ def classify(spark: SparkSession, options: ClassifyOptions) -> dict[str, Any]:
     Raises UserError, before any text is embedded, for inputs that can't be used and for an output that exists.
     """
     inputs = {"train": options.train} | ({"test": options.test} if options.test else {})
-    check_outputs(spark, {"output": options.output}, inputs, options.mode, PARTS)
+    outputs = [Output("output", options.output, ("classifier",), PARTS)]
+    written = Written.of(options, outputs, inputs | {"model": options.model})
+    return in_transaction(spark, written, lambda work: _classify(work, options))
+
+
+def _classify(work: Transaction, options: ClassifyOptions) -> dict[str, Any]:
+    spark = work.spark
     task = _prepare(spark, options)
     report = _planned(spark, task, options)
     if options.dry_run:
         return report
-    with commit.staging(spark, options.output) as staging:
-        vectors = make_vectors(spark, task.train, options, f"{staging.folder}/train")
-        rows = _labelled_rows(vectors, task)
-        n_rows = rows.count()
-        report |= {"rows_without_vector": report["rows_labelled"] - n_rows} | vectors.report
-        trials = list(run_trials(vectors, rows, F.col("is_test"), len(task.labels), options))
-        report |= _results(trials)
-        report |= _cross_validated(vectors, rows, task, options)
-        chosen = trials[1] if options.learn_mix else trials[0]
-        pipeline = from_text(spark, chosen, task.train, task.labels, options)
-        write_results(spark, pipeline, trials, task.labels, report, f"{staging.folder}/result")
-        if task.test:
-            report |= _predict(spark, task, task.test, chosen, options, staging.folder)
-        rows.unpersist()
-        sidecar = {"table": "classifier"} | {name: report[name] for name in ("model", "fingerprint", "features")}
-        staging.put_table(f"{staging.folder}/result", options.output, sidecar, options.mode)
+    folder = work.folder("output")
+    vectors = make_vectors(work, task.train, options, f"{folder}/train")
+    rows = _labelled_rows(vectors, task)
+    n_rows = rows.count()
+    report |= {"rows_without_vector": report["rows_labelled"] - n_rows} | vectors.report
+    trials = list(run_trials(vectors, rows, F.col("is_test"), len(task.labels), options))
+    report |= _results(trials)
+    report |= _cross_validated(vectors, rows, task, options)
+    chosen = trials[1] if options.learn_mix else trials[0]
+    pipeline = from_text(spark, chosen, task.train, task.labels, options)
+    write_results(spark, pipeline, trials, task.labels, report, f"{folder}/result")
+    if task.test:
+        report |= _predict(work, task, task.test, chosen, options, folder)
+    rows.unpersist()
+    sidecar = {"table": "classifier"} | {name: report[name] for name in ("model", "fingerprint", "features")}
+    work.put_table("output", f"{folder}/result", sidecar)
     return report | {"output": options.output}
 
 
@@ -195,9 +201,9 @@ def _cross_validated(vectors: Vectors, rows: DataFrame, task: _Task, options: Cl
 
 
 def _predict(
-    spark: SparkSession, task: _Task, test: Source, chosen: Trial, options: ClassifyOptions, folder: str
+    work: Transaction, task: _Task, test: Source, chosen: Trial, options: ClassifyOptions, folder: str
 ) -> dict[str, Any]:
-    vectors = make_vectors(spark, test, options, f"{folder}/test")
+    vectors = make_vectors(work, test, options, f"{folder}/test")
     mix = chosen.mix
     rows = vectors.features(mix).where("features IS NOT NULL").select("id", "features")
     named = IndexToString(inputCol="prediction", outputCol=PREDICTED, labels=task.labels)

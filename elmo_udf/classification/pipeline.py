@@ -15,6 +15,7 @@ from elmo_udf.classification.trials import Trial
 from elmo_udf.embedding.udf import model_options
 from elmo_udf.ml import ElmoEmbedder, TextCleaner
 from elmo_udf.options import ModelOptions
+from elmo_udf.secrets import without_secrets
 from elmo_udf.spark.shipping import ship_model
 
 PREDICTED = "predicted_label"
@@ -57,7 +58,7 @@ def _cleaner(options: ClassifyOptions) -> TextCleaner:
 def _embedder(spark: SparkSession, trial: Trial, source: Source, options: ClassifyOptions) -> Any:
     if not source.has_vectors:
         fingerprint = ship_model(spark, options.model, options.model_sha256).fingerprint
-        return ElmoEmbedder.of_options(options, fingerprint, trial.mix)
+        return ElmoEmbedder.of_options(replace(options, model=without_secrets(options.model)), fingerprint, trial.mix)
     if source.metadata is None:
         return None
     made: ModelOptions = replace(model_options(**source.metadata.options()), model_sha256=None)

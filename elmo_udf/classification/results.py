@@ -15,7 +15,7 @@ from elmo_udf.classification.rows import id_order
 from elmo_udf.classification.trials import Trial
 from elmo_udf.plots.confusion import Confusion, confusion_matrices
 from elmo_udf.plots.curves import Curve, curves
-from elmo_udf.spark import files
+from elmo_udf.spark import changes, files
 
 PARTS = ("model", "metrics.json", "confusion.png", "curves.png", "predictions.csv")
 """Names that an output folder may contain."""
@@ -32,7 +32,7 @@ def write_results(
     """Writes the pipeline, metrics.json, and the pictures of all trials."""
     pipeline.save(f"{to}/model")
     metrics = report | {"labels": labels, "trials": [_metrics(trial) for trial in trials]}
-    files.write_text(spark, f"{to}/metrics.json", json.dumps(metrics, indent=2) + "\n")
+    changes.write_text(spark, f"{to}/metrics.json", json.dumps(metrics, indent=2) + "\n")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         title = f"{report['model']}, {report['rows_test']:,} rows held out of {report['rows_labelled']:,}"
         confusions = [Confusion(trial.features, trial.tried.scores.confusion) for trial in trials]
@@ -42,7 +42,7 @@ def write_results(
             share = trials[0].tried.scores.confusion[1].sum() / trials[0].tried.scores.confusion.sum()
             curves(lines, float(share), Path(folder) / "curves.png", f"{title}; label {labels[1]}")
         for path in sorted(Path(folder).iterdir()):
-            files.put_file(spark, path, f"{to}/{path.name}")
+            changes.put_file(spark, path, f"{to}/{path.name}")
 
 
 def write_predictions(predicted: DataFrame, ids: DataFrame, most_frequent: str, folder: str, to: str) -> dict[str, int]:
@@ -59,7 +59,7 @@ def write_predictions(predicted: DataFrame, ids: DataFrame, most_frequent: str, 
     ordered.write.option("header", True).option("escape", '"').csv(f"{folder}/predictions")
     rows.unpersist()
     (name,) = (name for name in files.list_names(spark, f"{folder}/predictions") if name.endswith(".csv"))
-    files.rename(spark, f"{folder}/predictions/{name}", to)
+    changes.move(spark, f"{folder}/predictions/{name}", to)
     return {"rows_predicted": n_rows, "rows_predicted_without_vector": n_rows - n_found}
 
 

@@ -15,8 +15,8 @@ from elmo_udf.options import InputOptions
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.columns import MALFORMED, quoted
 from elmo_udf.spark.inputs.formats import read_input
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written
 
 
 def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
@@ -25,7 +25,13 @@ def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
     Every row and every column stays. ``options.blank_column`` marks the texts of which nothing is left. Raises
     UserError if the input has no such text column, or if the output exists.
     """
-    check_outputs(spark, {"output": options.output}, {"input": options.input}, options.mode)
+    read = {"input": options.input}
+    written = Written.of(options, [Output("output", options.output, ("cleaned",))], read)
+    return in_transaction(spark, written, lambda work: _clean(work, options))
+
+
+def _clean(work: Transaction, options: CleanOptions) -> dict[str, Any]:
+    spark = work.spark
     kind, table = read_input(spark, InputOptions.of(options))
     _check_columns(table, options)
     report: dict[str, Any] = {
@@ -39,17 +45,15 @@ def clean_corpus(spark: SparkSession, options: CleanOptions) -> dict[str, Any]:
         return report | {"columns": ", ".join(name for name in table.columns if name != MALFORMED)}
     seen = Observation()
     cleaned = cleaned_table(table.observe(seen, *_counts(table, options)), options)
-    with commit.staging(spark, options.output) as staging:
-        with reading(f"input {options.input!r}", f"{kind} files of the same columns"):
-            cleaned.write.parquet(f"{staging.folder}/table")
-        written = spark.read.parquet(f"{staging.folder}/table")
-        rows_out, rows_blank = written.select(F.count("*"), F.count_if(quoted(options.blank_column))).collect()[0]
-        if rows_out != seen.get["rows_in"]:
-            raise RuntimeError(
-                f"{seen.get['rows_in']} rows were read, but {rows_out} written; nothing was put in place"
-            )
-        sidecar = {"table": "cleaned"} | {name: getattr(options, name) for name in ("steps", "language", "punctuation")}
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
+    staged = f"{work.folder('output')}/table"
+    with reading(f"input {options.input!r}", f"{kind} files of the same columns"):
+        cleaned.write.parquet(staged)
+    written = spark.read.parquet(staged)
+    rows_out, rows_blank = written.select(F.count("*"), F.count_if(quoted(options.blank_column))).collect()[0]
+    if rows_out != seen.get["rows_in"]:
+        raise RuntimeError(f"{seen.get['rows_in']} rows were read, but {rows_out} written; nothing was put in place")
+    sidecar = {"table": "cleaned"} | {name: getattr(options, name) for name in ("steps", "language", "punctuation")}
+    work.put_table("output", staged, sidecar)
     return report | seen.get | {"rows_out": rows_out, "rows_blank": rows_blank}
 
 

@@ -22,14 +22,16 @@ from elmo_udf.embedding.plan import Plan, make_plan
 from elmo_udf.embedding.report import results
 from elmo_udf.embedding.rows import checked_documents, empty_table
 from elmo_udf.embedding.run import Run
-from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.additions import check_additions, check_new_ids
-from elmo_udf.spark.outputs.checks import check_outputs
 from elmo_udf.spark.outputs.outcomes import Counts
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
 from elmo_udf.spark.outputs.writer import check_encoding
+from elmo_udf.spark.outputs.written import Output, Written
 
 
-def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = ()) -> dict[str, Any]:
+def embed_corpus(
+    spark: SparkSession, options: EmbedOptions, layers: Sequence[str] = (), within: Transaction | None = None
+) -> dict[str, Any]:
     """Embeds ``options.input`` into the table ``options.output`` and the rejects. Returns the report.
 
     With ``layers``, a vector consists of these layers of the model side by side, instead of ``options.layer``.
@@ -37,18 +39,20 @@ def embed_corpus(spark: SparkSession, options: EmbedOptions, layers: Sequence[st
     Everything that must be refused is refused before the first document is embedded (UserError). The table and the
     rejects come from one pass. They are staged and then moved into place, with mode incremental in portions.
     """
-    started = time.perf_counter()
-    outputs = {"output": options.output, "rejects": options.rejects_path}
-    check_outputs(spark, outputs, {"input": options.input}, options.mode)
+    outputs = Output("output", options.output, ("embeddings",)), Output("rejects", options.rejects_path, ("rejects",))
+    written = Written.of(options, outputs, {"input": options.input, "model": options.model})
+    return in_transaction(spark, written, lambda work: _embed(work, options, layers), within)
+
+
+def _embed(work: Transaction, options: EmbedOptions, layers: Sequence[str]) -> dict[str, Any]:
+    started, spark = time.perf_counter(), work.spark
     check_encoding(options.encoding, spark.version)
     plan = make_plan(spark, options, layers)
+    is_there = _check_table(spark, plan, options)
     if options.dry_run:
-        is_there = _check_table(spark, plan, options)
         return plan.report() | (_explained(spark, plan, options, is_there) if options.mode == "incremental" else {})
-    with commit.staging(spark, options.output) as staging:
-        check_outputs(spark, outputs, {"input": options.input}, options.mode)  # what was there may have changed
-        run = Run(spark, plan, options, staging, _check_table(spark, plan, options), time.perf_counter() - started)
-        return _embed_new(run) if options.mode == "incremental" else _embed_all(run)
+    run = Run(spark, plan, options, work, is_there, time.perf_counter() - started)
+    return _embed_new(run) if options.mode == "incremental" else _embed_all(run)
 
 
 def _check_table(spark: SparkSession, plan: Plan, options: EmbedOptions) -> bool:
@@ -79,13 +83,13 @@ def _embed_all(run: Run) -> dict[str, Any]:
     plan = run.plan
     counts = run.embed(checked_documents(plan.documents), plan.n_tasks, plan.n_rows)
     _check_sum(plan, counts.n_embedded + counts.n_rejected)
-    run.commit(counts)
+    run.put(counts)
     return plan.report() | results(run, counts, counts.rejected)
 
 
 def _embed_new(run: Run) -> dict[str, Any]:
     """Embeds the documents that the table does not contain, in as many commits as requested."""
-    spark, plan, options, folder = run.spark, run.plan, run.options, run.staging.folder
+    spark, plan, options, folder = run.spark, run.plan, run.options, run.work.folder("output")
     path, divided = f"{folder}/documents", f"{folder}/parts"
     found = run.timed("find_s", lambda: write_found(beside_table(spark, plan, options, run.is_there), path))
     _check_sum(plan, found.n_new + found.n_unchanged + sum(found.n_rejected.values()))

@@ -14,11 +14,11 @@ from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.plan import Plan
 from elmo_udf.embedding.rows import embedded_rows, empty_table
 from elmo_udf.embedding.stats import progress_line, stats_accumulator
-from elmo_udf.spark import files
+from elmo_udf.spark import changes, files
 from elmo_udf.spark.inputs.documents import kept_columns
 from elmo_udf.spark.outputs.additions import rejects_schema
-from elmo_udf.spark.outputs.commit import Staging
 from elmo_udf.spark.outputs.outcomes import EMBEDDED, OUTCOME, Counts, count_outcomes, rejects_of, staged_rows, to_stage
+from elmo_udf.spark.outputs.transaction import Transaction
 from elmo_udf.spark.outputs.writer import vector_writer
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.tables import read_rows
@@ -30,10 +30,10 @@ class Run:
     """What one run has done so far. Between :meth:`embed` and :meth:`commit` there is one portion of the work."""
 
     def __init__(
-        self, spark: SparkSession, plan: Plan, options: EmbedOptions, staging: Staging, is_there: bool, plan_s: float
+        self, spark: SparkSession, plan: Plan, options: EmbedOptions, work: Transaction, is_there: bool, plan_s: float
     ) -> None:
         """``is_there`` says whether there is a table to which rows are added."""
-        self.spark, self.plan, self.options, self.staging, self.is_there = spark, plan, options, staging, is_there
+        self.spark, self.plan, self.options, self.work, self.is_there = spark, plan, options, work, is_there
         self.stats = stats_accumulator(spark.sparkContext)
         self.counts = Counts(0, {}, 0, 0, 0)
         self.n_commits = 0
@@ -65,85 +65,81 @@ class Run:
             self.timed("embedding_s", lambda: writer.parquet(self._rows))
         return self.timed("commit_s", lambda: count_outcomes(self._staged(), self.options.level))
 
-    def commit(self, counts: Counts) -> None:
-        """Moves the staged portion into place.
-
-        Rejects come first, so that a run that ends in between is repeated completely.
-        """
-        if counts.n_rejected or not self._adds_to(self.options.rejects_path):
-            self.timed("commit_s", self._commit_rejects)
-        self.timed("commit_s", lambda: self._commit_table(counts.n_embedded))
-        files.delete(self.spark, self._rows)
+    def put(self, counts: Counts) -> None:
+        """Makes the staged portion a part of the next commit, with its rejects."""
+        if counts.n_rejected or not self._adds_to("rejects"):
+            self.timed("commit_s", lambda: self._put_rejects(rejects_of(self._staged(), self.options.partition_by)))
+        self.timed("commit_s", lambda: self._put_embedded(counts.n_embedded))
         self.counts += counts
         self.n_commits += 1
+
+    def commit(self, counts: Counts) -> None:
+        """Puts the staged portion in place, so that another one can be embedded."""
+        self.put(counts)
+        self.timed("commit_s", self.work.commit)
+        changes.delete(self.spark, self._rows)
 
     def add_rejected(self, path: str, n_rejected: int) -> None:
         """Adds the rejected of the checked documents at ``path`` to the rejects table, unless they are there."""
         documents = self.spark.read.parquet(path).where("_reason IS NOT NULL")
-        if not n_rejected and self._adds_to(self.options.rejects_path):
+        if not n_rejected and self._adds_to("rejects"):
             return
         kept = dict(zip(self.options.carried_columns, kept_columns(documents), strict=True))
         folders = [F.col(kept[name]).alias(name) for name in self.options.partition_by]
         rejected = documents.select("id", F.col("_reason").alias("reason"), F.col("_detail").alias("detail"), *folders)
         self.timed("commit_s", lambda: self._put_rejects(rejected))
+        self.timed("commit_s", self.work.commit)
 
-    def _adds_to(self, output: str) -> bool:
+    def _adds_to(self, name: str) -> bool:
         """Returns whether something at ``output`` stays unchanged if nothing is added."""
-        return self.options.mode in ("append", "incremental") and bool(files.list_names(self.spark, output))
+        return self.options.mode in ("append", "incremental") and self.work.is_there(name)
 
     @property
     def _rows(self) -> str:
-        return f"{self.staging.folder}/rows"
+        return f"{self.work.folder('output')}/rows"
 
     def _staged(self) -> DataFrame:
         return staged_rows(self.spark, self._rows, self._staged_schema)
 
-    def _commit_rejects(self) -> None:
-        self._put_rejects(rejects_of(self._staged(), self.options.partition_by))
-
     def _put_rejects(self, rejected: DataFrame) -> None:
-        output, folders = self.options.rejects_path, self.options.partition_by
-        if self.options.mode == "incremental" and files.list_names(self.spark, output):
+        folders = self.options.partition_by
+        if self.options.mode == "incremental" and self.work.is_there("rejects"):
             # A document that can't be embedded is found in every run; one row says so.
-            rejected = rejected.exceptAll(read_rows(self.spark, output).select(*rejected.columns))
-        staged = f"{self.staging.folder}/rejects"
+            there = read_rows(self.spark, self.options.rejects_path)
+            rejected = rejected.exceptAll(there.select(*rejected.columns))
+        staged = f"{self.work.folder('rejects')}/rejects"
         writer = rejected.coalesce(1).write.mode("overwrite")
         (writer.partitionBy(*folders) if folders else writer).parquet(staged)
         schema = rejects_schema(self.plan.id_type, [self._schema[name] for name in folders])
         is_empty = self.spark.read.schema(schema).parquet(staged).isEmpty()
         if is_empty:
             self._write_empty(self.spark.createDataFrame([], schema), staged)
-        self._put(staged, output, {"table": "rejects"}, is_empty)
+        self._put("rejects", staged, {"table": "rejects"}, is_empty)
 
-    def _commit_table(self, n_embedded: int) -> None:
+    def _put_embedded(self, n_embedded: int) -> None:
         staged = f"{self._rows}/{OUTCOME}={EMBEDDED}"
         if not n_embedded:
             self._write_empty(empty_table(self.spark, self.plan, self.options), staged)
         sidecar = {"table": "embeddings"} | self.plan.metadata.as_dict()
-        self._put(staged, self.options.output, sidecar, not n_embedded)
+        self._put("output", staged, sidecar, not n_embedded)
 
     def _write_empty(self, table: DataFrame, path: str) -> None:
         """Writes a file without rows, so that the table has columns."""
-        folders = self.options.partition_by
-        where = "".join(f"/{name}=__HIVE_DEFAULT_PARTITION__" for name in folders)
-        table.drop(*folders).coalesce(1).write.mode("overwrite").parquet(path + where)
+        table.drop(*self.options.partition_by).coalesce(1).write.mode("overwrite").parquet(path)
 
-    def _put(self, staged: str, output: str, sidecar: dict[str, Any], is_empty: bool) -> None:
-        mode, folders = self.options.mode, self.options.partition_by
+    def _put(self, name: str, staged: str, sidecar: dict[str, Any], is_empty: bool) -> None:
+        folders = self.options.partition_by
         if folders:
-            sidecar |= {"partition_by": T.StructType([self._schema[name] for name in folders]).jsonValue()}
-        if folders and mode == "overwrite" and files.list_names(self.spark, output):
-            old = [name for name in files.list_files(self.spark, output) if name.rpartition("/")[0] in self._folders()]
-            if is_empty:
-                files.delete(self.spark, staged)
-            self.staging.replace_files(staged, output, old)
-        elif not (is_empty and self._adds_to(output)):
-            self.staging.put_table(staged, output, sidecar, mode)
+            sidecar |= {"partition_by": T.StructType([self._schema[one] for one in folders]).jsonValue()}
+        if folders and self.options.mode == "overwrite" and self.work.is_there(name):
+            self.work.replace_folders(name, staged, self._folders())
+        elif not (is_empty and self._adds_to(name)):
+            self.work.put_table(name, staged, sidecar)
 
     def _folders(self) -> set[str]:
         """Returns the partitions for which the input has rows, embedded or rejected, as paths in the table."""
         staged = files.list_files(self.spark, self._rows)
-        return {name.partition("/")[2].rpartition("/")[0] for name in staged}
+        return {name.partition("/")[2].rpartition("/")[0] for name in staged} - {""}
 
 
 def _newest_time(spark: SparkSession, path: str) -> int | None:

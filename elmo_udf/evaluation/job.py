@@ -18,8 +18,8 @@ from elmo_udf.evaluation.staged import StagedPairs, stage_pairs
 from elmo_udf.evaluation.texts import embed_texts
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.paths import check_png
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs, given
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written, given
 from elmo_udf.spark.shipping import ShippedModel, ship_model
 from elmo_udf.study.static_vectors import width_of_vectors
 
@@ -32,10 +32,15 @@ def evaluate(spark: SparkSession, options: EvaluateOptions) -> dict[str, Any]:
 
     Raises UserError, before any text is embedded, for input, models and options that don't fit.
     """
-    inputs = given(options, "input", "train")
-    check_outputs(spark, {"output": options.output}, inputs | given(options, "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
+    read = given(options, "input", "train", "model", "vectors") | {"compare_model": options.compare_model}
+    written = Written.of(options, [Output("output", options.output, ("evaluation",))], read, ["plot"])
+    return in_transaction(spark, written, lambda work: _evaluate(work, options))
+
+
+def _evaluate(work: Transaction, options: EvaluateOptions) -> dict[str, Any]:
+    spark, inputs = work.spark, given(options, "input", "train")
     if options.vectors:
         width_of_vectors(options.vectors)
     models = [ship_model(spark, handle, options.model_options(handle).model_sha256) for handle in _handles(options)]
@@ -44,19 +49,20 @@ def evaluate(spark: SparkSession, options: EvaluateOptions) -> dict[str, Any]:
     report = {"model": options.model, "fingerprint": models[0].fingerprint, "model_note": models[0].note, **inputs}
     if options.dry_run:
         return report | {"layers": list(layouts[0].layers), "poolings": list(layouts[0].poolings)}
-    with commit.staging(spark, options.output) as staging:
-        staged = {
-            name: stage_pairs(spark, table, f"{staging.folder}/{name}", f"{name} {inputs[name]!r}", needs_label=True)
-            for name, table in tables.items()
-        }
-        rows, found = _rows(spark, options, staged, list(zip(models, layouts, strict=True)), staging.folder)
-        report |= _counts(staged) | found
-        result = spark.createDataFrame([tuple(row.values()) for row in rows], TABLE).coalesce(1)
-        result.write.parquet(f"{staging.folder}/table")
-        sidecar = {"table": "evaluation", "options": vars(options)} | report
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
+    folder = work.folder("output")
+    staged = {
+        name: stage_pairs(spark, table, f"{folder}/{name}", f"{name} {inputs[name]!r}", needs_label=True)
+        for name, table in tables.items()
+    }
+    rows, found = _rows(spark, options, staged, list(zip(models, layouts, strict=True)), folder)
+    report |= _counts(staged) | found
+    result = spark.createDataFrame([tuple(row.values()) for row in rows], TABLE).coalesce(1)
+    result.write.parquet(f"{folder}/table")
+    sidecar = {"table": "evaluation", "options": vars(options)} | report
+    work.put_table("output", f"{folder}/table", sidecar)
     if options.plot:
-        correlation_bars(rows, options.plot, f"Cosines of {options.model} and people's scores")
+        correlation_bars(rows, work.staged_files()["plot"], f"Cosines of {options.model} and people's scores")
+        work.put_files()
         report |= {"plot": options.plot}
     return report | {"output": options.output, "correlations": [_shown(row) for row in rows]}
 

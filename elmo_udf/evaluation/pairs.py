@@ -21,9 +21,9 @@ from elmo_udf.similarity.joins.fit import write_correction
 from elmo_udf.similarity.kernels.correction import Correction, check_correction, fit_correction
 from elmo_udf.similarity.kernels.cosine import STEPS
 from elmo_udf.spark.metadata import TableMetadata
-from elmo_udf.spark.outputs import commit
 from elmo_udf.spark.outputs.additions import rejects_schema
-from elmo_udf.spark.outputs.checks import check_outputs, given
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written, given
 from elmo_udf.spark.shipping import ship_model
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -35,10 +35,15 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
     Each distinct text is embedded once. Pairs without a cosine go to the rejects, with a reason. Raises UserError,
     before any text is embedded, for input, model and options that don't fit.
     """
-    outputs = {"output": options.output, "rejects": options.rejects_path}
-    check_outputs(spark, outputs, given(options, "input", "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
+    outputs = Output("output", options.output, ("text pairs",)), Output("rejects", options.rejects_path, ("rejects",))
+    written = Written.of(options, outputs, given(options, "input", "model"), ["plot"])
+    return in_transaction(spark, written, lambda work: _compare(work, options))
+
+
+def _compare(work: Transaction, options: PairsOptions) -> dict[str, Any]:
+    spark, outputs = work.spark, {"output": options.output, "rejects": options.rejects_path}
     model = ship_model(spark, options.model, options.model_sha256)
     width = model.network.width(options.layer)
     check_correction(options, width)
@@ -48,24 +53,23 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
     if options.dry_run:
         return report | {"input": options.input, **outputs}
     layout = Layout.of(model.network, [options.layer], [options.pooling])
-    with commit.staging(spark, options.output) as staging:
-        staged = stage_pairs(spark, pairs, f"{staging.folder}/input", f"input {options.input!r}")
-        binary = is_binary(_labels(staged), options.label_column) if options.label_column else False
-        embedded = embed_texts(
-            spark, staged.texts, model, options, layout, f"{staging.folder}/vectors", options.partitions
-        )
-        correction = _fit(embedded, options)
-        scored = _scored(spark, staged, embedded, correction, f"{staging.folder}/scored")
-        report |= _write(spark, staged, embedded, scored, bool(options.label_column), staging.folder)
-        if correction is not None:
-            write_correction(spark, correction, f"{staging.folder}/table")
-        report |= embedded.report | _quantiles(scored)
-        if options.label_column:
-            report |= agreement(scored, binary, options.plot, _title(options))
-        made = TableMetadata.of_options(options, model.fingerprint, width).as_dict()
-        sidecar = {"table": "text pairs", "input": options.input, "correction": options.correction_name}
-        staging.put_table(f"{staging.folder}/rejects", options.rejects_path, {"table": "rejects"}, options.mode)
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar | {"vectors": made}, options.mode)
+    folder = work.folder("output")
+    staged = stage_pairs(spark, pairs, f"{folder}/input", f"input {options.input!r}")
+    binary = is_binary(_labels(staged), options.label_column) if options.label_column else False
+    embedded = embed_texts(spark, staged.texts, model, options, layout, f"{folder}/vectors", options.partitions)
+    correction = _fit(embedded, options)
+    scored = _scored(spark, staged, embedded, correction, f"{folder}/scored")
+    report |= _write(spark, staged, embedded, scored, bool(options.label_column), folder)
+    if correction is not None:
+        write_correction(spark, correction, f"{folder}/table")
+    report |= embedded.report | _quantiles(scored)
+    if options.label_column:
+        report |= agreement(scored, binary, work.staged_files().get("plot"), _title(options))
+    made = TableMetadata.of_options(options, model.fingerprint, width).as_dict()
+    sidecar = {"table": "text pairs", "input": options.input, "correction": options.correction_name}
+    work.put_table("rejects", f"{folder}/rejects", {"table": "rejects"})
+    work.put_table("output", f"{folder}/table", sidecar | {"vectors": made})
+    work.put_files()
     return report | outputs
 
 

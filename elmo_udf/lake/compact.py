@@ -15,9 +15,9 @@ from elmo_udf.lake.options import CompactOptions
 from elmo_udf.spark import files
 from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.inputs.documents import read_documents
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
 from elmo_udf.spark.outputs.writer import check_encoding, vector_writer
+from elmo_udf.spark.outputs.written import Output, Written
 from elmo_udf.spark.tables import partition_types, read_embeddings, read_rows
 from elmo_udf.spark.versions import POSITIONS
 
@@ -30,31 +30,32 @@ _FILLED = 0.9
 def compact_table(spark: SparkSession, options: CompactOptions) -> dict[str, Any]:
     """Rewrites ``options.embeddings``. Returns the report.
 
-    It adds the new files before it deletes the old ones, so the newest rows of every document are there whenever the
-    run ends. Raises UserError if the path is not a table of this project, if the source has other ids, if another run
-    is writing the table, or if this Spark can't read the encoding.
+    The newest rows of every document are there whenever the run ends. Raises UserError if the path is not a table of
+    this project, if the source has other ids, if another run is writing the table, or if this Spark can't read the
+    encoding.
     """
-    path = options.embeddings
+    outputs = [Output("table", options.embeddings, ("embeddings",))]
+    written = Written.of(options, outputs, {"source": options.source}, mode="overwrite")
+    return in_transaction(spark, written, lambda work: _compact(work, options))
+
+
+def _compact(work: Transaction, options: CompactOptions) -> dict[str, Any]:
+    spark, path = work.spark, options.embeddings
     check_encoding(options.encoding, spark.version)
-    read_embeddings(spark, path)
-    if options.source is not None:
-        check_outputs(spark, {"table": path}, {"source": options.source}, "overwrite")
     if options.dry_run:
         return _survey(spark, options, _kept(spark, options))
-    with commit.staging(spark, path) as staging:
-        old = files.list_files(spark, path)
-        kept = _kept(spark, options)
-        report = _survey(spark, options, kept)
-        staged = f"{staging.folder}/table"
-        _write(kept, staged, report, options, tuple(partition_types(spark, path)))
-        n_written = spark.read.schema(kept.schema).parquet(staged).count()
-        if n_written != report["n_rows_kept"]:
-            raise RuntimeError(
-                f"{report['n_rows_kept']} rows were to be kept, but {n_written} were written; nothing was changed"
-            )
-        staging.replace_files(staged, path, old)
-    after = files.list_files(spark, path)
-    return report | {"n_files_after": len(after), "mib_after": _mib(spark, path)}
+    old = files.list_files(spark, path)
+    kept = _kept(spark, options)
+    report = _survey(spark, options, kept)
+    staged = f"{work.folder('table')}/table"
+    _write(kept, staged, report, options, tuple(partition_types(spark, path)))
+    n_written = spark.read.schema(kept.schema).parquet(staged).count()
+    if n_written != report["n_rows_kept"]:
+        raise RuntimeError(
+            f"{report['n_rows_kept']} rows were to be kept, but {n_written} were written; nothing was changed"
+        )
+    work.replace_files("table", staged, old)
+    return report | {"n_files_after": len(files.list_files(spark, staged)), "mib_after": _mib(spark, staged)}
 
 
 def _kept(spark: SparkSession, options: CompactOptions) -> DataFrame:

@@ -10,12 +10,15 @@ from pyspark.sql import types as T
 
 from elmo_udf.embedding.records import row_fields
 from elmo_udf.errors import LaterFormat, UserError
+from elmo_udf.formats import SIDECAR
 from elmo_udf.lake.checks import COUNTED, Check, counting
 from elmo_udf.lake.options import ValidateOptions
 from elmo_udf.lake.source import source_checks
 from elmo_udf.spark import files
 from elmo_udf.spark.metadata import MAY_DIFFER, TableMetadata, metadata_of
-from elmo_udf.spark.tables import SIDECAR, read_rows, read_sidecar
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Written
+from elmo_udf.spark.tables import read_rows, read_sidecar
 from elmo_udf.spark.versions import POSITIONS, newest_rows
 
 
@@ -24,7 +27,12 @@ def validate_table(spark: SparkSession, options: ValidateOptions) -> dict[str, A
 
     Raises UserError if there is no table, or if the source can't be read.
     """
-    path = options.embeddings
+    read = {"table": options.embeddings, "source": options.source, "rejects": options.rejects_path}
+    return in_transaction(spark, Written.of(options, [], read, mode="overwrite"), lambda work: _validate(work, options))
+
+
+def _validate(work: Transaction, options: ValidateOptions) -> dict[str, Any]:
+    spark, path = work.spark, options.embeddings
     if not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected an embedding table; check the path")
     try:

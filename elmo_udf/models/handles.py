@@ -19,6 +19,7 @@ from elmo_udf.models.archives import content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
 from elmo_udf.models.hub import fetch_archive, fetch_from_hub
+from elmo_udf.secrets import HIDDEN
 
 Fetch = Callable[[str], Path]
 """A function that copies what a URI names to this machine and returns its path. It raises UserError if it can't."""
@@ -50,6 +51,11 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
 
     Raises UserError if it can't be reached, or if its digest is not ``sha256``.
     """
+    if HIDDEN in handle:
+        raise UserError(
+            f"model {handle!r}: passwords and signatures are not stored with a table, expected the whole address; give "
+            "it again with --model"
+        )
     try:
         path = _local(handle, fetch)
         found = path.is_file() or path.is_dir()  # a pipe or a device could be read for ever

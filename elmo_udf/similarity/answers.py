@@ -62,4 +62,4 @@ def draw(table: DataFrame, found: Answer, cosines: Histogram, options: Similarit
         write_matrix(table, found.sidecar["ids"], options)
     elif options.plot is not None:
         draw_histogram(cosines, table, options)
-    return report | {name: path for name in ("csv", "plot") if (path := getattr(options, name)) is not None}
+    return report

@@ -21,8 +21,9 @@ from elmo_udf.similarity.joins.sample import check_size, sample_cosines
 from elmo_udf.similarity.options import SimilarityOptions
 from elmo_udf.similarity.pictures import check_paths, check_sizes
 from elmo_udf.spark.metadata import TableMetadata, metadata_of
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs, given, same_place
+from elmo_udf.spark.outputs.addresses import address_of
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written, given
 from elmo_udf.spark.tables import read_table
 
 
@@ -42,48 +43,62 @@ def compare_tables(spark: SparkSession, options: SimilarityOptions) -> dict[str,
     Raises UserError before anything is compared: for tables that can't be compared, for an output that exists, for an
     earlier result that can't be updated, and if there would be more than ``options.max_pairs`` pairs.
     """
+    check_paths(options)
+    outputs = [Output("output", options.output, ("topk", "pairs", "matrix", "groups"))]
+    written = Written.of(options, outputs, _read(spark, options), ["csv", "plot"])
+    return in_transaction(spark, written, lambda work: _compare(work, options))
+
+
+def _read(spark: SparkSession, options: SimilarityOptions) -> dict[str, str | None]:
+    tables = {"table of --embeddings": options.embeddings, "table of --against": options.against}
+    if options.update and address_of(spark, options.update) != address_of(spark, options.output):
+        tables["result of --update"] = options.update  # the output itself is replaced by its update
+    return tables | given(options, "correction")
+
+
+def _compare(work: Transaction, options: SimilarityOptions) -> dict[str, Any]:
+    spark = work.spark
     inputs = _checked(spark, options)
     if options.dry_run:
         return asked(options) | explain(spark, inputs.sides, options, inputs.previous)
     started = time.perf_counter()
-    with commit.staging(spark, options.output) as staging:
-        correction, report = correction_for(spark, options, inputs.sides, inputs.previous)
-        comparison = compare(
-            inputs.left,
-            inputs.right,
-            staging=f"{staging.folder}/blocks",
-            id_column=options.id_column,
-            embedding_column=options.embedding_column,
-            names=_names(options),
-            block_rows=options.block_rows,
-            correction=correction,
-        )
-        packed_s = time.perf_counter() - started
-        cosines = sample_cosines(comparison)
-        report |= _sizes(comparison, options) | {"cosine_quantiles": cosines.quantiles()}
-        if options.max_pairs is not None:
-            report["pairs_estimated"] = check_size(cosines, options.threshold, options.max_pairs)
-        found = answer(comparison, options, inputs.previous)
-        table = _write(spark, found, comparison, options, f"{staging.folder}/table")
-        if correction is not None:
-            write_correction(spark, correction, f"{staging.folder}/table")
-        report |= found.report | {"rows_out": table.count()} | draw(table, found, cosines, options)
-        made = {} if inputs.metadata is None else {"vectors": inputs.metadata.as_dict()}
-        sidecar = found.sidecar | asked(options) | {"correction": report["correction"]} | made
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
+    folder = work.folder("output")
+    correction, report = correction_for(spark, options, inputs.sides, inputs.previous)
+    comparison = compare(
+        inputs.left,
+        inputs.right,
+        staging=f"{folder}/blocks",
+        id_column=options.id_column,
+        embedding_column=options.embedding_column,
+        names=_names(options),
+        block_rows=options.block_rows,
+        correction=correction,
+    )
+    packed_s = time.perf_counter() - started
+    cosines = sample_cosines(comparison)
+    report |= _sizes(comparison, options) | {"cosine_quantiles": cosines.quantiles()}
+    if options.max_pairs is not None:
+        report["pairs_estimated"] = check_size(cosines, options.threshold, options.max_pairs)
+    found = answer(comparison, options, inputs.previous)
+    table = _write(spark, found, comparison, options, f"{folder}/table")
+    if correction is not None:
+        write_correction(spark, correction, f"{folder}/table")
+    report |= (
+        found.report
+        | {"rows_out": table.count()}
+        | draw(table, found, cosines, work.staged(options))
+        | given(options, "csv", "plot")
+    )
+    made = {} if inputs.metadata is None else {"vectors": inputs.metadata.as_dict()}
+    sidecar = found.sidecar | asked(options) | {"correction": report["correction"]} | made
+    work.put_table("output", f"{folder}/table", sidecar)
+    work.put_files()
     seconds = {"packing_s": round(packed_s, 3), "comparing_s": round(time.perf_counter() - started - packed_s, 3)}
     return asked(options) | report | {"output": options.output} | seconds
 
 
 def _checked(spark: SparkSession, options: SimilarityOptions) -> _Inputs:
     """Returns the tables after all checks. Raises UserError if something must be refused."""
-    tables = {"table of --embeddings": options.embeddings}
-    tables |= {"table of --against": options.against} if options.against else {}
-    if options.update and not same_place(spark, options.update, options.output):  # it may be replaced by its update
-        tables["result of --update"] = options.update
-    tables |= given(options, "csv", "plot")
-    check_outputs(spark, {"output": options.output}, tables, options.mode)
-    check_paths(options)
     left = read_table(spark, options.embeddings)
     right = read_table(spark, options.against) if options.against else None
     sides = sides_of(left, right, options.id_column, options.embedding_column, _names(options))

@@ -1,11 +1,15 @@
-"""Works with files on any Hadoop file system, from the driver."""
+"""Paths on any Hadoop file system, and what is there; files of this machine are read by Python.
+
+Paths are strings as users type them, or addresses such as ``file:/data/x`` and ``hdfs://host/x``.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +23,26 @@ from elmo_udf.spark import internals
 
 
 def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
-    """Returns Hadoop's FileSystem and the qualified Path of ``path``.
-
-    Raises UserError if no file system supports it.
-    """
-    with _reached(path):
+    """Hadoop's FileSystem and Path (qualified) of ``path``. Raises UserError where no file system answers to it."""
+    with reached(path):
         raw = internals.hadoop_path(path)
         file_system = raw.getFileSystem(internals.hadoop_configuration(spark))
         return file_system, file_system.makeQualified(raw)
 
 
+def local_path(spark: SparkSession, path: str) -> Path | None:
+    """The path for Python's own functions, where it is one of this machine; else None."""
+    if found := re.fullmatch(r"file:(?://)?(/(?!/).*|/)", path, re.DOTALL):
+        return Path(found[1])
+    if re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:", path):
+        return None
+    file_system, where = hadoop_path(spark, path)
+    return Path(str(where.toUri().getPath())) if file_system.getUri().getScheme() == "file" else None
+
+
 @contextmanager
-def _reached(path: str) -> Iterator[None]:
+def reached(path: str) -> Iterator[None]:
+    """Raises UserError where Java can't reach ``path`` in the block."""
     try:
         yield
     except (Py4JError, PySparkException) as error:  # PySpark has classes of its own for some exceptions of Java
@@ -43,82 +55,105 @@ def cause_of(error: Exception) -> str:
     return f"{said} (a name with a colon)" if "Relative path in absolute URI" in said else said
 
 
-def exists(spark: SparkSession, path: str) -> bool:
-    """Returns whether there is a file or folder at ``path``."""
-    file_system, where = hadoop_path(spark, path)
-    with _reached(path):
-        return bool(file_system.exists(where))
-
-
 def same_file_system(spark: SparkSession, left: str, right: str) -> bool:
     """Returns whether a rename from one path to the other can work."""
     return bool(hadoop_path(spark, left)[0].getUri().equals(hadoop_path(spark, right)[0].getUri()))
 
 
-def delete(spark: SparkSession, path: str) -> None:
-    """Removes a file, or a folder with everything in it. Does nothing if there is none."""
+def exists(spark: SparkSession, path: str) -> bool:
+    """Whether there is a file or folder at ``path``."""
+    if (local := local_path(spark, path)) is not None:
+        return local.exists()
     file_system, where = hadoop_path(spark, path)
-    with _reached(path):
-        file_system.delete(where, True)
+    with reached(path):
+        return bool(file_system.exists(where))
 
 
-def make_folder(spark: SparkSession, path: str) -> None:
-    """Creates a folder and those above it. Raises UserError if that is impossible."""
+def is_folder(spark: SparkSession, path: str) -> bool:
+    """Whether there is a folder at ``path``."""
+    if (local := local_path(spark, path)) is not None:
+        return local.is_dir()
     file_system, where = hadoop_path(spark, path)
-    with _reached(path):
-        made = file_system.mkdirs(where)
-    if not made:
-        raise UserError(f"folder {path!r} can't be created; check the path and its permissions")
-
-
-def rename(spark: SparkSession, source: str, target: str) -> None:
-    """Renames a file or folder within a file system. Raises OSError if the file system refuses it."""
-    file_system, where = hadoop_path(spark, source)
-    if not file_system.rename(where, hadoop_path(spark, target)[1]):
-        raise OSError(f"{source} could not be renamed to {target}")
+    with reached(path):
+        return bool(file_system.exists(where) and file_system.getFileStatus(where).isDirectory())
 
 
 def parent(path: str) -> str:
-    """Returns the folder that contains ``path``, as a path of the same kind."""
+    """The folder that ``path`` is in, as a path of the same kind."""
     above = path.rstrip("/").rpartition("/")[0]
-    return above or ("/" if path.startswith("/") else ".")
+    if above in ("", "file:") and "/" in path:
+        return f"{above}/"
+    return above or "."
 
 
 def list_entries(spark: SparkSession, path: str) -> list[tuple[str, bool]]:
-    """Returns the sorted names in a folder, and whether each is a folder. Returns none if there is no such folder."""
+    """Names in a folder, sorted, and whether each is a folder; none where there is no such folder."""
+    if (local := local_path(spark, path)) is not None:
+        return _local_entries(path, local)
     file_system, where = hadoop_path(spark, path)
-    with _reached(path):
+    with reached(path):
         if not file_system.exists(where):
             return []
         return sorted((entry.getPath().getName(), entry.isDirectory()) for entry in file_system.listStatus(where))
 
 
+def _local_entries(path: str, local: Path) -> list[tuple[str, bool]]:
+    try:
+        return sorted((entry.name, entry.is_dir()) for entry in local.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return [(local.name, False)] if local.is_file() else []
+    except OSError as error:
+        raise UserError(f"path {path!r} can't be read: {error.strerror}; check its permissions") from None
+
+
 def list_names(spark: SparkSession, path: str) -> list[str]:
-    """Returns the sorted names in a folder, or none if there is no such folder."""
+    """Names in a folder, sorted; none where there is no such folder."""
     return [name for name, _ in list_entries(spark, path)]
 
 
-def write_text(spark: SparkSession, path: str, text: str) -> None:
-    """Writes a small UTF-8 file, and replaces an existing one."""
-    file_system, where = hadoop_path(spark, path)
-    stream = file_system.create(where, True)
-    with afterwards(stream.close):
-        stream.write(bytearray(text.encode("utf-8")))
+def list_files(spark: SparkSession, path: str) -> list[str]:
+    """The data files in a folder and those below, as paths from it, sorted; none where there is no such folder.
+
+    What readers of Parquet skip is left out: names that begin with an underscore or a dot.
+    """
+    return all_files(spark, path, hidden=False)
 
 
-def put_file(spark: SparkSession, local: Path, path: str) -> None:
-    """Copies a file on the driver's machine to ``path``, and replaces an existing one."""
+def all_files(spark: SparkSession, path: str, hidden: bool = True) -> list[str]:
+    """The files in a folder and those below, as paths from it, sorted; with those that readers of Parquet skip."""
+    found = []
+    for name, is_folder in list_entries(spark, path):
+        if not hidden and name.startswith(("_", ".")) and "=" not in name:
+            continue
+        found += [f"{name}/{below}" for below in all_files(spark, f"{path}/{name}", hidden)] if is_folder else [name]
+    return found
+
+
+def n_bytes(spark: SparkSession, path: str) -> int:
+    """Bytes of a file, or of all files in a folder and below."""
     file_system, where = hadoop_path(spark, path)
-    with _reached(path):
-        file_system.copyFromLocalFile(False, True, internals.hadoop_path(str(local.absolute())), where)
+    with reached(path):
+        return int(file_system.getContentSummary(where).getLength())
+
+
+def age_s(spark: SparkSession, path: str) -> float:
+    """Seconds since the file was last written, by the clocks of its machine and of this one. UserError without one."""
+    if (local := local_path(spark, path)) is not None:
+        try:
+            return time.time() - local.stat().st_mtime
+        except OSError as error:
+            raise UserError(f"path {path!r} can't be read: {error.strerror}") from None
+    file_system, where = hadoop_path(spark, path)
+    with reached(path):
+        return time.time() - float(file_system.getFileStatus(where).getModificationTime()) / 1000
 
 
 def read_text(spark: SparkSession, path: str) -> str | None:
-    """Returns the content of a small UTF-8 file, or None if there is none."""
-    file_system, where = hadoop_path(spark, path)
-    if (local := local_path(file_system, where)) is not None:
+    """What a small UTF-8 file holds, None where there is none. Raises UnicodeDecodeError, a ValueError."""
+    if (local := local_path(spark, path)) is not None:
         return local.read_text("utf-8") if local.is_file() else None
-    with _reached(path):
+    file_system, where = hadoop_path(spark, path)
+    with reached(path):
         if not file_system.exists(where):
             return None
         stream = file_system.open(where)
@@ -128,100 +163,46 @@ def read_text(spark: SparkSession, path: str) -> str | None:
 
 def first_bytes(spark: SparkSession, path: str, n: int) -> bytes:
     """Returns the first ``n`` bytes of a file, or all of a shorter one. Raises UserError for one that can't be read."""
-    file_system, where = hadoop_path(spark, path)
-    if (local := local_path(file_system, where)) is not None:
+    if (local := local_path(spark, path)) is not None:
         try:
             with local.open("rb") as file:
                 return file.read(n)
         except OSError as error:
             raise UserError(f"file {path!r} can't be read: {error.strerror}; check its permissions") from None
-    with _reached(path):
+    file_system, where = hadoop_path(spark, path)
+    with reached(path):
         stream = file_system.open(where)
         with afterwards(stream.close):
             return bytes(stream.readNBytes(n))
 
 
-def create_text(spark: SparkSession, path: str, text: str) -> bool:
-    """Writes a small UTF-8 file unless it exists. Returns whether this call has created it.
+def matches(spark: SparkSession, pattern: str) -> list[str]:
+    """The files and folders that a pattern of Hadoop's matches, as addresses."""
+    file_system, where = hadoop_path(spark, pattern)
+    with reached(pattern):
+        return [str(status.getPath().toString()) for status in file_system.globStatus(where) or ()]
 
-    If several callers try at once, one of them creates it. This always holds on local file systems and on HDFS;
-    elsewhere it depends on the file system's create without overwrite. The folder is created if needed.
-    """
+
+def links_in(spark: SparkSession, path: str) -> list[Path]:
+    """Symbolic links in a folder of this machine and below: Spark follows them as it reads."""
+    local = local_path(spark, path)
+    if local is None or not local.is_dir():
+        return []
+    found = ((Path(folder), names) for folder, *all_names in os.walk(local) for names in all_names)
+    return [folder / name for folder, names in found for name in names if (folder / name).is_symlink()]
+
+
+def state(spark: SparkSession, path: str) -> list[tuple[str, int, int]]:
+    """Name, bytes and time of change of a file, or of all files in a folder and below; empty where there is nothing."""
+    if (local := local_path(spark, path)) is not None:
+        found = [local] if local.is_file() else [one for one in local.rglob("*") if one.is_file()]
+        stats = [(str(one), one.stat()) for one in found]
+        return sorted((name, one.st_size, one.st_mtime_ns) for name, one in stats)
     file_system, where = hadoop_path(spark, path)
-    make_folder(spark, parent(path))
-    if (local := local_path(file_system, where)) is not None:
-        try:
-            descriptor = os.open(local, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except (FileExistsError, FileNotFoundError):  # not found: the folder went away again meanwhile
-            return False
-        except OSError as error:
-            raise UserError(f"path {path!r} can't be written: {error.strerror}; check its permissions") from None
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        return True
-    try:
-        stream = file_system.create(where, False)
-        stream.write(bytearray(text.encode("utf-8")))
-        stream.close()
-    except Py4JError as error:
-        if file_system.exists(where):
-            return False
-        raise UserError(
-            f"path {path!r} can't be written: {str(error).splitlines()[0]}; check its permissions"
-        ) from None
-    return True
-
-
-def renew_text(spark: SparkSession, path: str, text: str) -> None:
-    """Updates the time of a small file, which contains ``text``.
-
-    Some file systems can't, so it may be written again.
-    """
-    file_system, where = hadoop_path(spark, path)
-    if (local := local_path(file_system, where)) is not None:
-        os.utime(local)
-    else:
-        write_text(spark, path, text)
-
-
-def age_s(spark: SparkSession, path: str) -> float:
-    """Returns the seconds since the file was last written, by the clocks of its machine and of this one."""
-    file_system, where = hadoop_path(spark, path)
-    with _reached(path):
-        return time.time() - float(file_system.getFileStatus(where).getModificationTime()) / 1000
-
-
-def delete_empty(spark: SparkSession, path: str) -> None:
-    """Removes a folder if it is empty."""
-    file_system, where = hadoop_path(spark, path)
-    if (local := local_path(file_system, where)) is not None:
-        with suppress(OSError):
-            local.rmdir()
-        return
-    with suppress(Py4JError):
-        file_system.delete(where, False)
-
-
-def list_files(spark: SparkSession, path: str) -> list[str]:
-    """Returns the sorted paths of the data files in a folder and its subfolders, or none if there is no such folder.
-
-    It leaves out what programs that read Parquet skip: names that begin with an underscore or a dot.
-    """
-    found = []
-    for name, is_folder in list_entries(spark, path):
-        if name.startswith(("_", ".")) and "=" not in name:
-            continue
-        found += [f"{name}/{below}" for below in list_files(spark, f"{path}/{name}")] if is_folder else [name]
-    return found
-
-
-def n_bytes(spark: SparkSession, path: str) -> int:
-    """Returns the size in bytes of a file, or of all files in a folder and its subfolders."""
-    file_system, where = hadoop_path(spark, path)
-    with _reached(path):
-        return int(file_system.getContentSummary(where).getLength())
-
-
-def local_path(file_system: Any, where: Any) -> Path | None:
-    """Returns the path for Python's own functions, or None for one of another machine."""
-    return Path(str(where.toUri().getPath())) if file_system.getUri().getScheme() == "file" else None
+    statuses = []
+    with reached(path):
+        listed = file_system.listFiles(where, True) if file_system.exists(where) else None
+        while listed is not None and listed.hasNext():
+            one = listed.next()
+            statuses.append((str(one.getPath().toString()), int(one.getLen()), int(one.getModificationTime())))
+    return sorted(statuses)

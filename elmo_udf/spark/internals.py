@@ -85,6 +85,11 @@ def hadoop_path(path: str) -> Any:
     return jvm().org.apache.hadoop.fs.Path(path)
 
 
+def encoding_of_names() -> str:
+    """Returns the encoding in which the driver's JVM writes names of files (its property ``sun.jnu.encoding``)."""
+    return str(jvm().java.lang.System.getProperty("sun.jnu.encoding"))
+
+
 def glob_filter(pattern: str) -> Any:
     """Returns Hadoop's filter of names by a pattern: ``accept`` takes a Path, whose last part counts."""
     return jvm().org.apache.hadoop.fs.GlobFilter(pattern)

@@ -94,9 +94,9 @@ def _beside(spark: SparkSession, path: str) -> str:
 
 def _check_local(spark: SparkSession, path: str, what: str, uris: set[str]) -> None:
     """Raises UserError for what is wrong with files of this machine alone: broken links, and names with a colon."""
-    file_system, where = files.hadoop_path(spark, path)
-    if files.local_path(file_system, where) is None:
+    if files.local_path(spark, path) is None:
         return
+    file_system, where = files.hadoop_path(spark, path)
     for uri in sorted(uris):
         if ":" in _name(uri):
             raise UserError(

@@ -11,6 +11,7 @@ from pyspark.sql import types as T
 from elmo_udf.errors import UserError
 from elmo_udf.formats import UNNUMBERED, check_format, numbered
 from elmo_udf.options import ModelOptions
+from elmo_udf.secrets import without_secrets
 
 FORMAT = 1
 """The format number of all tables. CONTRIBUTING.md says when it increases."""
@@ -45,7 +46,7 @@ class TableMetadata:
     @staticmethod
     def of_options(options: ModelOptions, fingerprint: str, width: int) -> TableMetadata:
         """Returns the metadata of a table that is made with these options."""
-        values = {name: getattr(options, name) for name in _OPTIONS}
+        values = without_secrets({name: getattr(options, name) for name in _OPTIONS})
         return TableMetadata(fingerprint=fingerprint, width=width, **numbered(FORMAT), **values)
 
     def options(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import re
 import sys
@@ -36,7 +37,7 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     if SparkSession.getActiveSession() is not None or internals.active_context() is not None:
         return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
     by_python = "PYSPARK_GATEWAY_PORT" not in os.environ  # else by spark-submit
-    with with_archive():
+    with with_archive(), _names_in_utf8():
         internals.start_jvm()
     conf = SparkConf()
     # pyspark itself reads this variable only; spark-submit alone turns the property into it
@@ -55,6 +56,19 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
         if by_launcher or not conf.contains(setting):
             builder = builder.config(setting, value)
     return builder.getOrCreate(), True
+
+
+@contextmanager
+def _names_in_utf8() -> Iterator[None]:
+    """While the block runs, started processes take names of files to be in UTF-8, as Python does under LC_ALL=C."""
+    before = os.environ.get("LC_ALL")
+    if sys.getfilesystemencoding() == "utf-8" and locale.getlocale(locale.LC_CTYPE)[1] != "UTF-8":
+        os.environ["LC_ALL"] = "C.UTF-8"
+    yield
+    if before is None:
+        os.environ.pop("LC_ALL", None)
+    else:
+        os.environ["LC_ALL"] = before
 
 
 def local_cores(master: str | None) -> int | None:

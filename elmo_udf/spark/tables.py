@@ -9,14 +9,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
-from elmo_udf.formats import UNNUMBERED, check_format
+from elmo_udf.formats import SIDECAR, UNNUMBERED, check_format
 from elmo_udf.spark import files
 from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.metadata import FORMAT, metadata_of
 from elmo_udf.spark.versions import newest_rows
-
-SIDECAR = "_elmo.json"
-"""Name of the file beside the data of our tables. Programs that read Parquet skip it because of its underscore."""
 
 
 def read_table(spark: SparkSession, path: str) -> DataFrame:
@@ -45,6 +42,8 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
         schema = T.StructType(
             [T.StructField(f.name, kinds.get(f.name, f.dataType), f.nullable, f.metadata) for f in table.schema]
         )
+        for name in kinds.keys() - set(schema.names):  # a table without rows has no such folders
+            schema = schema.add(name, kinds[name])
         return spark.read.schema(schema).parquet(path)
 
 

@@ -16,8 +16,8 @@ from elmo_udf.plots.paths import check_png
 from elmo_udf.spark import files
 from elmo_udf.spark.fetch import fetcher
 from elmo_udf.spark.metadata import TableMetadata
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs, given
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written, given
 from elmo_udf.spark.progress import watched
 from elmo_udf.spark.shipping import ship_model
 from elmo_udf.spark.tables import read_embeddings
@@ -65,35 +65,44 @@ def sentiment_study(spark: SparkSession, options: StudyOptions) -> dict[str, Any
 
     Raises UserError before any work if something is wrong with the input, the vectors, the model or an output.
     """
+    for path in (options.plot, options.paired_plot):
+        if path is not None:
+            check_png(path)
+    outputs = [
+        Output("output", options.output, ("study",)),
+        Output("tokens", options.tokens_path, ("embeddings",), mode="append"),
+    ]
+    read = {"input": options.input} | given(options, "vectors", "model")
+    written = Written.of(options, outputs, read, ["plot", "paired_plot"])
+    return in_transaction(spark, written, lambda work: _study(work, options))
+
+
+def _study(work: Transaction, options: StudyOptions) -> dict[str, Any]:
+    spark = work.spark
     plan = _plan(spark, options)
     if options.dry_run:
         return plan.report(options)
-    with commit.staging(spark, options.output) as staging:
-        drawn = _written(spark, spark.createDataFrame(draws(plan.texts.ids, options)), f"{staging.folder}/draws")
-        chosen = plan.texts.table.join(F.broadcast(drawn.select("id").distinct()), "id", "left_semi")
-        texts = _written(spark, tokenized(chosen, options), f"{staging.folder}/texts")
-        static, coverage = _static_vectors(texts, plan.vectors)
-        started = time.perf_counter()
-        kept = keep_tokens(spark, texts, plan.made, staging.folder, options)
-        embedded = time.perf_counter()
-        table = _train(spark, texts, drawn, static, plan, staging.folder, options)
-        trained = time.perf_counter()
-        rows = [row.asDict() for row in table.collect()]
-        sidecar = {"table": "study"} | {name: vars(options)[name] for name in vars(options) if name != "report"}
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
-    draw_plots(accuracies(rows), options)
+    folder = work.folder("output")
+    drawn = _written(spark, spark.createDataFrame(draws(plan.texts.ids, options)), f"{folder}/draws")
+    chosen = plan.texts.table.join(F.broadcast(drawn.select("id").distinct()), "id", "left_semi")
+    texts = _written(spark, tokenized(chosen, options), f"{folder}/texts")
+    static, coverage = _static_vectors(texts, plan.vectors)
+    started = time.perf_counter()
+    kept = keep_tokens(work, texts, plan.made, options)
+    embedded = time.perf_counter()
+    table = _train(spark, texts, drawn, static, plan, folder, options)
+    trained = time.perf_counter()
+    rows = [row.asDict() for row in table.collect()]
+    sidecar = {"table": "study"} | {name: vars(options)[name] for name in vars(options) if name != "report"}
+    work.put_table("output", f"{folder}/table", sidecar)
+    draw_plots(accuracies(rows), work.staged(options))
+    work.put_files()
     seconds = {"embedding_s": round(embedded - started, 3), "training_s": round(trained - embedded, 3)}
     places = {"output": options.output, "tokens": options.tokens_path}
     return plan.report(options) | kept | coverage | summarized(rows, options) | seconds | places
 
 
 def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
-    outputs = {"output": options.output, "tokens": options.tokens_path}
-    check_outputs(spark, outputs, {"input": options.input}, "overwrite")
-    check_outputs(spark, {"output": options.output}, given(options, "input", "plot", "paired_plot"), options.mode)
-    for path in (options.plot, options.paired_plot):
-        if path is not None:
-            check_png(path)
     uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", options.vectors)
     vectors = fetcher(spark)(options.vectors) if uri else Path(options.vectors)
     static_width = width_of_vectors(vectors)

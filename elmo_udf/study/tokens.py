@@ -11,17 +11,15 @@ from pyspark.sql import functions as F
 
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.errors import UserError
-from elmo_udf.spark import files
 from elmo_udf.spark.metadata import MAY_DIFFER, TableMetadata, metadata_of
+from elmo_udf.spark.outputs.transaction import Transaction
 from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.study.options import StudyOptions
 
 PIECES = "{id} sentence_index int, token_index int, vectors binary"
 
 
-def keep_tokens(
-    spark: SparkSession, texts: DataFrame, made: TableMetadata, staging: str, options: StudyOptions
-) -> dict[str, int]:
+def keep_tokens(work: Transaction, texts: DataFrame, made: TableMetadata, options: StudyOptions) -> dict[str, int]:
     """Adds the missing texts to the table ``options.tokens_path``. Returns how many it had, and how many were added.
 
     Args:
@@ -30,7 +28,7 @@ def keep_tokens(
 
     Raises UserError if the table has vectors of another kind, or other tokens for the id of a text.
     """
-    there = bool(files.list_names(spark, options.tokens_path))
+    spark, there, staged = work.spark, work.is_there("tokens"), f"{work.folder('output')}/missing"
     missing = texts
     if there:
         kept = texts_of(check_tokens(spark, made, options))
@@ -42,10 +40,10 @@ def keep_tokens(
                 "same texts, tokenizer and max_tokens; give another --tokens"
             )
         missing = hashes.where("content_hash IS NULL").select("id", "text")
-    missing.write.parquet(f"{staging}/missing")
-    n_missing = spark.read.parquet(f"{staging}/missing").where(F.size("text") > 0).count()
+    missing.write.parquet(staged)
+    n_missing = spark.read.parquet(staged).where(F.size("text") > 0).count()
     if n_missing:
-        embed_corpus(spark, options.embedding(f"{staging}/missing", "append" if there else "error"))
+        embed_corpus(spark, options.embedding(staged, "append" if there else "error"), within=work)
     return {"texts_embedded": n_missing, "texts_kept": texts.where(F.size("text") > 0).count() - n_missing}
 
 

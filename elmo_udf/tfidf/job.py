@@ -24,8 +24,8 @@ from elmo_udf.similarity.kernels.correction import fit_correction
 from elmo_udf.similarity.kernels.exact_sums import moments_of
 from elmo_udf.spark.inputs.documents import read_documents
 from elmo_udf.spark.inputs.formats import guess_format
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs, given
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written
 from elmo_udf.tfidf.matrix import METHOD, tfidf_matrix, with_terms
 from elmo_udf.tfidf.options import CompareOptions
 from elmo_udf.tfidf.pairs import Pairs, dense_cosines, sparse_cosines
@@ -53,25 +53,32 @@ def compare_texts(spark: SparkSession, options: CompareOptions) -> dict[str, Any
 
     Raises UserError before it embeds a text, if something can't be read or written, or for too few or too many texts.
     """
-    check_outputs(spark, {"output": options.output}, given(options, "input", "plot"), options.mode)
     if options.plot:
         check_png(options.plot)
+    read = {"input": options.input, "model": options.model}
+    written = Written.of(options, [Output("output", options.output, ("comparison",))], read, ["plot"])
+    return in_transaction(spark, written, lambda work: _compare(work, options))
+
+
+def _compare(work: Transaction, options: CompareOptions) -> dict[str, Any]:
+    spark = work.spark
     kind = guess_format(spark, options)
     text_column = "text" if kind == "text" else options.text_column
     _check_size(spark, options)
     if options.dry_run:
         return make_plan(spark, options.embed_options("", text_column)).report()
-    with commit.staging(spark, options.output) as staging:
-        embedded = embed_corpus(spark, options.embed_options(staging.folder, text_column))
-        measured = _measure(spark.read.parquet(f"{staging.folder}/embeddings"), text_column, options)
-        pairs = Pairs.of(measured.elmo, measured.tfidf)
-        spearman = pairs.spearman()
-        _write(spark, pairs, measured, f"{staging.folder}/table")
-        made = {name: embedded[name] for name in ("model", "fingerprint", "layer", "width")}
-        sidecar = {"table": "comparison", **made, "correction": options.correction_name, "tfidf": METHOD}
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar | {"spearman": spearman}, options.mode)
+    folder = work.folder("output")
+    embedded = embed_corpus(spark, options.embed_options(folder, text_column), within=work)
+    measured = _measure(spark.read.parquet(f"{folder}/embeddings"), text_column, options)
+    pairs = Pairs.of(measured.elmo, measured.tfidf)
+    spearman = pairs.spearman()
+    _write(spark, pairs, measured, f"{folder}/table")
+    made = {name: embedded[name] for name in ("model", "fingerprint", "layer", "width")}
+    sidecar = {"table": "comparison", **made, "correction": options.correction_name, "tfidf": METHOD}
+    work.put_table("output", f"{folder}/table", sidecar | {"spearman": spearman})
     if options.plot:
-        _draw(measured, embedded, options, spearman)
+        _draw(measured, embedded, options, spearman, work.staged_files()["plot"])
+    work.put_files()
     return _report(embedded, measured, pairs, options, spearman)
 
 
@@ -129,15 +136,16 @@ def _write(spark: SparkSession, pairs: Pairs, measured: _Measured, path: str) ->
     spark.createDataFrame(pa.table(columns)).coalesce(1).write.parquet(path)
 
 
-def _draw(measured: _Measured, embedded: dict[str, Any], options: CompareOptions, spearman: float | None) -> None:
-    assert options.plot is not None
+def _draw(
+    measured: _Measured, embedded: dict[str, Any], options: CompareOptions, spearman: float | None, path: str
+) -> None:
     ids = [str(name) for name in measured.ids.to_pylist()]
     first_words = [shorten(text, MAX_LABEL_CHARACTERS, placeholder=" …") for text in measured.texts]
     labels = first_words if options.labels == "text" else ids
     correction = "" if options.correction_name == "none" else f", {options.correction_name}"
     title = f"Spearman's correlation of the pairs: {_number(spearman)}"
     left = Panel(f"ELMo: {embedded['model']}, layer {embedded['layer']}{correction}", measured.elmo)
-    side_by_side(labels, left, Panel("TF-IDF, pyspark.ml", measured.tfidf), options.plot, title)
+    side_by_side(labels, left, Panel("TF-IDF, pyspark.ml", measured.tfidf), path, title)
 
 
 def _number(value: float | None) -> str:

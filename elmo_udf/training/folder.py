@@ -121,13 +121,17 @@ class Work:
             found: dict[str, Any] = json.loads(self.options.read_text("utf-8"))
             check_format(found, FORMAT, f"work folder {str(self.root)!r}")
             return found
-        if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+        if self.root.exists() and not (self.root.is_dir() and all(_is_unfinished(one) for one in self.root.iterdir())):
             raise UserError(
                 f"work folder {str(self.root)!r} exists and contains no training; expected the folder of a training, "
-                "or "
-                "nothing; choose another --work"
+                "or nothing; choose another --work"
             )
         return None
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Returns whether ``path`` is what :func:`write_text` leaves if it is killed."""
+    return path.name.startswith("training.json.") and path.suffix == ".tmp"
 
 
 def _json(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from elmo_udf.embedding.work import operations_a_token
 from elmo_udf.errors import UserError
 from elmo_udf.models.options import NetworkOptions
 from elmo_udf.spark.fetch import fetcher
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written
 from elmo_udf.training.cluster import Alone
 from elmo_udf.training.corpus import documents_of, prepare
 from elmo_udf.training.folder import Work, save_arrays, write_text
@@ -33,8 +34,16 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     Sentences and checkpoints are in ``options.work_path`` during training; the same command continues from there.
     Raises UserError if the input can't be used for training, or if something would be overwritten.
     """
-    output, work = _folder("output", options.output), Work(_folder("work", options.work_path))
-    _check_apart(output, work.root)
+    folders = {"output": _folder("output", options.output), "work": _folder("work", options.work_path)}
+    outputs = [Output(name, str(path)) for name, path in folders.items()]
+    read = {"input": options.input, "initial": options.initial}
+    return in_transaction(
+        spark, Written.of(options, outputs, read), lambda run: _train(run, options, folders["output"], folders["work"])
+    )
+
+
+def _train(run: Transaction, options: TrainOptions, output: Path, folder: Path) -> dict[str, Any]:
+    spark, work = run.spark, Work(folder)
     check_output(output, options.mode)
     check_workers(spark, options)
     documents = documents_of(spark, options)
@@ -56,8 +65,10 @@ def train(spark: SparkSession, options: TrainOptions) -> dict[str, Any]:
     counts: dict[str, Any] = json.loads(work.corpus.read_text("utf-8"))
     with log_as_it_grows(work.log, options, counts["n_train_tokens"] + counts["n_train_sentences"]):
         progress = _run(spark, work, options)
-    fingerprint = write_result(work, output, options.whiten).fingerprint()
-    shutil.rmtree(work.root)
+    staged = Path(run.folder("output").removeprefix("file:")) / "result"
+    fingerprint = write_result(work, staged, str(output), options.whiten).fingerprint()
+    run.put_folder("output", f"file:{staged}", {"table": "trained model"})
+    run.remove("work")
     return planned | counts | _results(progress) | {"fingerprint": fingerprint}
 
 
@@ -83,15 +94,6 @@ def _folder(name: str, path: str) -> Path:
             "machines mount; copy the model afterwards"
         )
     return Path(where).resolve()
-
-
-def _check_apart(output: Path, work: Path) -> None:
-    if output == work or output in work.parents or work in output.parents:
-        raise UserError(
-            f"output {str(output)!r} and work folder {str(work)!r} are the same folder, or one is inside of the other; "
-            "expected separate folders; "
-            "choose another --work"
-        )
 
 
 def _start(spark: SparkSession, options: TrainOptions) -> tuple[NetworkOptions, Vocabulary | None, dict[str, Any]]:

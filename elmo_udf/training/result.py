@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import uuid
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from elmo_udf import npz
 from elmo_udf.errors import UserError
+from elmo_udf.formats import SIDECAR
 from elmo_udf.models import builtin, load_model
 from elmo_udf.models.form import Mix, Model
 from elmo_udf.models.handles import Fetch, resolve
@@ -32,7 +32,7 @@ SOFTMAX_FILE = "softmax.npz"
 """The file with the weights that predict words: kernel (W, P) and bias (W,), for the words of VOCABULARY_FILE."""
 VOCABULARY_FILE = "vocabulary.txt"
 LOG_FILE, CURVE_FILE = "training.csv", "training.png"
-FILES = {"options.json", "weights.hdf5", SOFTMAX_FILE, VOCABULARY_FILE, LOG_FILE, CURVE_FILE}
+FILES = {"options.json", "weights.hdf5", SOFTMAX_FILE, VOCABULARY_FILE, LOG_FILE, CURVE_FILE, SIDECAR}
 
 
 def check_output(output: Path, mode: str) -> None:
@@ -52,31 +52,25 @@ def check_output(output: Path, mode: str) -> None:
         raise UserError(f"output {str(output)!r} exists already; give another path, or --mode overwrite")
 
 
-def write_result(work: Work, output: Path, whiten: bool) -> Model:
-    """Writes the best weights of a training to the folder ``output``, as a model with its vocabulary and its curve.
+def write_result(work: Work, staged: Path, handle: str, whiten: bool) -> Model:
+    """Writes the best weights of a training to the folder ``staged``, as a model with its vocabulary and its curve.
 
-    With ``whiten``, the word vectors are whitened on a part of the training text.
+    ``handle`` is the path at which the model will be. With ``whiten``, the word vectors are whitened on a part of the
+    training text.
     """
     arrays = npz.read(work.best)
     options = work.network_options()
     network = {name: array for name, array in arrays.items() if name not in SOFTMAX}
-    model = Model(options, network, Mix.equal(options.n_layers), str(output))
+    model = Model(options, network, Mix.equal(options.n_layers), handle)
     if whiten and model.options.project_characters:  # else there is no matrix that could do it
         text = list(islice(sentences(files_of(work.train)), WHITENING_SENTENCES))
         model = whitened(model, running_text(text, model))
-    staged = output.with_name(f"_elmo-{uuid.uuid4().hex[:12]}")
     staged.mkdir(parents=True)
-    try:
-        write_allennlp(model, staged)
-        save_arrays(staged / SOFTMAX_FILE, {name: arrays[name] for name in SOFTMAX})
-        shutil.copy(work.vocabulary, staged / VOCABULARY_FILE)
-        shutil.copy(work.log, staged / LOG_FILE)
-        training_curve(read_log(work.log), staged / CURVE_FILE, f"Training of {output.name}")
-        if output.exists():
-            shutil.rmtree(output)
-        staged.replace(output)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    write_allennlp(model, staged)
+    save_arrays(staged / SOFTMAX_FILE, {name: arrays[name] for name in SOFTMAX})
+    shutil.copy(work.vocabulary, staged / VOCABULARY_FILE)
+    shutil.copy(work.log, staged / LOG_FILE)
+    training_curve(read_log(work.log), staged / CURVE_FILE, f"Training of {Path(handle).name}")
     return model
 
 

@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from elmo_udf.errors import UserError
 from elmo_udf.plots.paths import check_png
 from elmo_udf.spark.metadata import metadata_of
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs, given
+from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
+from elmo_udf.spark.outputs.written import Output, Written
 from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.words.find import collect, find
 from elmo_udf.words.options import SensesOptions
@@ -23,10 +23,15 @@ def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, An
     Raises UserError if the table is of another level, if it does not contain the word often enough, or if the output
     can't be written.
     """
-    inputs = {"table of --embeddings": options.embeddings} | given(options, "plot")
-    check_outputs(spark, {"output": options.output}, inputs, options.mode)
     if options.plot:
         check_png(options.plot)
+    read = {"table of --embeddings": options.embeddings}
+    written = Written.of(options, [Output("output", options.output, ("senses",))], read, ["plot"])
+    return in_transaction(spark, written, lambda work: _separate(work, options))
+
+
+def _separate(work: Transaction, options: SensesOptions) -> dict[str, Any]:
+    spark = work.spark
     table = read_embeddings(spark, options.embeddings)
     made = metadata_of(table, "embedding")
     assert made is not None  # read_embeddings refuses other tables
@@ -49,12 +54,13 @@ def separate_senses(spark: SparkSession, options: SensesOptions) -> dict[str, An
     if options.dry_run:
         return about
     separation = Separation.of(collect(table, found, options.max_occurrences), options)
-    with commit.staging(spark, options.output) as staging:
-        spark.createDataFrame(separation.table()).coalesce(1).write.parquet(f"{staging.folder}/table")
-        sidecar = {"table": "senses", **about, "vectors": made.as_dict()}
-        staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
+    staged = f"{work.folder('output')}/table"
+    spark.createDataFrame(separation.table()).coalesce(1).write.parquet(staged)
+    sidecar = {"table": "senses", **about, "vectors": made.as_dict()}
+    work.put_table("output", staged, sidecar)
     if options.plot:
         of = f"{n_used:,} occurrences" if n_used == n_found else f"{n_used:,} of {n_found:,} occurrences"
         title = f"“{options.word}” in its sentences: {of}, k-means with k = {options.k}"
-        separation.draw(options.plot, f"{title}\nELMo: {made.model}, layer {made.layer}")
+        separation.draw(work.staged_files()["plot"], f"{title}\nELMo: {made.model}, layer {made.layer}")
+    work.put_files()
     return about | {"output": options.output, "plot": options.plot} | separation.report(options.examples)

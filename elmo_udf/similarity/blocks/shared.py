@@ -11,13 +11,13 @@ from pyspark.sql import SparkSession
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.blocks.files import Folder, new_name
 from elmo_udf.similarity.kernels.cost import Cluster
-from elmo_udf.spark import files
+from elmo_udf.spark import changes, files
 from elmo_udf.spark.session import local_cores
 
 
 def shared_folder(spark: SparkSession, path: str, cluster: Cluster) -> Folder:
     """Creates a folder for blocks. Raises UserError if driver and executors don't share it."""
-    files.make_folder(spark, path)
+    changes.make_folder(spark, path)
     folder = Folder(str(files.hadoop_path(spark, path)[1].toString()))
     on_this_machine = local_cores(spark.sparkContext.master) is not None  # where every task sees what the driver sees
     check_folder(spark, folder, 0 if on_this_machine else min(cluster.slots, 64))

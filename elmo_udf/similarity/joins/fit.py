@@ -14,14 +14,13 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.options import CorrectionOptions
 from elmo_udf.similarity.blocks.threads import task_threads
 from elmo_udf.similarity.blocks.writer import examine
 from elmo_udf.similarity.kernels.correction import Correction, Moments, fit_correction
 from elmo_udf.similarity.kernels.exact_sums import Bounds, ExactSums, Grid
-from elmo_udf.spark import files
+from elmo_udf.spark import changes, files
 from elmo_udf.spark.fetch import fetcher
 from elmo_udf.spark.inputs.batches import map_batches
 
@@ -81,10 +80,7 @@ def _summed(table: DataFrame, vectors_of: VectorsOf, part_of: Callable[[Any, np.
 
 def write_correction(spark: SparkSession, correction: Correction, folder: str) -> None:
     """Writes the file CORRECTION to the folder of a result that is being made."""
-    file_system, where = files.hadoop_path(spark, f"{folder}/{CORRECTION}")
-    stream = file_system.create(where, True)
-    with afterwards(stream.close):
-        stream.write(bytearray(correction.to_bytes()))
+    changes.write_bytes(spark, f"{folder}/{CORRECTION}", correction.to_bytes())
 
 
 def read_correction(spark: SparkSession, path: str) -> Correction:

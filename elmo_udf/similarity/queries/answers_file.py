@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
-from elmo_udf.errors import UserError
 from elmo_udf.plots.paths import check_local
 from elmo_udf.similarity.queries.options import QueryOptions
-from elmo_udf.spark.outputs import commit
-from elmo_udf.spark.outputs.checks import check_outputs, given
+from elmo_udf.spark.outputs.transaction import Transaction
+from elmo_udf.spark.outputs.written import Output, Written, given
 
 _JSON = (".jsonl", ".json", ".ndjson")
 
 
-def check_output(spark: SparkSession, options: QueryOptions) -> None:
-    """Raises UserError, before the work, if the output can't be written or exists."""
-    if options.output is None:
-        return
-    inputs = {"table of --embeddings": options.embeddings}
-    inputs |= given(options, "texts", "correction")
-    if not _is_json(options.output):
-        check_outputs(spark, {"output": options.output}, inputs, options.mode)
-        return
+def written_by(options: QueryOptions) -> Written:
+    """What a query writes: a table, a file of JSON lines, or nothing. Raises UserError for what can't be written."""
+    read = {"table of --embeddings": options.embeddings} | given(options, "texts", "correction", "model")
+    if options.output is None or not _is_json(options.output):
+        outputs = [Output("output", options.output, ("answers",))] if options.output is not None else []
+        return Written.of(options, outputs, read)
     check_local("output", options.output, Path(options.output).suffix.lower())
-    for name, path in inputs.items():
-        if _is_part_of(Path(options.output), path):
-            raise UserError(
-                f"output {options.output!r} is, or lies in, the {name} {path!r}; expected a separate path; change one "
-                "of them"
-            )
-    if options.mode == "error" and Path(options.output).exists():
-        raise UserError(f"output {options.output!r} exists already; give another path, or --mode overwrite")
+    return Written.of(options, [], read, ["output"])
 
 
-def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, answers: list[dict[str, Any]]) -> None:
-    """Writes the answers to one text to ``options.output``, with the columns and types of answers to many texts.
+def write_answers(work: Transaction, options: QueryOptions, found: DataFrame, answers: list[dict[str, Any]]) -> None:
+    """The answers to one text into ``options.output``, with the columns, and their types, of answers to many texts.
 
     Args:
         found: The rows as they were collected.
@@ -54,25 +42,23 @@ def write_answers(spark: SparkSession, options: QueryOptions, found: DataFrame, 
     if options.level == "token":
         schema = schema.add("sentence", "string")
     rows = [{"query_id": "text", "text": options.text, **answer} for answer in answers]
-    write_rows(spark, options, spark.createDataFrame(rows, schema).coalesce(1))
+    write_rows(work, options, work.spark.createDataFrame(rows, schema).coalesce(1))
 
 
-def write_rows(spark: SparkSession, options: QueryOptions, rows: DataFrame) -> int:
+def write_rows(work: Transaction, options: QueryOptions, rows: DataFrame) -> int:
     """Writes all answers as a table or as JSON lines (one object per text). Returns the number of rows."""
-    assert options.output is not None
-    if not _is_json(options.output):
-        with commit.staging(spark, options.output) as staging:
-            rows.write.parquet(f"{staging.folder}/table")
-            n_rows = spark.read.parquet(f"{staging.folder}/table").count()
-            sidecar = {"table": "answers", "embeddings": options.embeddings, "k": options.k}
-            staging.put_table(f"{staging.folder}/table", options.output, sidecar, options.mode)
-        return n_rows
-    n_rows, path = 0, Path(options.output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        for answer in _by_text(row.asDict() for row in rows.toLocalIterator()):
-            file.write(json.dumps(answer, ensure_ascii=False, default=str) + "\n")
-            n_rows += len(answer["answers"])
+    if "output" in work.places.outputs:
+        staged = f"{work.folder('output')}/table"
+        rows.write.parquet(staged)
+        n_rows = work.spark.read.parquet(staged).count()
+        work.put_table("output", staged, {"table": "answers", "embeddings": options.embeddings, "k": options.k})
+    else:
+        n_rows = 0
+        with work.file("output").open("w", encoding="utf-8") as file:
+            for answer in _by_text(row.asDict() for row in rows.toLocalIterator()):
+                file.write(json.dumps(answer, ensure_ascii=False, default=str) + "\n")
+                n_rows += len(answer["answers"])
+        work.put_files()
     return n_rows
 
 
@@ -81,13 +67,6 @@ def _by_text(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for (query_id, text), answers in groupby(rows, itemgetter("query_id", "text")):
         of_text = [{name: value for name, value in row.items() if name not in ("query_id", "text")} for row in answers]
         yield {"query_id": query_id, "text": text, "answers": of_text}
-
-
-def _is_part_of(file: Path, source: str) -> bool:
-    """Returns whether a file on this machine is, or is inside of, what ``source`` names, which is a path or a glob."""
-    pattern = Path(re.sub("^file:/+", "/", source)).absolute()
-    found = [path.resolve() for path in Path("/").glob(str(pattern).lstrip("/"))]
-    return any(place in found for place in (file.resolve(), *file.resolve().parents))
 
 
 def _is_json(path: str) -> bool:

@@ -18,15 +18,17 @@ from elmo_udf.similarity.queries.corpus import Corpus
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest_to_each
 from elmo_udf.spark.inputs.documents import TEXT, read_documents
+from elmo_udf.spark.outputs.transaction import Transaction
 
 MAX_TEXTS = 100_000
 
 
-def answer_texts(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> dict[str, Any]:
+def answer_texts(work: Transaction, options: QueryOptions, corpus: Corpus) -> dict[str, Any]:
     """Answers all lines of ``options.texts``, many in each pass over the table. Returns counts for the report.
 
     Lines without a vector are counted by reason. Raises UserError for more than MAX_TEXTS lines.
     """
+    spark = work.spark
     texts, vectors, reasons = _embedded(spark, options, corpus)
     counts = {"texts": len(texts) + sum(reasons.values()), "texts_answered": len(texts)}
     report: dict[str, Any] = counts | {"texts_rejected_by_reason": reasons}
@@ -42,7 +44,7 @@ def answer_texts(spark: SparkSession, options: QueryOptions, corpus: Corpus) -> 
     rows = rows.select("query_id", "text", *(name for name in found.columns if name != "query"))
     if options.output is None:
         return report | {"answers": [row.asDict() for row in rows.drop("text").collect()]}
-    return report | {"output": options.output, "rows_out": write_rows(spark, options, rows)}
+    return report | {"output": options.output, "rows_out": write_rows(work, options, rows)}
 
 
 def _embedded(

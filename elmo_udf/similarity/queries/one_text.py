@@ -15,13 +15,14 @@ from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.similarity.queries.search import nearest
 from elmo_udf.similarity.queries.sentences import sentences_at
 from elmo_udf.spark.metadata import TableMetadata
+from elmo_udf.spark.outputs.transaction import Transaction
 from elmo_udf.text.context import in_context
 from elmo_udf.text.tokenizer import Tokenizer
 
 
-def answer_text(spark: SparkSession, options: QueryOptions, text: str, corpus: Corpus) -> dict[str, Any]:
+def answer_text(work: Transaction, options: QueryOptions, text: str, corpus: Corpus) -> dict[str, Any]:
     """Returns the answers to one text, and also writes them to a file if one is requested."""
-    vector = corpus.corrected(_vector(spark, options, text, corpus.made)[None])[0]
+    vector = corpus.corrected(_vector(work.spark, options, text, corpus.made)[None])[0]
     if not vector.any():
         raise UserError(f"text {text!r} has {NO_DIRECTION}; expected another text, or no --correction")
     found = nearest(
@@ -31,7 +32,7 @@ def answer_text(spark: SparkSession, options: QueryOptions, text: str, corpus: C
     if options.level == "token":
         _add_sentences(corpus.table, answers)
     if options.output is not None:
-        write_answers(spark, options, found, answers)
+        write_answers(work, options, found, answers)
         return {"output": options.output, "rows_out": len(answers), "answers": answers}
     return {"answers": answers}
 
