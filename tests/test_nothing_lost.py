@@ -26,6 +26,9 @@ from elmo_udf.secrets import without_secrets
 from elmo_udf.similarity.queries.job import query
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.spark.outputs.written import Output, Written, resolve
+from elmo_udf.training.folder import Work
+from elmo_udf.training.job import train
+from elmo_udf.training.options import TrainOptions
 from tests.conftest import ROOT
 from tests.kills import Kills, content, leftovers
 from tests.test_outputs import put, run, run_of, table, written
@@ -263,3 +266,25 @@ def test_nothing_that_is_written_or_printed_has_a_secret(
     with pytest.raises(UserError, match=r"passwords and signatures are not stored .* give it again with --model"):
         monkeypatch.undo()
         query(spark, QueryOptions(embeddings=str(tmp_path / "t"), text="the moon"))
+
+
+# Trainings
+
+
+def test_two_trainings_share_no_folder(spark: SparkSession, tmp_path: Path, docs: Path) -> None:
+    with run(spark, tmp_path / "work"):
+        for options in (
+            TrainOptions(input=str(docs), output=str(tmp_path / "m"), work=str(tmp_path / "work")),
+            TrainOptions(input=str(docs), output=str(tmp_path / "work"), work=str(tmp_path / "other")),
+        ):
+            with pytest.raises(UserError, match="is being written by another run"):
+                train(spark, options)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_training_folder_that_a_full_disk_left_is_taken(tmp_path: Path) -> None:
+    work = Work(tmp_path / "work")
+    work.root.mkdir()
+    (work.root / "training.json.123.tmp").touch()
+    work.claim(TrainOptions(input="in", output=str(tmp_path / "m")))
+    assert json.loads(work.options.read_text())["input"] == "in"

@@ -71,6 +71,7 @@ def sentiment_study(spark: SparkSession, options: StudyOptions) -> dict[str, Any
     outputs = [
         Output("output", options.output, ("study",)),
         Output("tokens", options.tokens_path, ("embeddings",), mode="append"),
+        Output("rejects of --tokens", f"{options.tokens_path.rstrip('/')}-rejects", ("rejects",), mode="append"),
     ]
     read = {"input": options.input} | given(options, "vectors", "model")
     written = Written.of(options, outputs, read, ["plot", "paired_plot"])

@@ -25,9 +25,9 @@ def data_files(table: Path) -> list[str]:
     return sorted(path.name for path in table.glob("*.parquet")) if table.is_dir() else []
 
 
-def staged_files(folder: Path) -> list[str]:
-    """Files of a run that are whole and not yet in their place."""
-    return [str(path) for path in folder.glob("_elmo-*/run-*/rows/_outcome=embedded/*.parquet")]
+def intents(folder: Path) -> list[Path]:
+    """Commits that have begun and not ended."""
+    return list(folder.glob("_elmo-*/*/intent.json"))
 
 
 def nothing_is_left(folder: Path, *known: str) -> None:
@@ -101,7 +101,7 @@ def test_driver_killed_between_commits(root: Path, tmp_path: Path, corpus: Corpu
     more = ("--mode", "incremental", "--commit-every", "150")
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
     job.wait_for("a first commit", lambda: data_files(tmp_path / "out"))
-    job.wait_for("staged files of the second", lambda: list(tmp_path.glob("_elmo-*/run-*/rows/_temporary")))
+    job.wait_for("staged files of the second", lambda: list(tmp_path.glob("_elmo-*/*/rows/_temporary")))
     kill(job.process.pid)
     job.clear()
     n_there = pq.read_table(tmp_path / "out").num_rows
@@ -111,20 +111,20 @@ def test_driver_killed_between_commits(root: Path, tmp_path: Path, corpus: Corpu
 
 
 def test_driver_killed_during_a_commit(root: Path, tmp_path: Path, corpus: Corpus, outcome: list[str]) -> None:
-    """The driver is killed while it moves files into the table, and the command is run again."""
-    more = ("--mode", "incremental", "--commit-every", "120", "--partitions", "24")
+    """The driver is killed in the middle of a commit, and the command is run again."""
+    more = ("--mode", "incremental", "--commit-every", "60", "--partitions", "24")
     job = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
     job.wait_for("a first commit", lambda: data_files(tmp_path / "out"))
-    moved = waiting = 0
-    while not (moved and waiting):  # the first commit renames the folder; of the others one is met half done
-        before = len(data_files(tmp_path / "out"))
-        job.wait_for("a commit", lambda n=before: len(data_files(tmp_path / "out")) > n, poll_s=0)  # type: ignore[misc]
+    is_met = False
+    while not is_met:
+        job.wait_for("a commit", lambda: intents(tmp_path), poll_s=0)
         kill(job.process.pid, signal.SIGSTOP)
-        moved, waiting = len(data_files(tmp_path / "out")) - before, len(staged_files(tmp_path))
-        kill(job.process.pid, signal.SIGKILL if moved and waiting else signal.SIGCONT)
+        is_met = bool(intents(tmp_path))
+        kill(job.process.pid, signal.SIGKILL if is_met else signal.SIGCONT)
     job.process.wait()
     job.clear()
-    outcome.append(f"{moved} of {moved + waiting} files of a commit are in the table; the second run adds the rest.")
+    n_there = pq.read_table(tmp_path / "out").num_rows
+    outcome.append(f"A reader finds {n_there} rows of whole commits; the second run ends the commit and adds the rest.")
     outcome.append(right_again(root, tmp_path, corpus, *more))
 
 
@@ -229,7 +229,7 @@ def test_two_runs_on_one_output(root: Path, tmp_path: Path, corpus: Corpus, outc
     """A second run starts on the same output while the first one works."""
     more = ("--mode", "incremental", *PARTITIONS)
     first = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
-    first.wait_for("its staging folder", lambda: list(tmp_path.glob("_elmo-*/run-*")))
+    first.wait_for("its staging folder", lambda: list(tmp_path.glob("_elmo-*/*")))
     second = start(root, tmp_path, "embed", *embed_arguments(corpus, tmp_path / "out", *more))
     codes = first.finish(), second.finish()
     assert codes[0] == 0, first.text()[-3000:]
