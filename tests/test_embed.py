@@ -184,16 +184,21 @@ def test_cuts_are_counted_and_lose_no_token(embed: Embed, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_modes(embed: Embed, spark: SparkSession, tmp_path: Path) -> None:
     output = str(tmp_path / "out")
-    embed()
+    first = embed()
+    again = embed()
+    assert again.pop("done_already") and again == json.loads(json.dumps(first)), "the same command on the same input"
     with pytest.raises(UserError, match="exists already; give another path, or --mode overwrite"):
-        embed()
+        embed(layer="word_emb")
     (tmp_path / "more.csv").write_text("id,text\nnew,One more text.\n")
     with pytest.raises(UserError, match="was made with layer 'elmo', but this run has 'word_emb'"):
         embed(input=str(tmp_path / "more.csv"), mode="append", layer="word_emb")
     embed(input=str(tmp_path / "more.csv"), mode="append")
     assert sorted(row.id for row in spark.read.parquet(output).collect()) == ["a", "b", "long", "new"]
+    assert embed(input=str(tmp_path / "more.csv"), mode="append")["done_already"]
+    assert spark.read.parquet(output).count() == 4
     with pytest.raises(UserError, match="already has ids of the input, such as 'new'"):
-        embed(input=str(tmp_path / "more.csv"), mode="append")
+        (tmp_path / "again.csv").write_text("id,text\nnew,One more text.\n")
+        embed(input=str(tmp_path / "again.csv"), mode="append")
     with pytest.raises(UserError, match="have other columns: none only in the table, source string only in this run"):
         (tmp_path / "other.csv").write_text("id,text,source\nother,One more text.,x\n")
         embed(input=str(tmp_path / "other.csv"), mode="append", keep_columns=("source",))

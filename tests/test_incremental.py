@@ -18,7 +18,6 @@ from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.embedding.run import Run
 from elmo_udf.errors import UserError
-from elmo_udf.spark import files
 from elmo_udf.spark.tables import read_embeddings
 from elmo_udf.text.tokenizer import Tokenizer
 from tests import numpy_elmo
@@ -172,32 +171,6 @@ def test_a_run_that_ends_early_keeps_what_it_did_and_is_finished_by_the_next(
     assert sorted(row["id"] for row in raw(tmp_path / "out")) == sorted(texts), "twice, or lost"
     check(spark, tmp_path / "out", {k: v for k, v in texts.items() if v})
     assert sorted(row["id"] for row in raw(tmp_path / "out-rejects")) == ["blank", "null"]
-
-
-@pytest.mark.slow
-def test_files_that_came_in_before_a_kill_are_not_made_again(
-    embed: Embed, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The moves of one commit are cut off after the first file."""
-    embed({"first": "A text."})
-    texts = {"first": "A text."} | {f"{i:02}": f"Text number {i}." for i in range(20)}
-    moved, real = [], files.rename
-
-    def stop(session: SparkSession, source: str, target: str) -> None:
-        if target.startswith(str(tmp_path / "out" / "part")):
-            moved.append(target)
-            if len(moved) == 2:
-                raise OSError("killed")
-        real(session, source, target)
-
-    monkeypatch.setattr(files, "rename", stop)
-    with pytest.raises(OSError, match="killed"):
-        embed(texts)
-    monkeypatch.undo()
-    n_there = len(raw(tmp_path / "out"))
-    assert 1 < n_there < 21
-    assert embed(texts)["rows_embedded"] == 21 - n_there
-    assert sorted(row["id"] for row in raw(tmp_path / "out")) == sorted(texts)
 
 
 @pytest.mark.slow

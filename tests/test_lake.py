@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,43 +184,6 @@ def test_sizes_of_files_are_bounded(embed: Embed, spark: SparkSession, tmp_path:
     sizes = [pq.ParquetFile(p).metadata.num_rows for p in (tmp_path / "out").glob("*.parquet")]
     assert report["n_files_after"] == len(sizes) > 4 and sum(sizes) == 300
     assert max(sizes) <= 75
-
-
-def killed_at(n: int, prefix: str, real: Callable[..., None], done: list[Any]) -> Callable[..., None]:
-    """``real``, but the n-th call that writes below ``prefix`` fails; ``done`` has the calls of all that share it."""
-
-    def step(session: SparkSession, *paths: str) -> None:
-        if paths[-1].startswith(prefix):
-            done.append(paths)
-            if len(done) == n:
-                raise OSError("killed")
-        real(session, *paths)
-
-    return step
-
-
-@pytest.mark.slow
-def test_compacting_that_is_cut_off_loses_nothing(
-    embed: Embed, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It ends before one of its moves and deletions in the table; started again, it ends well."""
-    grown = tmp_path / "grown"
-    embed(texts(a="One text.", b="A text.", c="A third."), output=str(grown), mode="incremental")
-    embed(texts(b="Another text.", d="A fourth."), output=str(grown), mode="incremental")
-    before = newest(spark, grown)
-    for stop_at in (1, 2, 3, 4, 5):
-        table, done = tmp_path / f"{stop_at}" / "out", list[Any]()
-        shutil.copytree(grown, table)
-        with monkeypatch.context() as patched:
-            for name in ("rename", "delete"):
-                patched.setattr(files, name, killed_at(stop_at, f"{table}/", getattr(files, name), done))
-            with pytest.raises(OSError, match="killed"):
-                compact_table(spark, CompactOptions(embeddings=str(table), file_mib=1e-9))
-        assert newest(spark, table) == before
-        compact_table(spark, CompactOptions(embeddings=str(table)))
-        assert newest(spark, table) == before
-        assert len(spark.read.parquet(str(table)).collect()) == len(before)
-    assert validated(spark, table) == {}
 
 
 @pytest.mark.slow
