@@ -55,7 +55,7 @@ MAY_IMPORT = {
 }
 """What each part of elmo_udf may import besides itself. There is no circle in it."""
 
-TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.savedmodel"}
+TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.checkpoint"}
 """The modules outside of network and training that import TensorFlow; these and those inside of functions only."""
 
 SPARK_FACING = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from elmo_udf.models import Mix, Model, load_model
+from elmo_udf.models import Mix, Model, checkpoint, load_model
 from tests import numpy_elmo, savedmodels
+from tests.checkpoint_files import write_index
 from tests.make_models import random_model
 from tests.model_files import write_folder, write_tar, write_zip
 from tests.refusals import refused
@@ -226,6 +228,55 @@ def test_another_saved_model_is_refused(tmp_path: Path) -> None:
     savedmodels.write_variables({"dense/kernel": np.zeros((2, 2), np.float32)}, tmp_path)
     with refused("0 variables called char_embed", "dense/kernel", "expected one"):
         load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"shape": [-5], "size": 8}, ["SIGABRT"]),
+        ({"shape": [2**40, 2**40], "size": 8}, ["SIGABRT"]),
+        ({"shape": [4], "dtype": 99, "size": 16}, ["SIGABRT"]),
+        ({"shape": [2**33], "size": 2**35}, ["variables have 34359738368 bytes", "at most 17179869184"]),
+        ({"shape": [4], "size": 2**62}, ["Invalid size"]),
+        ({"shape": [4], "size": 16, "offset": -3}, ["can't be read"]),
+    ],
+)
+def test_indexes_with_right_checksums_that_make_no_sense_end_no_process_of_ours(
+    entry: dict[str, Any], words: list[str], tmp_path: Path
+) -> None:
+    """TensorFlow's reader aborts its process at some of them."""
+    (tmp_path / "saved_model.pb").touch()
+    write_index(tmp_path / "variables" / "variables", {"char_embed": entry})
+    with refused(str(tmp_path), "expected", *words):
+        load_model(str(tmp_path))
+
+
+def test_a_reader_that_ended_for_want_of_questions_is_replaced(tf2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint._stop()
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "IDLE_S", 0.1)
+        assert_read(tf2)
+    (child,) = checkpoint._children
+    assert child._process.wait() == 0
+    assert_read(tf2)
+    assert checkpoint._children != [child]
+
+
+@pytest.mark.parametrize("name", ["elmo_output", "0", "a_b"])
+@pytest.mark.parametrize("scope", ["aggregation/", ""])
+def test_mix_as_deeppavlov_and_bilm_tf_name_it(scope: str, name: str, tmp_path: Path) -> None:
+    values = {f"module/{key}": value for key, value in savedmodels.variables(MODEL).items()}
+    values[f"module/{scope}{name}_ELMo_W"] = values.pop("module/aggregation/weights")
+    values[f"module/{scope}{name}_ELMo_gamma"] = values.pop("module/aggregation/scaling").reshape(1)
+    assert_read(savedmodels.write_variables(values, tmp_path))
+
+
+def test_two_mixes_are_refused_by_name(tmp_path: Path) -> None:
+    values = savedmodels.variables(MODEL)
+    for name in ("input", "output"):
+        values[f"{name}_ELMo_W"], values[f"{name}_ELMo_gamma"] = np.zeros(3, np.float32), np.ones(1, np.float32)
+    with refused("found the mixes", "input_ELMo_W", "expected one mix"):
+        load_model(str(savedmodels.write_variables(values, tmp_path)))
 
 
 @pytest.mark.parametrize("file", ["variables.index", "variables.data-00000-of-00001"])

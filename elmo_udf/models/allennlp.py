@@ -1,5 +1,7 @@
 """Reads models in the format of AllenNLP, bilm-tf, NLPL and simple_elmo: an options.json and one .hdf5 file.
 
+Instead of the .hdf5 file there may be a checkpoint, as bilm-tf's training leaves it.
+
 A model that ``jobs/train.py`` trained may have its own mix of layers. options.json stores it under a key that the other
 programs ignore.
 """
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from elmo_udf.errors import UserError
+from elmo_udf.models import bilm
 from elmo_udf.models.archives import MAX_UNPACKED_BYTES
 from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
 from elmo_udf.models.variables import (
@@ -61,10 +64,16 @@ def _visible(folder: Path) -> list[Path]:
 def read(folder: Path, handle: str) -> Model:
     """Returns the model in ``folder``. Raises UserError if its files are not those of exactly one ELMo model."""
     options_file = _only(options_files(folder), "options file (*options*.json)", handle)
-    weights_file = _only(weights_files(folder), "weights file (.hdf5)", handle)
     options, mix, note = read_options(options_file, handle)
-    where = f"model {handle!r}, {weights_file.name}"
-    variables = _variables(weights_file, where)
+    if bilm.index_files(folder) and not weights_files(folder):
+        weights_file = bilm.newest(folder, handle)
+        where = f"model {handle!r}, {weights_file.name}"
+        variables = bilm.variables(weights_file, where)
+    else:
+        weights_file = _only(weights_files(folder), "weights file (.hdf5)", handle)
+        where = f"model {handle!r}, {weights_file.name}"
+        variables = _variables(weights_file, where)
+    variables = {_full_name(name): value for name, value in variables.items()}
 
     found = parts_of(variables, CELLS)
     # Where the sizes agree, a network may have been made without a projection: then the file decides.
@@ -94,7 +103,7 @@ def _only(candidates: list[Path], what: str, handle: str) -> Path:
         found = ", ".join(path.name for path in candidates) or "none"
         raise UserError(
             f"model {handle!r}: found {len(candidates)} files that may be the {what}: {found}; expected exactly one; "
-            "remove the others"
+            + ("remove the others" if candidates else "put it beside the other files of the model")
         )
     return candidates[0]
 
@@ -186,9 +195,7 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
         nonlocal most_bytes
         if isinstance(item, h5py.Dataset) and not is_of_training(name):
             most_bytes -= _checked_bytes(name, item, most_bytes, where)
-            # bilm-tf's training does without a MultiRNNCell where there is one layer
-            full_name = re.sub(r"^(RNN_[01]/RNN)/LSTMCell/", r"\1/MultiRNNCell/Cell0/LSTMCell/", name)
-            variables[full_name] = item[...]
+            variables[name] = item[...]
 
     try:
         with h5py.File(path, "r") as file:
@@ -200,6 +207,11 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
             f"{where}: can't be read as HDF5 ({error}), expected a complete file; fetch the model again"
         ) from None
     return variables
+
+
+def _full_name(name: str) -> str:
+    """Returns the name that a variable of several layers has: with one layer, bilm-tf does without a MultiRNNCell."""
+    return re.sub(r"^(RNN_[01]/RNN)/LSTMCell/", r"\1/MultiRNNCell/Cell0/LSTMCell/", name)
 
 
 def _checked_bytes(name: str, dataset: Any, most_bytes: int, where: str) -> int:

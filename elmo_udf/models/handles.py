@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from elmo_udf.errors import UserError
-from elmo_udf.models import allennlp, builtin, savedmodel
+from elmo_udf.models import allennlp, bilm, builtin, foreign, savedmodel
 from elmo_udf.models.archives import content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
@@ -43,7 +43,7 @@ def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = Non
         return builtin.MODELS[handle]()
     path = resolve(handle, sha256, fetch)
     with _cache_named(handle, path), _folder(path, handle) as folder:
-        return _read(content_folder(folder, _is_model), handle)
+        return _read(folder, handle)
 
 
 def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Path:
@@ -134,16 +134,31 @@ def _folder(path: Path, handle: str) -> AbstractContextManager[Path]:
 
 def _is_model(folder: Path) -> bool:
     """Returns whether ``folder`` contains files of a model."""
-    return savedmodel.is_saved_model(folder) or bool(allennlp.options_files(folder) or allennlp.weights_files(folder))
+    found = allennlp.options_files(folder) or allennlp.weights_files(folder) or bilm.index_files(folder)
+    return savedmodel.is_saved_model(folder) or bool(found)
 
 
-def _read(folder: Path, handle: str) -> Model:
-    """Returns the model in ``folder``. Its files show which kind of model it is."""
-    if not _is_model(folder):
-        found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
-        raise UserError(
-            f"model {handle!r}: found {found}; expected a saved_model.pb, or an options.json and one .hdf5; "
-            "give the folder or archive of an ELMo model"
-        )
-    read = savedmodel.read if savedmodel.is_saved_model(folder) else allennlp.read
-    return read(folder, handle)
+def _is_known(folder: Path) -> bool:
+    """Returns whether ``folder`` contains files of a model, or of something that can be named."""
+    return _is_model(folder) or foreign.recognized(folder) is not None
+
+
+def _read(named: Path, handle: str) -> Model:
+    """Returns the model in the folder ``named`` or in its only subfolder. Its files show which kind of model it is."""
+    folder = content_folder(named, _is_known)
+    if _is_model(folder):
+        return (savedmodel.read if savedmodel.is_saved_model(folder) else allennlp.read)(folder, handle)
+    what, instead = foreign.recognized(folder) or (
+        _listed(folder, named),
+        "give the folder or archive of an ELMo model",
+    )
+    raise UserError(
+        f"model {handle!r}: found {what}; expected a saved_model.pb, or an options.json and one .hdf5; {instead}"
+    )
+
+
+def _listed(folder: Path, named: Path) -> str:
+    """Returns the names of the first files in ``folder``, as seen from the folder that the user named."""
+    names = sorted(path.relative_to(named).as_posix() + "/" * path.is_dir() for path in folder.iterdir())
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more or "nothing"

@@ -1,19 +1,14 @@
-"""Reads the variables of SavedModels as on TF-Hub, and never runs their graph.
-
-In a TF1 SavedModel, the checkpoint stores the variables under their names. In a TF2 SavedModel, the keys describe the
-position of an object in the program that wrote it (``variables/3/.ATTRIBUTES/VARIABLE_VALUE``). The object graph, which
-the checkpoint also contains, has the name of each variable.
-"""
+"""Reads the variables of SavedModels as on TF-Hub, and never runs their graph."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from elmo_udf.errors import UserError
+from elmo_udf.models.checkpoint import read_checkpoint
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 from elmo_udf.models.variables import (
     CHARACTERS,
@@ -21,7 +16,6 @@ from elmo_udf.models.variables import (
     Parts,
     check_names,
     check_rows,
-    is_of_training,
     listed,
     parts_of,
     to_arrays,
@@ -31,7 +25,6 @@ from elmo_udf.models.variables import (
 
 CELLS = CellNames("rnn/lstm_cell/kernel", "rnn/lstm_cell/bias", "rnn/lstm_cell/projection/kernel")
 MIX_WEIGHTS, MIX_SCALE = "aggregation/weights", "aggregation/scaling"
-OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 CLIP = 3.0
 """Bound of cells and projections in the published models. The variables of a SavedModel don't contain it."""
 
@@ -47,86 +40,50 @@ def read(folder: Path, handle: str) -> Model:
     Raises UserError if its variables are not those of one ELMo model.
     """
     where = f"model {handle!r}"
-    checkpoint = _open(folder, where)
-    keys = _network_keys(_variable_keys(checkpoint, where), where)
-    mix_names = {name for name in keys if name in (MIX_WEIGHTS, MIX_SCALE)}
-    parts = parts_of(keys.keys() - mix_names, CELLS)
+    variables = _of_network(read_checkpoint(folder / "variables" / "variables", where), where)
+    mix_names = {name for name in variables if name in (MIX_WEIGHTS, MIX_SCALE)}
+    parts = parts_of(variables.keys() - mix_names, CELLS)
     names = dict(variable_names(parts, CELLS))
-    check_names(keys, {*names.values(), *((MIX_WEIGHTS, MIX_SCALE) if mix_names else ())}, where)
+    check_names(variables, {*names.values(), *((MIX_WEIGHTS, MIX_SCALE) if mix_names else ())}, where)
 
-    variables = {name: np.asarray(_value(checkpoint, key, where)) for name, key in keys.items()}
     options = _options(parts, variables, where)
     variables[CHARACTERS] = with_no_token_row(variables[CHARACTERS], where)
     arrays = to_arrays(variables, names, options, where)
     return Model(options, arrays, _mix(variables, parts.n_layers, where), handle)
 
 
-def _open(folder: Path, where: str) -> Any:
-    """Returns TensorFlow's reader for the checkpoint in a SavedModel."""
-    import tensorflow as tf
+def _of_network(variables: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
+    """Returns the variables by their names without their prefix, such as ``module/bilm/``.
 
-    try:
-        return tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-    except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
-        raise UserError(
-            f"{where}: the variables of the SavedModel can't be read ({error}), expected a checkpoint in its folder "
-            "variables; fetch the model again"
-        ) from None
-
-
-def _value(checkpoint: Any, key: str, where: str) -> np.ndarray:
-    import tensorflow as tf
-
-    try:
-        value: np.ndarray = checkpoint.get_tensor(key)
-    except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
-        raise UserError(
-            f"{where}: variable {key} can't be read ({error}), expected a complete checkpoint; fetch the model again"
-        ) from None
-    return value
-
-
-def _variable_keys(checkpoint: Any, where: str) -> dict[str, str]:
-    """Returns the key in the checkpoint of every variable, by the variable's full name."""
-    all_keys = checkpoint.get_variable_to_shape_map()
-    if OBJECT_GRAPH not in all_keys:
-        return {key.removesuffix(":0"): key for key in all_keys}
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
-
-    try:
-        graph = TrackableObjectGraph.FromString(_value(checkpoint, OBJECT_GRAPH, where))
-    except (DecodeError, TypeError) as error:
-        raise UserError(
-            f"{where}: the names of the variables can't be read ({error}), expected a complete checkpoint; fetch the "
-            "model again"
-        ) from None
-    keys: dict[str, str] = {}
-    for attribute in (attribute for node in graph.nodes for attribute in node.attributes):
-        name = attribute.full_name.removesuffix(":0") or attribute.checkpoint_key
-        if attribute.name != "VARIABLE_VALUE":
-            continue
-        if keys.setdefault(name, attribute.checkpoint_key) != attribute.checkpoint_key:
-            raise UserError(f"{where}: two variables are called {name}, expected one; export the model again")
-    return {name: key for name, key in keys.items() if key in all_keys}
-
-
-def _network_keys(keys: dict[str, str], where: str) -> dict[str, str]:
-    """Returns the keys by the names of the variables without their prefix, such as ``module/bilm/``.
-
-    It leaves out variables that only training needs. The mix keeps its name ``aggregation/...``.
+    The mix is called ``aggregation/...``, as on TF-Hub.
     """
-    keys = {name: key for name, key in keys.items() if not is_of_training(name)}
-    characters = [name for name in keys if name == CHARACTERS or name.endswith(f"/{CHARACTERS}")]
+    characters = [name for name in variables if name == CHARACTERS or name.endswith(f"/{CHARACTERS}")]
     if len(characters) != 1:
         raise UserError(
-            f"{where}: found {len(characters)} variables called {CHARACTERS} among {listed(list(keys))}; "
+            f"{where}: found {len(characters)} variables called {CHARACTERS} among {listed(list(variables))}; "
             "expected one, as in an ELMo SavedModel; check that this is an ELMo model"
         )
     network = characters[0].removesuffix(CHARACTERS)  # such as "module/bilm/"
     module = re.sub(r"(^|/)bilm/$", r"\1", network)  # such as "module/"
-    mix = {module + name: name for name in (MIX_WEIGHTS, MIX_SCALE)}
-    return {mix.get(name, name.removeprefix(network)): key for name, key in keys.items()}
+    named = {_mix_name(name.removeprefix(module)) or name.removeprefix(network): name for name in variables}
+    if len(named) < len(variables):
+        mixes = [name for name in variables if _mix_name(name.removeprefix(module))]
+        raise UserError(
+            f"{where}: found the mixes {listed(mixes)}, expected one mix of the layers; export the model with one"
+        )
+    return {new: variables[old] for new, old in named.items()}
+
+
+def _mix_name(name: str) -> str:
+    """Returns TF-Hub's name of a variable of the mix, or an empty string for other variables.
+
+    bilm-tf and DeepPavlov call them ``NAME_ELMo_W`` and ``NAME_ELMo_gamma`` (``weight_layers``). They add the same
+    number to all weights before the softmax, which changes nothing.
+    """
+    if name in (MIX_WEIGHTS, MIX_SCALE):
+        return name
+    found = re.fullmatch(r"(aggregation/)?\w*ELMo_(W|gamma)", name)
+    return {"W": MIX_WEIGHTS, "gamma": MIX_SCALE}[found[2]] if found else ""
 
 
 def _options(parts: Parts, variables: dict[str, np.ndarray], where: str) -> NetworkOptions:
