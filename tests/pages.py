@@ -12,6 +12,7 @@ import io
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,9 @@ def make_folder(path: Path) -> Path:
     """A working directory in which a page's paths lead to the project, and where the programs leave their files."""
     for name in ("jobs", "conf"):
         (path / name).symlink_to(ROOT / name)
+    (path / "docs").mkdir()
+    for data in (ROOT / "docs").glob("*.csv"):  # copies, for pages draw their pictures beside them
+        shutil.copy(data, path / "docs")
     return path
 
 
