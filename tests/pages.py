@@ -39,13 +39,17 @@ class Program:
     in_process: bool = False
 
 
-def programs(page: str) -> list[Program]:
-    """What is to run, in order; a block with one command ``python jobs/x.py`` in the session of the tests."""
+def programs(page: str, more: str = "") -> list[Program]:
+    """What is to run, in order; a block of nothing but ``python jobs/x.py`` in the session of the tests.
+
+    ``more`` is added to the arguments of such a block.
+    """
     found: list[Program] = []
     section = -1
     for block in (block for block in blocks(page) if block.reason is None):
         code = f'spark.sql("""{block.code}""").collect()\n' if block.language == "sql" else block.code
         if block.language == "text":
+            assert found, f"line {block.line}: nothing printed this; say so in a comment before it"
             found[-1].expected += block.code.splitlines()
         elif block.language != "bash" and found[-1].language == "python" and block.section == section:
             found[-1].code += code
@@ -53,9 +57,17 @@ def programs(page: str) -> list[Program]:
             found.append(Program("bash" if block.language == "bash" else "python", code, block.line))
         section = block.section
     for program in found:
-        is_job = re.match(r"python jobs/\w+\.py ", program.code)
-        program.in_process = bool(is_job) and len(list(commands(program.code))) == 1
+        program.in_process = program.language == "bash" and only_jobs(program.code)
+        if program.in_process and more:
+            program.code = f"{program.code.rstrip()} {more}"
     return found
+
+
+def only_jobs(code: str) -> bool:
+    """Whether each command starts a job, and no shell is needed: no redirection, no pipe."""
+    found = list(commands(code))
+    plain = all(words[0] == "python" and (job_command(words) or ("", []))[1] == words[2:] for words in found)
+    return plain and not re.search(r"[|&;<>$]", code)
 
 
 def make_folder(path: Path) -> Path:
@@ -71,7 +83,8 @@ def make_folder(path: Path) -> Path:
 def check(folder: Path, program: Program, request: pytest.FixtureRequest) -> None:
     """Run it, and look for what it should print."""
     if program.in_process:
-        output = run_here(program.code, folder, request.getfixturevalue("spark"))
+        spark = request.getfixturevalue("spark")
+        output = "".join(run_here(words, folder, spark) for words in commands(program.code))
     else:
         output = run_as_process(program, folder)
     printed = iter(output.splitlines())
@@ -100,18 +113,16 @@ def events(folder: Path) -> str:
     return " ".join(f"-Dspark.eventLog.{name}={value}" for name, value in settings.items())
 
 
-def run_here(code: str, folder: Path, spark: SparkSession) -> str:
+def run_here(words: list[str], folder: Path, spark: SparkSession) -> str:
     """Run the script of a job in this process, with its arguments and in its folder; return what it printed."""
-    (words,) = commands(code)
-    job, arguments = job_command(words) or pytest.fail(f"no job in {code!r}")
-    printed, argv = io.StringIO(), sys.argv
+    printed, argv, stdin = io.StringIO(), sys.argv, sys.stdin
     with working_directory(spark, folder), contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as end:
-        sys.argv = [f"jobs/{job}.py", *arguments]
+        sys.argv, sys.stdin = words[1:], io.StringIO("The moon and the tides.\n")
         try:
             runpy.run_path(sys.argv[0], run_name="__main__")
         finally:
-            sys.argv = argv
-    assert end.value.code == 0, code
+            sys.argv, sys.stdin = argv, stdin
+    assert end.value.code == 0, words
     return printed.getvalue()
 
 

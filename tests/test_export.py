@@ -173,3 +173,10 @@ def test_script_replaces_nothing(root: Path, tmp_path: Path, capsys: pytest.Capt
     assert "can't be written" in capsys.readouterr().err
     assert main(["no/such/model", str(tmp_path / "other")]) == 2
     assert "no/such/model" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_of_the_page(root: Path, folder: Path, tmp_path: Path) -> None:
+    command = [str(root / "scripts" / "export-savedmodel"), str(folder.parents[1] / "model"), str(tmp_path / "hub")]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert load_model(str(tmp_path / "hub")).fingerprint() == load_model(str(folder)).fingerprint()
