@@ -48,7 +48,12 @@ def write_index(prefix: Path, entries: dict[str, dict[str, Any]]) -> None:
     values = [(b"", header.SerializeToString())]
     for name, fields in sorted(entries.items()):
         shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in fields["shape"]])
-        values.append((name.encode(), BundleEntryProto(**{"dtype": 1, **fields, "shape": shape}).SerializeToString()))
+        values.append(
+            (
+                name.encode(errors="surrogateescape"),
+                BundleEntryProto(**{"dtype": 1, **fields, "shape": shape}).SerializeToString(),
+            )
+        )
     file, handles = b"", []
     for content in (block(values), block([])):
         handles.append(varint(len(file)) + varint(len(content)))

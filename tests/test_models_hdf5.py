@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,26 @@ def test_truncated_weights_are_refused(n_bytes: int, tmp_path: Path) -> None:
     weights = (folder / "weights.hdf5").read_bytes()
     (folder / "weights.hdf5").write_bytes(weights[:n_bytes])
     with refused("weights.hdf5", "HDF5", "fetch the model again"):
+        load_model(str(folder))
+
+
+def test_thousands_of_groups_inside_of_each_other_are_refused_soon(tmp_path: Path) -> None:
+    folder = write_folder(MODEL, tmp_path / "model")
+    with h5py.File(folder / "weights.hdf5", "a") as file:
+        group: Any = file
+        for _ in range(1500):
+            group = group.create_group("g")
+    started = time.perf_counter()
+    with refused("weights.hdf5", "more than 20 deep"):
+        load_model(str(folder))
+    assert time.perf_counter() - started < 2  # 34 s for 3,000 groups, if all are visited
+
+
+def test_a_key_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(MODEL, tmp_path / "model")
+    with h5py.File(folder / "weights.hdf5", "a") as file:
+        h5py.h5g.create(file.id, b"\xff\xfe")
+    with refused("weights.hdf5", r"b'\xff\xfe' is not UTF-8"):
         load_model(str(folder))
 
 

@@ -251,6 +251,13 @@ def test_indexes_with_right_checksums_that_make_no_sense_end_no_process_of_ours(
         load_model(str(tmp_path))
 
 
+def test_a_key_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").touch()
+    write_index(tmp_path / "variables" / "variables", {"bilm/\udcff": {"shape": [2], "size": 8}})
+    with refused(str(tmp_path), "expected", "fetch the model again"):
+        load_model(str(tmp_path))
+
+
 def test_a_reader_that_ended_for_want_of_questions_is_replaced(tf2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint._stop()
     with monkeypatch.context() as patch:

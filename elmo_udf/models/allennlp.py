@@ -42,6 +42,8 @@ MAX_EXPANSION = 100
 
 Real weights hardly compress; a decompression bomb compresses far more.
 """
+MAX_DEPTH = 20
+"""Largest number of slashes in a name. A variable of bilm-tf has five."""
 _OPTIONS_NAME = re.compile(r"options.*\.json(\.txt)?$", re.IGNORECASE)
 """A browser may save a file of JSON with .txt at its end."""
 _LARGEST = float(np.finfo(np.float32).max)
@@ -191,8 +193,18 @@ def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
 
     most_bytes = min(MAX_EXPANSION * path.stat().st_size, MAX_UNPACKED_BYTES)
 
-    def keep(name: str, item: object) -> None:
+    def keep(name: str | bytes, item: object) -> None:
         nonlocal most_bytes
+        if isinstance(name, bytes):
+            raise UserError(
+                f"{where}: the name {name!r} is not UTF-8, expected the names of variables; fetch or export the model "
+                "again"
+            )
+        if name.count("/") > MAX_DEPTH:  # HDF5 needs minutes to walk through thousands of groups inside of each other
+            raise UserError(
+                f"{where}: groups lie more than {MAX_DEPTH} deep in each other, expected the names of variables; don't "
+                "use this model"
+            )
         if isinstance(item, h5py.Dataset) and not is_of_training(name):
             most_bytes -= _checked_bytes(name, item, most_bytes, where)
             variables[name] = item[...]
