@@ -41,6 +41,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<3"],
+        "hf": ["huggingface-hub>=1.0,<3"],
+        "kaggle": ["kagglehub>=1.0,<2"],
         "package": ["venv-pack2>=0.9,<1"],
         "test": [
             "pytest>=9",
@@ -51,6 +53,8 @@ setup(
             "mypy>=1.13",
             "pre-commit>=3.5",
             "duckdb>=1.1",
+            "huggingface-hub>=1.0,<3",
+            "kagglehub>=1.0,<2",
             "polars>=1.15",
         ],
     },

@@ -1,7 +1,8 @@
 """Finds and loads the model that a handle names.
 
-A handle is ``builtin:mini``, a local folder or archive (also as a ``file:`` URI), an http(s) address that TensorFlow
-Hub resolves, or any other URI, which Spark fetches.
+A handle is ``builtin:mini``, a local folder or archive (also as a ``file:`` URI), ``hf:`` or ``kaggle:`` with the name
+of a model there, the address of its page, an http(s) address that TensorFlow Hub resolves or of an archive, or any
+other URI, which Spark fetches.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from elmo_udf.models.archives import content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
 from elmo_udf.models.hub import fetch_archive, fetch_from_hub
+from elmo_udf.models.hugging_face import fetch_from_hugging_face, folder_to_delete
+from elmo_udf.models.kaggle import fetch_from_kaggle
+from elmo_udf.models.pages import handle_of_page
 from elmo_udf.secrets import HIDDEN
 
 Fetch = Callable[[str], Path]
@@ -87,8 +91,8 @@ def _local(handle: str, fetch: Fetch | None) -> Path:
         raise UserError(f"model {handle!r}: the package has no such model; expected {known}")
     if scheme == "file":
         return _file_uri(handle)
-    if scheme in ("http", "https"):
-        return fetch_archive(handle) if _is_zip(handle) else fetch_from_hub(handle)
+    if scheme in _HUBS:
+        return _HUBS[scheme](handle, handle_of_page(handle).partition(":")[2])
     if fetch is None:
         raise UserError(
             f"model {handle!r}: {scheme} addresses are fetched by Spark, and there is no Spark session here; "
@@ -99,8 +103,22 @@ def _local(handle: str, fetch: Fetch | None) -> Path:
 
 def _scheme(handle: str) -> str:
     """Returns the scheme of a URI in lower case, or an empty string if the handle is a path."""
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", handle)
-    return "" if scheme is None or Path(handle).exists() else scheme[1].lower()
+    if Path(handle).exists():
+        return ""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", handle_of_page(handle))
+    return scheme[1].lower() if scheme else ""
+
+
+def _fetch_by_http(handle: str, _: str) -> Path:
+    return fetch_archive(handle) if _is_zip(handle) else fetch_from_hub(handle)
+
+
+_HUBS: dict[str, Callable[[str, str], Path]] = {
+    **dict.fromkeys(("http", "https"), _fetch_by_http),
+    "hf": fetch_from_hugging_face,
+    "kaggle": fetch_from_kaggle,
+}
+"""The functions that fetch a model without Spark, by scheme. They take a handle, and what follows its scheme."""
 
 
 def _is_zip(address: str) -> bool:
@@ -113,10 +131,12 @@ def _cache_named(handle: str, path: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        if _scheme(handle) not in ("http", "https") or _is_zip(handle):
+        scheme = _scheme(handle)
+        if scheme not in _HUBS or (scheme.startswith("http") and _is_zip(handle)):
             raise
+        folder = folder_to_delete(path) if scheme == "hf" else path
         raise UserError(
-            f"{error}; this copy is kept in the cache: delete the folder {str(path)!r}, and the model is fetched anew"
+            f"{error}; this copy is kept in the cache: delete the folder {str(folder)!r}, and the model is fetched anew"
         ) from None
 
 

@@ -14,8 +14,8 @@ class PretrainedModel(OptionGroup, section="model"):
     """A model, and the precision of its numbers."""
 
     model: str = option(
-        "Use the model with this handle: builtin:mini, a TF-Hub address, or a folder or an archive, also behind a "
-        "URI such as hdfs:.",
+        "Use the model with this handle: builtin:mini, hf:ORG/NAME, kaggle:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION, a "
+        "TF-Hub address, or a folder or an archive, also behind a URI such as hdfs:.",
         "builtin:mini",
     )
     model_sha256: str | None = option("Refuse the model unless its file or folder has this SHA-256.", None)
