@@ -18,7 +18,12 @@ setup(
     license_files=["LICENSE"],
     # The jobs are scripts for spark-submit, run from the checkout or shipped beside the package: no part of it.
     packages=find_packages(include=["elmo_udf", "elmo_udf.*"]),
-    package_data={"elmo_udf": ["py.typed", "**/*.json", "**/*.hdf5", "**/*.npz", "**/*.md", "**/*.csv", "**/*.png"]},
+    package_data={
+        "elmo_udf": [
+            "py.typed",
+            *(f"**/*.{kind}" for kind in ("csv", "hdf5", "json", "md", "npz", "png", "properties")),
+        ]
+    },
     python_requires=">=3.11,<3.14",
     install_requires=[
         "pyspark>=4.1,<5",

@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from elmo_udf.spark.class_archive import OPTIONS, archive_path
+from elmo_udf.spark.class_archive import archive_path
+from elmo_udf.spark.launch import OPTIONS
 
 WAIT_S = 180  # for the JVM to write the archive as it ends
 

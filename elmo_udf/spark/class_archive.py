@@ -8,14 +8,8 @@ jars.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-OPTIONS = "SPARK_SUBMIT_OPTS"
-"""The variable from which Spark's launcher takes options for the driver's JVM."""
 
 
 def archive_path() -> Path:
@@ -28,17 +22,3 @@ def archive_options() -> str:
     path = archive_path()
     usable = path.is_file() and path.stat().st_size > 0
     return f'"-XX:SharedArchiveFile={path}" -Xlog:cds*=off' if usable else ""  # and says nothing if it passes it over
-
-
-@contextmanager
-def with_archive() -> Iterator[None]:
-    """While the block runs, a JVM that Spark starts uses the archive, unless the user has set options for the JVM."""
-    options = archive_options()
-    if OPTIONS in os.environ or not options:
-        yield
-        return
-    os.environ[OPTIONS] = options
-    try:
-        yield
-    finally:
-        os.environ.pop(OPTIONS, None)

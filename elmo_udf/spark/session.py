@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import locale
+import logging
 import os
 import re
 import sys
@@ -15,7 +16,10 @@ from pyspark.sql import SparkSession
 from elmo_udf.cleanup import afterwards
 from elmo_udf.errors import UserError
 from elmo_udf.spark import daemon, internals
-from elmo_udf.spark.class_archive import with_archive
+from elmo_udf.spark.launch import launch_options
+from elmo_udf.version import __version__
+
+log = logging.getLogger(__name__)
 
 _BARS = "spark.ui.showConsoleProgress"
 _DAEMON = "spark.python.daemon.module"
@@ -36,8 +40,9 @@ def job_session(name: str, whole_machine: bool) -> tuple[SparkSession, bool]:
     """
     if SparkSession.getActiveSession() is not None or internals.active_context() is not None:
         return SparkSession.builder.getOrCreate(), False  # of this thread, or of another one
+    log.info("elmo_udf %s: %s starts", __version__, name)
     by_python = "PYSPARK_GATEWAY_PORT" not in os.environ  # else by spark-submit
-    with with_archive(), _names_in_utf8():
+    with launch_options(), _names_in_utf8():
         internals.start_jvm()
     conf = SparkConf()
     # pyspark itself reads this variable only; spark-submit alone turns the property into it

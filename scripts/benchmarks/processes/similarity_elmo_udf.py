@@ -15,7 +15,7 @@ from similarity_spark import read_files
 
 from elmo_udf.similarity.compare import compare
 from elmo_udf.spark import daemon, internals
-from elmo_udf.spark.class_archive import with_archive
+from elmo_udf.spark.launch import launch_options
 
 
 def main(
@@ -24,7 +24,7 @@ def main(
     """Seconds from the table to the written result; memory of workers; what Spark and the workers read and wrote."""
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false")
-    with with_archive():  # archive and daemon as jobs have them
+    with launch_options():  # archive and daemon as jobs have them
         spark = builder.config("spark.python.daemon.module", daemon.__name__).getOrCreate()
     spark.range(1).count()
     read_files(table)

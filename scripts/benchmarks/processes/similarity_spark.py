@@ -11,7 +11,7 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.spark.class_archive import with_archive
+from elmo_udf.spark.launch import launch_options
 
 
 def main(table: str, peer: str, threshold: float, cores: int = 2, archive: bool = False) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def main(table: str, peer: str, threshold: float, cores: int = 2, archive: bool 
     """
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.driver.memory", "8g")
     builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-    with with_archive() if archive else nullcontext():
+    with launch_options() if archive else nullcontext():
         spark = builder.getOrCreate()
     spark.range(1).count()
     read_files(table)
