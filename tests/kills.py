@@ -71,7 +71,9 @@ class Case:
     run: Callable[[Path], dict[str, Any]]
     outputs: tuple[str, ...]
     each: bool = True
-    """Whether a reader sees each output old or new. False for a folder of a training, which is no output."""
+    """Whether each of the outputs is replaced at once. False for files that belong to one."""
+    step: int = 1
+    """Of the changes of files, at which of them the run is killed: at each, or at every second, third, ..."""
 
 
 def content(path: Path) -> Any:

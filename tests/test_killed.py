@@ -13,10 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from elmo_udf.classification.job import classify
+from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.job import clean_corpus
 from elmo_udf.cleaning.options import CleanOptions
 from elmo_udf.embedding.corpus import embed_corpus
 from elmo_udf.embedding.options import EmbedOptions
+from elmo_udf.evaluation.options import PairsOptions
+from elmo_udf.evaluation.pairs import compare_pairs
 from elmo_udf.lake.compact import compact_table
 from elmo_udf.lake.options import CompactOptions
 from elmo_udf.similarity.job import compare_tables
@@ -25,6 +29,8 @@ from elmo_udf.similarity.queries.job import query
 from elmo_udf.similarity.queries.options import QueryOptions
 from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
 from elmo_udf.spark.outputs.written import Output, Written
+from elmo_udf.training.job import train
+from elmo_udf.training.options import TrainOptions
 from tests.kills import Case, check_kills
 
 TEXTS = {"a": "The moon moves the tides.", "b": "The kettle boils.", "c": "The tides follow the moon.", "n": None}
@@ -141,6 +147,51 @@ def querying(spark: SparkSession, output: str) -> Case:
     return Case(prepare, run, (output,))
 
 
+SMALL_MODEL = {"filters": ("1:4", "2:8"), "character_dim": 8, "cell_dim": 24, "projection_dim": 12, "n_streams": 4}
+SMALL_TRAINING = {"n_steps": 6, "min_count": 1, "held_out": 0.2, "epochs": 1.0, "evaluate_every": 20}
+
+
+def training(spark: SparkSession, mode: str) -> Case:
+    def run(work: Path, mode: str = mode, **more: Any) -> dict[str, Any]:
+        values = {"input": str(work / "text.txt"), "output": str(work / "model"), "mode": mode}
+        return train(spark, TrainOptions(**values | SMALL_MODEL | SMALL_TRAINING | more))
+
+    def prepare(work: Path) -> None:
+        (work / "text.txt").write_text("".join(f"cats see {i % 7} dogs .\n" for i in range(60)))
+        if mode == "overwrite":
+            run(work, "error", n_layers=1)
+
+    return Case(prepare, run, ("model",), step=4)
+
+
+def pairing(spark: SparkSession) -> Case:
+    def run(work: Path, source: str = "in.csv", mode: str = "overwrite") -> dict[str, Any]:
+        paths = {"input": str(work / source), "output": str(work / "pairs"), "plot": str(work / "p.png")}
+        return compare_pairs(spark, PairsOptions(**paths, mode=mode, model="builtin:untrained", label_column="label"))
+
+    def prepare(work: Path) -> None:
+        rows = ["id,a,b,label", "1,The moon.,The tides.,1", "2,A kettle.,The moon.,0", "3,,A text.,1"]
+        (work / "in.csv").write_text("\n".join([*rows, "4,The tides.,The moon moves.,1", ""]))
+        (work / "old.csv").write_text("\n".join([*rows, "5,Another text.,The kettle.,0", ""]))
+        run(work, "old.csv", "error")
+
+    return Case(prepare, run, ("pairs", "pairs-rejects", "p.png"), step=2)
+
+
+def classifying(spark: SparkSession) -> Case:
+    def run(work: Path, source: str = "in.jsonl", mode: str = "overwrite") -> dict[str, Any]:
+        paths = {"train": str(work / source), "output": str(work / "classifier"), "model": "builtin:untrained"}
+        return classify(spark, ClassifyOptions(**paths, mode=mode, label_column="day", regularization=("0.01",)))
+
+    def prepare(work: Path) -> None:
+        for name in ("in", "old"):
+            rows = [{"id": f"{i}", "text": f"{name} text of {i % 2} and {i}", "day": f"{i % 2}"} for i in range(20)]
+            (work / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        run(work, "old.jsonl", "error")
+
+    return Case(prepare, run, ("classifier/metrics.json", "classifier/model/metadata"), each=False, step=3)
+
+
 CASES: dict[str, Callable[[SparkSession], Case]] = {
     "clean error": lambda spark: cleaning(spark, "error"),
     "clean overwrite": lambda spark: cleaning(spark, "overwrite"),
@@ -154,6 +205,10 @@ CASES: dict[str, Callable[[SparkSession], Case]] = {
     "similarity update": update,
     "compact": compacting,
     "query table": lambda spark: querying(spark, "answers"),
+    "train error": lambda spark: training(spark, "error"),
+    "train overwrite": lambda spark: training(spark, "overwrite"),
+    "pairs": pairing,
+    "classify": classifying,
     "query file": lambda spark: querying(spark, "answers.jsonl"),
 }
 
@@ -230,5 +285,6 @@ def parameters() -> list[Any]:
 def test_the_same_command_ends_what_was_killed(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, at_once: bool
 ) -> None:
-    assert check_kills(CASES[name](spark), tmp_path, monkeypatch, at_once=at_once) > 10
+    case = CASES[name](spark)
+    assert check_kills(case, tmp_path, monkeypatch, step=case.step, at_once=at_once) > 8
     shutil.rmtree(tmp_path, ignore_errors=True)
