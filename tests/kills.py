@@ -20,6 +20,10 @@ from elmo_udf.spark.outputs import owners
 _CHANGES = ("replace", "rename", "link", "unlink", "remove", "rmdir", "mkdir")
 
 
+AROUND = 8
+"""So many changes before the end of a commit are tried one by one."""
+
+
 class Killed(BaseException):
     """The process has ended: no handler of errors sees it, and nothing is changed any more."""
 
@@ -72,8 +76,8 @@ class Case:
     outputs: tuple[str, ...]
     each: bool = True
     """Whether each of the outputs is replaced at once. False for files that belong to one."""
-    step: int = 1
-    """Of the changes of files, at which of them the run is killed: at each, or at every second, third, ..."""
+    step: int = 7
+    """Outside of commits the run is killed at every change of a file with such a distance."""
 
 
 def content(path: Path) -> Any:
@@ -138,10 +142,8 @@ def file_by_file(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(changes, "can_exchange", lambda *_: False)
 
 
-def check_kills(
-    case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch, step: int = 1, start: int = 1, at_once: bool = True
-) -> int:
-    """Kill the run at every ``step``-th change of a file, run it again, and compare. Returns the number of kills."""
+def check_kills(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch, step: int = 1, at_once: bool = True) -> int:
+    """Kill the run at its :func:`moments`, run it again each time, and compare. Returns the number of kills."""
     if not at_once:
         file_by_file(monkeypatch)
     work = fresh(folder, case)
@@ -150,8 +152,8 @@ def check_kills(
         report = counts(case.run(work))
     after = {name: content(work / name) for name in case.outputs}
     assert all(value is not None for value in after.values()) and leftovers(work) == []
-    n_kills = 0
-    for at in range(start, undisturbed.n + 1, step):
+    chosen = moments(undisturbed.names, step)
+    for at in chosen:
         fresh(folder, case)
         kills = Kills(work, at)
         with kills.around(monkeypatch), suppress(Killed):
@@ -166,5 +168,11 @@ def check_kills(
         assert leftovers(work) == [], where
         if "done_already" in again:
             assert counts(again) == report, where
-        n_kills += 1
-    return n_kills
+    return len(chosen)
+
+
+def moments(names: list[str], step: int) -> list[int]:
+    """All changes of files in a commit and around it, and every ``step``-th of the others."""
+    ends = [i for i, name in enumerate(names, 1) if name.startswith("unlink ") and name.endswith("/intent.json")]
+    of_commits = {at for end in ends for at in range(end - AROUND, end + 3)}
+    return sorted({*range(step // 2 + 1, len(names) + 1, step), *(of_commits & {*range(1, len(names) + 1)})})

@@ -161,7 +161,7 @@ def training(spark: SparkSession, mode: str) -> Case:
         if mode == "overwrite":
             run(work, "error", n_layers=1)
 
-    return Case(prepare, run, ("model",), step=4)
+    return Case(prepare, run, ("model",), step=25)
 
 
 def pairing(spark: SparkSession) -> Case:
@@ -175,7 +175,7 @@ def pairing(spark: SparkSession) -> Case:
         (work / "old.csv").write_text("\n".join([*rows, "5,Another text.,The kettle.,0", ""]))
         run(work, "old.csv", "error")
 
-    return Case(prepare, run, ("pairs", "pairs-rejects", "p.png"), step=2)
+    return Case(prepare, run, ("pairs", "pairs-rejects", "p.png"))
 
 
 def classifying(spark: SparkSession) -> Case:
@@ -189,7 +189,7 @@ def classifying(spark: SparkSession) -> Case:
             (work / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         run(work, "old.jsonl", "error")
 
-    return Case(prepare, run, ("classifier/metrics.json", "classifier/model/metadata"), each=False, step=3)
+    return Case(prepare, run, ("classifier/metrics.json", "classifier/model/metadata"), each=False, step=20)
 
 
 CASES: dict[str, Callable[[SparkSession], Case]] = {
@@ -270,7 +270,7 @@ def test_a_commit_that_was_killed_is_ended(
 def test_some_moments_at_which_a_commit_is_killed(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    assert check_kills(by_hand(spark, mode, "table"), tmp_path, monkeypatch, step=5, start=3) > 5
+    assert check_kills(by_hand(spark, mode, "table"), tmp_path, monkeypatch, step=9) > 5
 
 
 def parameters() -> list[Any]:
