@@ -266,7 +266,7 @@ def test_two_runs_at_once_on_one_output(spark: SparkSession, tmp_path: Path) -> 
             run(spark, tmp_path / "t"),
         ):
             pass
-        assert f"delete 'file:{tmp_path}/_elmo-t'" in str(error.value)
+        assert f"delete 'file:{tmp_path}/_elmo-t/owner-0'" in str(error.value)
     with run(spark, tmp_path / "t"):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -123,7 +123,7 @@ def _take_one(spark: SparkSession, address: Address, owner: Owner) -> int:
             changes.delete_empty(spark, address.work_folder)
             raise UserError(
                 f"output {address.uri!r} is being written by another run ({owners[last]}); expected one run at a time; "
-                f"wait for its end, or, if it can't be running any more, delete {address.work_folder!r}"
+                f"wait for its end, or, if it can't be running any more, delete {_file(address, last)!r}"
             )
         index = 0 if last is None else last + 1
         try:
