@@ -43,6 +43,7 @@ setup(
         "scikit-learn>=1.5,<2",
         "matplotlib>=3.8,<4",
         "threadpoolctl>=3.2,<4",
+        "tqdm>=4.60,<5",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<3"],

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "spark": {"cleanup", "errors", "formats", "report", "secrets", "version", "options", "models"},
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
     "similarity": {"cleanup", "errors", "formats", "npz", "options", "plots", "text", "spark", "embedding"},
+    "in_memory": {"errors", "flags", "options", "text", "models", "network", "embedding", "similarity"},
     "tfidf": {
         *("cleanup", "correlation", "errors", "options", "plots", "text", "network", "spark", "embedding"),
         *("similarity",),

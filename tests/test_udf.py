@@ -123,7 +123,6 @@ def test_a_column_of_null_is_text(spark: SparkSession, model: str) -> None:
     [
         ({"layer": "top"}, "layer 'top' is not in the model"),
         ({"pooling": "sum"}, "elmo_udf: pooling is 'sum', expected one of mean, max"),
-        ({"lyer": "elmo"}, "elmo_udf: unknown option 'lyer'; did you mean 'layer'?"),
         ({"model": "builtin:maxi"}, "model 'builtin:maxi'"),
     ],
 )

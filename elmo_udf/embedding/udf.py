@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,21 @@ _TOKEN = T.StructType(
 _TYPES = {"document": _VECTOR, "sentence": T.ArrayType(_VECTOR, False), "token": T.ArrayType(_TOKEN, False)}
 
 
-def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, **options: Any) -> Callable[..., Any]:
+def elmo_udf(
+    model: str = "builtin:mini",
+    *,
+    layer: str = "elmo",
+    pooling: Literal["mean", "max"] = "mean",
+    level: Literal["document", "sentence", "token"] = "document",
+    normalize: bool = False,
+    tokenizer: Literal["words", "whitespace"] = "words",
+    language: str = "en",
+    max_sentence_tokens: int = 400,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    device: Literal["auto", "cpu", "gpu"] = "auto",
+    model_sha256: str | None = None,
+    spark: SparkSession | None = None,
+) -> Callable[..., Any]:
     """Returns a pandas UDF that maps texts to ELMo vectors.
 
     The UDF takes a column of texts (string), of tokenized sentences (array<string>), or of documents in tokenized
@@ -49,12 +63,35 @@ def elmo_udf(model: str = "builtin:mini", *, spark: SparkSession | None = None, 
 
     Args:
         model: A model handle.
+        layer: The layer of the network: elmo (the mix of all layers), word_emb, lstm_outputs1, lstm_outputs2, ...
+        pooling: How the vectors of the tokens of a document or sentence are combined.
+        level: What gets a vector: every document, sentence or token.
+        normalize: Whether every vector is scaled to unit length.
+        tokenizer: ``words`` finds sentences and separates punctuation from words. ``whitespace`` takes each text as one
+            sentence and splits it at spaces.
+        language: The ISO 639 code of the language whose rules the tokenizer ``words`` uses.
+        max_sentence_tokens: The tokenizer ``words`` cuts sentences that have more tokens.
+        precision: The type of the weights and of the matrix products.
+        device: Where the network runs. ``auto`` uses a GPU if TensorFlow sees one.
+        model_sha256: The SHA-256 that the file or folder of the model must have.
         spark: The session that sends the model to its executors. By default it is the active session.
-        options: Any of the other :class:`~elmo_udf.options.ModelOptions`, such as ``layer`` or ``pooling``.
 
     Raises UserError for options and models that are not valid.
     """
-    return vector_udf(_session(spark), model_options(model=model, **options))
+    options = model_options(
+        model=model,
+        layer=layer,
+        pooling=pooling,
+        level=level,
+        normalize=normalize,
+        tokenizer=tokenizer,
+        language=language,
+        max_sentence_tokens=max_sentence_tokens,
+        precision=precision,
+        device=device,
+        model_sha256=model_sha256,
+    )
+    return vector_udf(_session(spark), options)
 
 
 def vector_udf(spark: SparkSession, options: ModelOptions, mix: Mix | None = None) -> Callable[..., Any]:

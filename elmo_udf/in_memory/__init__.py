@@ -1,0 +1,1 @@
+"""Embeds and compares lists of texts in this process, without Spark."""
