@@ -4,9 +4,28 @@ import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
+
+
+class BuildWithJobs(build_py):  # type: ignore[misc]  # setuptools has no types
+    """Copies the jobs into the package, where the command elmo-udf finds them. In a checkout they stay in jobs/."""
+
+    def run(self) -> None:
+        """Builds the package, then adds the jobs, unless the package is installed as a link to the checkout."""
+        super().run()
+        if not self.editable_mode:
+            folder = Path(self.build_lib) / "elmo_udf" / "jobs"
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in sorted((HERE / "jobs").glob("*.py")):
+                self.copy_file(str(path), str(folder / path.name))
+
+    def get_source_files(self) -> list[str]:
+        """Returns the files of a source distribution."""
+        return [*super().get_source_files(), *(f"jobs/{path.name}" for path in sorted((HERE / "jobs").glob("*.py")))]
+
 
 setup(
     name="elmo-udf",
@@ -16,7 +35,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    # The jobs are scripts for spark-submit, run from the checkout or shipped beside the package: no part of it.
+    cmdclass={"build_py": BuildWithJobs},
+    entry_points={"console_scripts": ["elmo-udf = elmo_udf.command:main"]},
     packages=find_packages(include=["elmo_udf", "elmo_udf.*"]),
     package_data={
         "elmo_udf": [

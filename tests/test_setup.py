@@ -134,8 +134,41 @@ def test_wheel_holds_the_whole_package_and_nothing_else(root: Path, tmp_path: Pa
     (wheel,) = tmp_path.glob("elmo_udf-*.whl")
     names = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
     source = {p.relative_to(checkout).as_posix() for p in (checkout / "elmo_udf").rglob("*") if p.is_file()}
+    source |= {f"elmo_udf/jobs/{path.name}" for path in (checkout / "jobs").glob("*.py")}
+    assert "elmo_udf/jobs/embed.py" in source
     assert names == {name for name in source if "__pycache__" not in name}
     assert any(n.endswith("LICENSE") for n in zipfile.ZipFile(wheel).namelist())
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_runs_the_jobs(root: Path, tmp_path: Path) -> None:
+    """In an environment that has the requirements, and of this project only what the wheel carries."""
+    checkout, environment = copy_of_package(root, tmp_path / "checkout"), tmp_path / "environment"
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", str(tmp_path), str(checkout)], check=True, stdin=subprocess.DEVNULL)
+    (wheel,) = tmp_path.glob("elmo_udf-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    (packages,) = (environment / "lib").glob("python3.*/site-packages")
+    (packages / "requirements.pth").write_text(site.getsitepackages()[0] + "\n", "utf-8")  # its .pth files don't count
+    install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*install, "--ignore-installed", str(wheel)], check=True, stdin=subprocess.DEVNULL)
+    (tmp_path / "two.csv").write_text("id,text\na,The kettle boils.\nb,The moon.\n", "utf-8")
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYSPARK"))}
+        variables["PATH"] = f"{environment / 'bin'}:{variables['PATH']}"
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+
+    where = run("python", "-c", "import elmo_udf; print(elmo_udf.__file__)").stdout
+    assert where.startswith(str(packages)), where
+    embedded = run("elmo-udf", "embed", "--input", "two.csv", "--output", "vectors")
+    assert embedded.returncode == 0, embedded.stderr[-3000:]
+    assert "rows_embedded" in embedded.stdout
+    path = run("elmo-udf", "path", "similarity").stdout.strip()
+    assert path == str(packages / "elmo_udf" / "jobs" / "similarity.py")
+    done = run("spark-submit", path, "topk", "--embeddings", "vectors", "--output", "neighbors", "--k", "1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert run("elmo-udf", "embed", "--outptu", "x").returncode == 2
 
 
 def copy_of_package(root: Path, target: Path) -> Path:
@@ -145,7 +178,8 @@ def copy_of_package(root: Path, target: Path) -> Path:
         shutil.copy(root / "scripts" / name, target / "scripts")
     for name in ("setup.py", "pyproject.toml", "LICENSE"):
         shutil.copy(root / name, target)
-    shutil.copytree(root / "elmo_udf", target / "elmo_udf", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("elmo_udf", "jobs"):
+        shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     return target
 
 
