@@ -114,7 +114,7 @@ def test_pictures(tmp_path: Path, n_labels: int) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"level": "token"}, "level is 'token', expected document"),
+        ({"level": "token"}, "level is 'token', expected 'document'"),
         ({"test_size": 1.0}, "test_size is 1.0, expected a share"),
         ({"folds": 1}, "folds is 1, expected 0"),
         ({"tuning_folds": 1}, "tuning_folds is 1, expected at least 2"),

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from elmo_udf.correlation import pearson, spearman
 from elmo_udf.evaluation.fitted_mix import fit_mix, mixed_cosines
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions, correction_named
-from elmo_udf.evaluation.scores import best_threshold, check_scores
+from elmo_udf.evaluation.scores import all_positive, at_threshold, best_threshold, check_scores
 from elmo_udf.plots.bars import correlation_bars
 from elmo_udf.plots.scatter import class_histograms, score_scatter
 from tests.make_models import random_model
@@ -92,6 +92,19 @@ def test_best_threshold_is_that_of_trying_all(seed: int) -> None:
     assert 2 / (1 / found.precision + 1 / found.recall) == pytest.approx(found.f1)
 
 
+def test_a_given_threshold_and_the_baseline() -> None:
+    cosines, is_positive = np.array([0.9, 0.5, 0.4, 0.1]), np.array([True, False, True, True])
+    found = at_threshold(cosines, is_positive, 0.5)
+    assert (found.cosine, found.precision, found.recall, found.accuracy) == (0.5, 0.5, pytest.approx(1 / 3), 0.25)
+    assert found.f1 == pytest.approx(0.4)
+    nothing = at_threshold(cosines, is_positive, 0.95)
+    assert (nothing.f1, nothing.precision, nothing.recall, nothing.accuracy) == (0, 0, 0, 0.25)
+    assert all_positive(is_positive) == {
+        "accuracy": 0.75,
+        "f1": pytest.approx(f1_score(is_positive, np.ones(4, bool))),
+    }
+
+
 def test_mistakes_in_options() -> None:
     def evaluation(**options: object) -> EvaluateOptions:
         return EvaluateOptions(input="in", output="out", **options)  # type: ignore[arg-type]
@@ -109,6 +122,10 @@ def test_mistakes_in_options() -> None:
         PairsOptions(input="in", output="out", level="token")
     with refused("--plot needs labels"):
         PairsOptions(input="in", output="out", plot="x.png")
+    with refused("--threshold needs labels"):
+        PairsOptions(input="in", output="out", threshold=0.5)
+    with refused("threshold is 2.0, expected -1 to 1"):
+        PairsOptions(input="in", output="out", label_column="label", threshold=2.0)
     with refused("remove_components is 1 and whiten 2"):
         PairsOptions(input="in", output="out", remove_components=1, whiten=2)
     with refused("max_sentence_tokens is 0"):

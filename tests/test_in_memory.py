@@ -63,18 +63,19 @@ def test_no_spark_and_no_jvm() -> None:
     code = """
 import sys
 started = []
-sys.addaudithook(lambda event, what: started.append(event) if event in ("subprocess.Popen", "os.posix_spawn", "os.fork")
-                 else None)
+starts = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.system")
+sys.addaudithook(lambda event, what: started.append(str(what)) if event in starts else None)
 from elmo_udf import Elmo, ElmoVectorizer
 elmo = Elmo()
 assert elmo.encode(["The kettle boils.", "The moon."], show_progress=True).shape == (2, elmo.width())
 assert ElmoVectorizer().fit_transform(["The kettle boils."]).shape == (1, elmo.width())
 elmo.similarity("a", "b"), elmo.tokens("a"), elmo.most_similar("a", vocabulary=["b"])
-print(sorted({"pyspark", "py4j"} & {name.partition(".")[0] for name in sys.modules}), started)
+print(sorted({"pyspark", "py4j"} & {name.partition(".")[0] for name in sys.modules}))
+print([what for what in started if "java" in what or "spark" in what])
 """
     environment = {**os.environ, "JAVA_HOME": "/nowhere"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.stdout == "[] []\n", done.stdout + done.stderr
+    assert done.stdout == "[]\n[]\n", done.stdout + done.stderr
     assert "2/2" in done.stderr, "the progress bar"
 
 
@@ -164,7 +165,7 @@ def test_missing_texts(elmo: Elmo) -> None:
         (lambda elmo: elmo.encode(b"a"), "texts are a bytes, expected strings in a list"),
         (lambda elmo: elmo.encode(pd.DataFrame({"text": ["a"]})), "a DataFrame of 2 dimensions, expected strings"),
         (lambda elmo: elmo.tokens(" "), "text 0 (counted from 0) has no vector, because the text has no token"),
-        (lambda elmo: elmo.similarity(np.ones((1, 2))[:, :0] + 1.0, "a"), "wide, expected one width"),
+        (lambda elmo: elmo.similarity(np.ones((1, 2)), "a"), "wide, expected one width"),
         (lambda elmo: elmo.similarity(np.zeros((1, 2))), "vector 0 (counted from 0) is zero or not finite"),
         (lambda elmo: elmo.similarity(np.ones(2)), "vectors have the shape (2,), expected"),
         (lambda elmo: elmo.most_similar("a"), "most_similar got nothing to compare with"),
@@ -198,7 +199,7 @@ def test_keywords_are_the_model_options() -> None:
     of_encode = keywords(Elmo.encode)
     extra = {name: of_encode.pop(name)[0] for name in ("self", "texts", "missing", "show_progress")}
     assert (extra["missing"], extra["show_progress"]) == ("error", False)
-    aliases = {"Pooling": 'Literal["mean", "max"]', "Level": 'Literal["document", "sentence", "token"]'}
+    aliases = {"Pooling": "Literal['mean', 'max']", "Level": "Literal['document', 'sentence', 'token']"}
     of_encode = {name: (default, aliases.get(kind, kind)) for name, (default, kind) in of_encode.items()}
     of_model = keywords(Elmo.__init__)
     del of_model["self"]
@@ -209,7 +210,7 @@ def test_keywords_are_the_model_options() -> None:
 def keywords(function: Callable[..., Any]) -> dict[str, tuple[object, str]]:
     parameters = inspect.signature(function).parameters
     assert all(one.kind != one.VAR_KEYWORD for one in parameters.values())
-    return {name: (one.default, one.annotation) for name, one in parameters.items()}
+    return {name: (one.default, one.annotation.replace('"', "'")) for name, one in parameters.items()}
 
 
 def test_the_package_lists_its_names_and_says_what_to_import() -> None:

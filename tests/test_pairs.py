@@ -93,7 +93,22 @@ def test_nothing_is_lost_and_labels_of_two_classes(spark: SparkSession, tmp_path
     taken = np.array([row["cosine"] for row in found.values()]) >= report["best_threshold"]
     assert report["precision"] == pytest.approx((labels & taken).sum() / taken.sum(), abs=1e-6)
     assert report["recall"] == pytest.approx((labels & taken).sum() / labels.sum(), abs=1e-6)
+    assert report["accuracy"] == pytest.approx((labels == taken).mean(), abs=1e-6)
+    assert report["all_positive"]["accuracy"] == pytest.approx(labels.mean(), abs=1e-6)
     assert (tmp_path / "plot.png").stat().st_size > 5_000
+    again = PairsOptions(**given, mode="overwrite", threshold=report["best_threshold"])  # type: ignore[arg-type]
+    same = compare_pairs(spark, again)
+    assert same["threshold"] == report["best_threshold"] and "best_threshold" not in same
+    names = ("f1", "precision", "recall", "accuracy", "all_positive")
+    assert {name: same[name] for name in names} == {name: report[name] for name in names}
+
+
+@pytest.mark.slow
+def test_a_threshold_needs_two_classes(spark: SparkSession, tmp_path: Path, model: str) -> None:
+    (tmp_path / "in.tsv").write_text(tsv(), "utf-8")
+    given = {"input": str(tmp_path / "in.tsv"), "output": str(tmp_path / "out"), "model": model}
+    with refused("--threshold needs labels that are 0 and 1, found other numbers in column 'score'"):
+        compare_pairs(spark, PairsOptions(**given, label_column="score", threshold=0.5))  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from elmo_udf.plots import heatmap, side_by_side, training
+from elmo_udf.plots.figure import save
 from elmo_udf.plots.heatmap import MAX_LABEL_CHARACTERS, alike, shortened, similar_side_by_side, similarity_heatmap
 from elmo_udf.plots.histogram import cosine_histogram
 
@@ -77,3 +83,62 @@ def test_labels_are_shortened_in_the_middle() -> None:
 def test_matplotlib_waits_until_a_picture_is_drawn() -> None:
     code = "import sys, elmo_udf.plots.heatmap; sys.exit(any(m in sys.modules for m in ('matplotlib', 'scipy')))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("highest", [110, 15_000], ids=["one decade", "several decades"])
+def test_labels_of_perplexities_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, highest: int) -> None:
+    rows = [
+        {"tokens": 1e6 * i, "sampled_loss_forward": 4.0, "sampled_loss_backward": 4.1}
+        | {f"perplexity_{direction}": 70 + (highest - 70) / (i + 1) ** 2 for direction in ("forward", "backward")}
+        for i in range(12)
+    ]
+    (figure,) = figures(monkeypatch, training, lambda: training.training_curve(rows, tmp_path / "t.png", "A title"))
+    labels = [label for label in figure.axes[0].get_yticklabels() if label.get_text()]
+    low, high = figure.axes[0].get_ylim()
+    places = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
+    assert len([tick for tick in figure.axes[0].get_yticks() if low <= tick <= high]) >= 3
+    assert all(below.y1 < above.y0 for below, above in itertools.pairwise(places))
+
+
+@pytest.mark.parametrize("n", [5, 30], ids=["small", "large"])
+def test_both_matrices_have_names_on_both_axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    cosines, _ = clustered(n, 2)
+    names = [f"name {i}" for i in range(n)]
+    panels = [side_by_side.Panel(title, cosines) for title in ("Left", "Right")]
+    (figure,) = figures(
+        monkeypatch, side_by_side, lambda: side_by_side.side_by_side(names, *panels, tmp_path / "s.png", "A title")
+    )
+    order = similar_side_by_side(cosines)
+    for axes in figure.axes[:2]:
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+            assert [label.get_text() for label in labels] == [names[place] for place in order]
+        in_cells = [text.get_text() for text in axes.texts]
+        in_order = cosines[np.ix_(order, order)]
+        shown = [round(in_order[i, j], 2) for i in range(n) for j in range(n) if i != j] if n == 5 else []
+        assert [float(text) for text in in_cells] == shown
+
+
+def test_a_heatmap_has_names_on_both_axes_and_numbers_in_small_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cosines, _ = clustered(4, 2)
+    names = ["a", "b", "c", "d"]
+    (figure,) = figures(monkeypatch, heatmap, lambda: similarity_heatmap(names, cosines, tmp_path / "h.png", "A title"))
+    order = similar_side_by_side(cosines)
+    axes = figure.axes[0]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == [names[place] for place in order]
+    assert len(axes.texts) == 16 and "-0.00" not in [text.get_text() for text in axes.texts]
+
+
+def figures(monkeypatch: pytest.MonkeyPatch, module: ModuleType, draw: Callable[[], None]) -> list[Any]:
+    """The figures that a call draws with the functions of a module."""
+    made: list[Any] = []
+
+    def save_and_keep(figure: Any, path: Path) -> None:
+        save(figure, path)
+        made.append(figure)
+
+    monkeypatch.setattr(module, "save", save_and_keep)
+    draw()
+    return made

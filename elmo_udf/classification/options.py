@@ -7,12 +7,18 @@ from typing import Literal
 
 from elmo_udf.cleaning.options import CleaningOptions
 from elmo_udf.errors import UserError
-from elmo_udf.options import DocumentColumns, JobOptions, ModelOptions, OutputOptions, TableFormat, option
+from elmo_udf.options import DocumentColumns, DocumentModelOptions, JobOptions, OutputOptions, TableFormat, option
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyOptions(
-    JobOptions, ModelOptions, CleaningOptions, OutputOptions, DocumentColumns, TableFormat, section="classification"
+    JobOptions,
+    DocumentModelOptions,
+    CleaningOptions,
+    OutputOptions,
+    DocumentColumns,
+    TableFormat,
+    section="classification",
 ):
     """The options of jobs/classify.py."""
 
@@ -70,10 +76,6 @@ class ClassifyOptions(
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.level != "document":
-            raise UserError(
-                f"level is {self.level!r}, expected document, because the labels belong to documents; leave out --level"
-            )
         if not 0 < self.test_size < 1:
             raise UserError(f"test_size is {self.test_size}, expected a share between 0 and 1, such as 0.2")
         if self.folds < 0 or self.folds == 1:

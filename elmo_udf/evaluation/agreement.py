@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from elmo_udf.correlation import pearson, spearman
 from elmo_udf.errors import UserError
-from elmo_udf.evaluation.scores import best_threshold
+from elmo_udf.evaluation.scores import all_positive, at_threshold, best_threshold
 from elmo_udf.plots.scatter import class_histograms, score_scatter
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,12 @@ def is_binary(labels: Sequence[float], column: str) -> bool:
     return list(labels) == [0.0, 1.0]
 
 
-def agreement(scored: DataFrame, binary: bool, plot: str | None, title: str) -> dict[str, Any]:
+def agreement(
+    scored: DataFrame, binary: bool, plot: str | None, title: str, threshold: float | None = None
+) -> dict[str, Any]:
     """Returns the part of the report about labels, from the columns id, label and cosine.
 
+    For labels 0 and 1, pairs count as positive from ``threshold`` on, or else from the threshold with the best F1.
     Draws ``plot`` if it is given.
     """
     labelled = scored.where("label IS NOT NULL AND cosine IS NOT NULL").select("id", "label", "cosine")
@@ -44,9 +47,15 @@ def agreement(scored: DataFrame, binary: bool, plot: str | None, title: str) -> 
         if plot:
             score_scatter(cosines, labels, plot, f"{title}\nSpearman {report['spearman']:.3f}, {len(labels):,} pairs")
     else:
-        found = best_threshold(cosines, labels == 1)
-        report |= {"best_threshold": found.cosine, "f1": round(found.f1, 6)}
-        report |= {"precision": round(found.precision, 6), "recall": round(found.recall, 6)}
+        positive = labels == 1
+        if threshold is None:
+            found = best_threshold(cosines, positive)
+            report["best_threshold"] = found.cosine
+        else:
+            found = at_threshold(cosines, positive, threshold)
+            report["threshold"] = threshold
+        report |= {name: round(getattr(found, name), 6) for name in ("f1", "precision", "recall", "accuracy")}
+        report["all_positive"] = {name: round(value, 6) for name, value in all_positive(positive).items()}
         if plot:
-            class_histograms(cosines, labels == 1, found.cosine, plot, f"{title}\nF1 {found.f1:.3f} at the threshold")
+            class_histograms(cosines, positive, found.cosine, plot, f"{title}\nF1 {found.f1:.3f} at the threshold")
     return report | ({"plot": plot} if plot else {})

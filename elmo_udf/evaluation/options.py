@@ -9,6 +9,7 @@ from typing import Literal
 from elmo_udf.errors import UserError
 from elmo_udf.options import (
     CorrectionOptions,
+    DocumentModelOptions,
     InputPath,
     JobOptions,
     ModelOptions,
@@ -42,7 +43,14 @@ class PairInput(TableFormat, InputPath, section="input"):
 
 @dataclass(frozen=True, kw_only=True)
 class PairsOptions(
-    JobOptions, TaskOptions, CorrectionOptions, ModelOptions, OutputOptions, RejectsOptions, PairInput, section="output"
+    JobOptions,
+    TaskOptions,
+    CorrectionOptions,
+    DocumentModelOptions,
+    OutputOptions,
+    RejectsOptions,
+    PairInput,
+    section="output",
 ):
     """The options of jobs/pairs.py."""
 
@@ -50,19 +58,23 @@ class PairsOptions(
     label_column: str | None = option(
         "Read people's judgement of a pair from this column: a score, or 0 and 1.", None, section="input"
     )
+    threshold: float | None = option(
+        "Count pairs with at least this cosine as positive, such as the best_threshold of a run on other pairs, "
+        "instead of choosing the threshold on these pairs. This needs labels that are 0 and 1.",
+        None,
+        at_least=-1,
+        at_most=1,
+        section="evaluation",
+    )
     plot: str | None = option(
         "Draw the cosines and the labels, and write the picture to this PNG file. This needs --label-column.", None
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.level != "document":
-            raise UserError(
-                f"level is {self.level!r}, expected 'document', because each text of a pair has one vector; leave out "
-                "--level"
-            )
-        if self.plot is not None and self.label_column is None:
-            raise UserError("--plot needs labels; expected --label-column too; name the column with the labels")
+        for flag, value in (("--plot", self.plot), ("--threshold", self.threshold)):
+            if value is not None and self.label_column is None:
+                raise UserError(f"{flag} needs labels; expected --label-column too; name the column with the labels")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from elmo_udf.embedding.layout import Layout
 from elmo_udf.embedding.reasons import count_reasons
+from elmo_udf.errors import UserError
 from elmo_udf.evaluation.agreement import agreement, is_binary
 from elmo_udf.evaluation.cosines import cosines_of, moments_of_views, over_pairs
 from elmo_udf.evaluation.inputs import read_pairs
@@ -56,6 +57,11 @@ def _compare(work: Transaction, options: PairsOptions) -> dict[str, Any]:
     folder = work.folder("output")
     staged = stage_pairs(spark, pairs, f"{folder}/input", f"input {options.input!r}")
     binary = is_binary(_labels(staged), options.label_column) if options.label_column else False
+    if options.threshold is not None and not binary:
+        raise UserError(
+            f"--threshold needs labels that are 0 and 1, found other numbers in column {options.label_column!r}; "
+            "leave it out, and the job computes correlations"
+        )
     embedded = embed_texts(spark, staged.texts, model, options, layout, f"{folder}/vectors", options.partitions)
     correction = _fit(embedded, options)
     scored = _scored(spark, staged, embedded, correction, f"{folder}/scored")
@@ -64,7 +70,7 @@ def _compare(work: Transaction, options: PairsOptions) -> dict[str, Any]:
         write_correction(spark, correction, f"{folder}/table")
     report |= embedded.report | _quantiles(scored)
     if options.label_column:
-        report |= agreement(scored, binary, work.staged_files().get("plot"), _title(options))
+        report |= agreement(scored, binary, work.staged_files().get("plot"), _title(options), options.threshold)
     made = TableMetadata.of_options(options, model.fingerprint, width).as_dict()
     sidecar = {"table": "text pairs", "input": options.input, "correction": options.correction_name}
     work.put_table("rejects", f"{folder}/rejects", {"table": "rejects"})

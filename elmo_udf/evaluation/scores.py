@@ -21,12 +21,24 @@ def check_scores(scores: np.ndarray, what: str) -> None:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold: pairs at or above ``cosine`` count as positive. It has the precision, the recall and their F1."""
+    """A threshold, at or above which pairs count as positive, and how well that agrees with their labels."""
 
     cosine: float
     f1: float
     precision: float
+    """The share of positive labels among the pairs that count as positive; 0 if there are none, as in scikit-learn."""
     recall: float
+    accuracy: float
+    """The share of pairs, positive and negative, that count as their label says."""
+
+
+def at_threshold(cosines: np.ndarray, is_positive: np.ndarray, threshold: float) -> Threshold:
+    """Returns how well a threshold separates pairs with cosines (n,) float and labels (n,) bool."""
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    found = cosines >= threshold
+    precision, recall, f1, _ = precision_recall_fscore_support(is_positive, found, average="binary", zero_division=0)
+    return Threshold(threshold, float(f1), float(precision), float(recall), float(accuracy_score(is_positive, found)))
 
 
 def best_threshold(cosines: np.ndarray, is_positive: np.ndarray) -> Threshold:
@@ -41,4 +53,10 @@ def best_threshold(cosines: np.ndarray, is_positive: np.ndarray) -> Threshold:
     precision, recall = precision[1:], recall[1:]  # without the end at which no pair is positive
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     best = int(np.argmax(f1.round(12)))  # the first of equal ones, however they were rounded
-    return Threshold(float(thresholds[best]), float(f1[best]), float(precision[best]), float(recall[best]))
+    return at_threshold(cosines, is_positive, float(thresholds[best]))
+
+
+def all_positive(is_positive: np.ndarray) -> dict[str, float]:
+    """Returns the accuracy and F1 of calling every pair positive, which needs no cosine, for labels (n,) bool."""
+    share = float(np.mean(is_positive))
+    return {"accuracy": share, "f1": 2 * share / (1 + share)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,7 @@ def list_of_texts(texts: Iterable[Any]) -> list[Any]:
 def _text(i: int, text: Any) -> Any:
     if isinstance(text, str):
         return text
-    if text is None or text != text or type(text).__name__ == "NAType":  # NaN differs from itself
+    if text is None or type(text).__name__ == "NAType" or (isinstance(text, float) and math.isnan(text)):
         return None
     if isinstance(text, list | tuple) and all(_is_token(part) or _is_sentence(part) for part in text):
         return text

@@ -16,6 +16,7 @@ from elmo_udf.options.inputs import (
 )
 from elmo_udf.options.job import JobOptions, TaskOptions
 from elmo_udf.options.model import (
+    DocumentModelOptions,
     LanguageOptions,
     LayerOptions,
     ModelOptions,
@@ -29,6 +30,7 @@ __all__ = [
     "CorrectionOptions",
     "DocumentColumns",
     "DocumentFormat",
+    "DocumentModelOptions",
     "EmbeddingsInput",
     "InputOptions",
     "InputPath",

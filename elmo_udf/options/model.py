@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from elmo_udf.errors import UserError
 from elmo_udf.options.field import OptionGroup, option
 from elmo_udf.text.languages import check_language
 
@@ -79,3 +80,18 @@ class ModelOptions(TokenizerOptions, LayerOptions, section="model"):
     device: Literal["auto", "cpu", "gpu"] = option(
         "Run the network on this device. auto uses a GPU if TensorFlow sees one; gpu fails if it sees none.", "auto"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentModelOptions(ModelOptions, section="model"):
+    """The same for jobs in which every text has one vector."""
+
+    level: Literal["document"] = option("Give every text one vector. This job has no other level.", "document")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.level != "document":
+            raise UserError(
+                f"level is {self.level!r}, expected 'document', because each text has one vector here; leave out "
+                "--level"
+            )

@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from elmo_udf.embedding.options import EmbedOptions
-from elmo_udf.errors import UserError
-from elmo_udf.options import CorrectionOptions, InputOptions, JobOptions, ModelOptions, OutputOptions, option
+from elmo_udf.options import (
+    CorrectionOptions,
+    DocumentModelOptions,
+    InputOptions,
+    JobOptions,
+    ModelOptions,
+    OutputOptions,
+    option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions(JobOptions, CorrectionOptions, ModelOptions, OutputOptions, InputOptions, section="comparison"):
+class CompareOptions(
+    JobOptions, CorrectionOptions, DocumentModelOptions, OutputOptions, InputOptions, section="comparison"
+):
     """The options of jobs/compare.py."""
 
     input: str | tuple[str, ...] = option("Read 3 to 2,000 texts from this path or URI: a file, a folder or a glob.")
@@ -20,15 +29,9 @@ class CompareOptions(JobOptions, CorrectionOptions, ModelOptions, OutputOptions,
     plot: str | None = option(
         "Draw both matrices side by side, and write the picture to this PNG file.", None, section="output"
     )
-    labels: Literal["id", "text"] = option("Label the texts in the picture by their id or by their first words.", "id")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.level != "document":
-            raise UserError(
-                f"level is {self.level!r}, expected 'document', because each text has one vector here; leave out "
-                "--level"
-            )
+    labels: Literal["id", "text"] = option(
+        "Label the texts on the axes of the picture by their id or by their first words.", "id"
+    )
 
     def embed_options(self, folder: str, keep: str) -> EmbedOptions:
         """Returns options that embed the same input into ``folder``/embeddings and copy the column ``keep``."""
