@@ -210,7 +210,7 @@ def test_keywords_are_the_model_options() -> None:
 def keywords(function: Callable[..., Any]) -> dict[str, tuple[object, str]]:
     parameters = inspect.signature(function).parameters
     assert all(one.kind != one.VAR_KEYWORD for one in parameters.values())
-    return {name: (one.default, one.annotation.replace('"', "'")) for name, one in parameters.items()}
+    return {name: (one.default, str(one.annotation).replace('"', "'")) for name, one in parameters.items()}
 
 
 def test_the_package_lists_its_names_and_says_what_to_import() -> None:

@@ -9,6 +9,7 @@ import pytest
 from elmo_udf.embedding.stats import WorkerStats, progress_line
 from elmo_udf.embedding.work import count_tasks, operations_a_token
 from elmo_udf.models.form import NetworkOptions
+from elmo_udf.spark.progress import Pace
 from elmo_udf.spark.session import local_cores
 
 ORIGINAL = NetworkOptions(
@@ -36,9 +37,50 @@ def test_a_small_corpus_still_has_some_tasks_and_a_tiny_one_has_one() -> None:
 
 
 def test_progress_line() -> None:
-    line = progress_line(WorkerStats(n_documents=500, n_tokens=10_000), n_documents=2000, seconds=30)
+    now = [0.0]
+    pace = Pace(WorkerStats(), lambda: now[0])
+    assert "ETA" not in progress_line(pace, 10)
+    now[0] = 30
+    assert pace.note(WorkerStats(n_documents=500, n_tokens=10_000))
+    line = progress_line(pace, n_documents=2000)
     assert line == "embedded 500 of 2,000 documents (25%), 10,000 tokens, 333 tokens/s, ETA 1:30"
-    assert "ETA" not in progress_line(WorkerStats(), 10, 1)
+    now[0] = 40
+    assert not pace.note(pace.done)
+    assert progress_line(pace, 2000).endswith("333 tokens/s, ETA 1:20"), "the time goes on between two tasks"
+
+
+@pytest.mark.parametrize("slots", [1, 2, 8])
+@pytest.mark.parametrize("task_s", [20, 120, 290])
+def test_the_remaining_time_is_right_over_portions(slots: int, task_s: int) -> None:
+    """Portions of four tasks a slot, with commits in between, are watched as the job watches them, every 5 s."""
+    ends, at = [], 5.0  # the model is loaded first
+    for _ in range(8):
+        ends += [at + task_s * (1 + 0.02 * slot / slots) * (i + 1) for slot in range(slots) for i in range(4)]
+        at = max(ends) + 12
+    now = [0.0]
+    pace = Pace(0, lambda: now[0])
+    for tick in range(0, int(max(ends)), 5):
+        now[0] = float(tick)
+        pace.note(sum(end <= tick for end in ends))
+        if pace.done >= 0.1 * len(ends):
+            seconds, truth = seconds_of(pace.left(float, len(ends))), max(ends) - tick
+            assert abs(seconds - truth) <= 0.2 * truth + 15, (tick, pace.done, seconds, truth)
+
+
+def test_a_rate_is_that_of_the_last_minutes() -> None:
+    """Not that of all the time: the second half of the work is four times as slow."""
+    now = [0.0]
+    pace = Pace(0, lambda: now[0])
+    for step in range(1, 201):
+        now[0] += 10 if step <= 100 else 40
+        pace.note(step)
+    assert pace.rate(float) == pytest.approx(1 / 40)
+    assert seconds_of(pace.left(float, 300)) == 4000
+
+
+def seconds_of(left: str) -> int:
+    parts = left.removeprefix(", ETA ").split(":")
+    return sum(int(part) * 60**i for i, part in enumerate(reversed(parts)))
 
 
 def test_cores_of_masters() -> None:

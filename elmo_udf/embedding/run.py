@@ -20,7 +20,7 @@ from elmo_udf.spark.outputs.additions import rejects_schema
 from elmo_udf.spark.outputs.outcomes import EMBEDDED, OUTCOME, Counts, count_outcomes, rejects_of, staged_rows, to_stage
 from elmo_udf.spark.outputs.transaction import Transaction
 from elmo_udf.spark.outputs.writer import vector_writer
-from elmo_udf.spark.progress import watched
+from elmo_udf.spark.progress import Pace, watched
 from elmo_udf.spark.tables import read_rows
 
 Result = TypeVar("Result")
@@ -35,6 +35,7 @@ class Run:
         """``is_there`` says whether there is a table to which rows are added."""
         self.spark, self.plan, self.options, self.work, self.is_there = spark, plan, options, work, is_there
         self.stats = stats_accumulator(spark.sparkContext)
+        self._pace = Pace(self.stats.value)
         self.counts = Counts(0, {}, 0, 0, 0)
         self.n_commits = 0
         self.stage_s: dict[str, float] = {"plan_s": plan_s}
@@ -61,7 +62,7 @@ class Run:
         rows = to_stage(embedded_rows(documents, self.plan, self.options, self.stats, n_tasks, at))
         self._staged_schema = rows.schema
         writer = vector_writer(rows, self.options.encoding, (OUTCOME, *self.options.partition_by))
-        with watched(self.stats, lambda done, seconds: progress_line(done, n_all, seconds)):
+        with watched(self.stats, lambda pace: progress_line(pace, n_all), self._pace):
             self.timed("embedding_s", lambda: writer.parquet(self._rows))
         return self.timed("commit_s", lambda: count_outcomes(self._staged(), self.options.level))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyspark import Accumulator, AccumulatorParam, SparkContext
 
 from elmo_udf.embedding.loaded import Load
-from elmo_udf.spark.progress import time_left
+from elmo_udf.spark.progress import Pace
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ def stats_accumulator(context: SparkContext) -> Accumulator[WorkerStats]:
     return context.accumulator(WorkerStats(), _Sum())
 
 
-def progress_line(stats: WorkerStats, n_documents: int, seconds: float) -> str:
-    """Returns a line with the finished share, the speed, and the remaining time at that speed."""
+def progress_line(pace: Pace[WorkerStats], n_documents: int) -> str:
+    """Returns a line with the finished share, the speed of the last minutes, and the remaining time at that speed."""
+    stats = pace.done
     share = min(1.0, stats.n_documents / max(1, n_documents))
-    left = f", {time_left(share, seconds)}" if share else ""
+    speed = pace.rate(lambda done: done.n_tokens)
+    left = pace.left(lambda done: done.n_documents, n_documents)
     return (
         f"embedded {stats.n_documents:,} of {n_documents:,} documents ({share:.0%}), {stats.n_tokens:,} tokens, "
-        f"{stats.n_tokens / max(seconds, 1e-9):,.0f} tokens/s{left}"
+        f"{speed:,.0f} tokens/s{left}"
     )

@@ -74,7 +74,7 @@ def embed_texts(
             del keys[: len(rows)]
 
     spread = texts.select("key", "text").repartition(n_tasks, "key")
-    with watched(stats, lambda done, seconds: progress_line(done, n_texts, seconds)):
+    with watched(stats, lambda pace: progress_line(pace, n_texts)):
         spread.mapInArrow(embed, _SCHEMA, profile=stage.profile).write.parquet(folder)
     total: WorkerStats = stats.value
     report = {"n_texts": n_texts, "n_tokens": total.n_tokens, "n_sentence_cuts": total.n_cuts, "tasks": n_tasks}

@@ -151,7 +151,7 @@ def _train(
     n_trials = len(NETWORKS) * options.repeats
     tokens = read_embeddings(spark, options.tokens_path)
     rows = trial_rows(texts, tokens, drawn, options.repeats)
-    with watched(done, lambda n_done, seconds: progress_line(n_done, n_trials, seconds)):
+    with watched(done, lambda pace: progress_line(pace, n_trials)):
         trained = results(spark, rows, static, plan.made.width, done, options)
         unordered = _written(spark, trained, f"{folder}/trials")
     order = ("repeat", "network", "learning_rate")

@@ -11,7 +11,7 @@ from pyspark import Accumulator, AccumulatorParam, Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from elmo_udf.spark.progress import time_left
+from elmo_udf.spark.progress import Pace
 from elmo_udf.study.draws import draw
 from elmo_udf.study.options import StudyOptions
 from elmo_udf.study.static_vectors import StaticVectors
@@ -142,7 +142,7 @@ def gather(
     return gathered, trials
 
 
-def progress_line(n_done: int, n_trials: int, seconds: float) -> str:
-    """Returns a line with the number of finished trials, and the remaining time at the current speed."""
-    left = f", {time_left(n_done / n_trials, seconds)}" if n_done else ""
-    return f"trained {n_done} of {n_trials} networks ({n_done / n_trials:.0%}){left}"
+def progress_line(pace: Pace[int], n_trials: int) -> str:
+    """Returns a line with the number of finished trials, and the remaining time at the speed of the last minutes."""
+    left = pace.left(float, n_trials)
+    return f"trained {pace.done} of {n_trials} networks ({pace.done / n_trials:.0%}){left}"

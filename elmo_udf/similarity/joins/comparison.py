@@ -34,7 +34,7 @@ from elmo_udf.similarity.joins.ranking import ranked, sorted_pairs
 from elmo_udf.similarity.joins.work import matrix_work, nearest_work, pairs_work, ranked_work
 from elmo_udf.similarity.kernels.cost import FEW_BYTES, Cluster, Shape
 from elmo_udf.similarity.kernels.prune import Pruning, choose_pruning
-from elmo_udf.spark.progress import time_left, watched
+from elmo_udf.spark.progress import Pace, watched
 from elmo_udf.spark.session import local_cores
 
 log = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ class Comparison:
                             yield kept
                         done.add(cells[number])
 
-        with watched(done, lambda n_done, seconds: progress_line(n_done, sum(cells), seconds)):
+        with watched(done, lambda pace: progress_line(pace, sum(cells))):
             numbers = self.spark.range(0, len(tasks), 1, len(tasks))
             numbers.mapInArrow(perform, schema).write.parquet(path)
         table = self.spark.read.schema(schema).parquet(path)
@@ -218,8 +218,7 @@ class Kept:
     n_tasks: int
 
 
-def progress_line(done: int, total: int, seconds: float) -> str:
-    """Returns a line with the finished share, the speed, and the remaining time at that speed."""
-    speed = done / max(seconds, 1e-9)
-    left = time_left(done / total, seconds)
-    return f"compared {done:,} of {total:,} pairs ({done / total:.0%}), {speed:,.0f} pairs/s, {left}"
+def progress_line(pace: Pace[int], total: int) -> str:
+    """Returns a line with the finished share, the speed of the last minutes, and the remaining time at that speed."""
+    done, speed, left = pace.done, pace.rate(float), pace.left(float, total)
+    return f"compared {done:,} of {total:,} pairs ({done / total:.0%}), {speed:,.0f} pairs/s{left}"
