@@ -22,6 +22,7 @@ from elmo_udf.cleaning import (
 )
 from elmo_udf.cleaning.columns import clean_column, is_blank
 from elmo_udf.cleaning.options import CleaningOptions
+from elmo_udf.text.invisible import is_visible
 from tests.fuzzing import ALL
 from tests.refusals import refused
 
@@ -128,7 +129,7 @@ def test_spark_and_python_agree(spark: SparkSession, texts: list[str], steps: li
     rows = table.select("n", column.alias("text"), is_blank(column).alias("blank")).collect()
     expected = [clean(t, steps, becomes=options.punctuation_replacement) for t in texts]
     assert {row.n: row.text for row in rows} == dict(enumerate(expected))
-    assert {row.n: row.blank for row in rows} == {n: not text.strip() for n, text in enumerate(expected)}
+    assert {row.n: row.blank for row in rows} == {n: not is_visible(text) for n, text in enumerate(expected)}
 
 
 def test_every_character_alone(spark: SparkSession) -> None:

@@ -94,7 +94,7 @@ def test_table_and_rejects(embed: Embed, tmp_path: Path) -> None:
     ]
     details = {r["id"]: r["detail"] for r in pq.read_table(tmp_path / "out-rejects").to_pylist()}
     assert all(details.values())
-    assert details["blank"] == "the text is 4 characters of white space"
+    assert details["blank"] == "none of the text's 4 characters is visible"
     assert details["nul"] == "the text has no token"  # which the network's input alone tells
     assert (report["rows_in"], report["rows_embedded"], report["rows_rejected"]) == (9, 3, 6)
     assert report["rejected_by_reason"] == {

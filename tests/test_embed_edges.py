@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,26 @@ def embed(spark: SparkSession, model: str, tmp_path: Path) -> Embed:
 def rejects(folder: Path) -> list[tuple[str, str, str]]:
     rows = pq.read_table(folder / "out-rejects").to_pylist()
     return sorted((row["id"], row["reason"], row["detail"]) for row in rows)
+
+
+def test_empty_parts_of_lists_are_counted_and_keep_their_places(embed: Embed, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        '{"id": "a", "text": [["the", "cat"], [], ["", "it"]]}\n{"id": "b", "text": []}\n'
+    )
+    report = embed(tmp_path / "in.jsonl", level="token")
+    rows = pq.read_table(tmp_path / "out").to_pylist()
+    found = sorted((row["sentence_index"], row["token_index"], row["token"]) for row in rows)
+    assert found == [(0, 0, "the"), (0, 1, "cat"), (2, 1, "it")]
+    assert (report["n_empty_parts"], report["rejected_by_reason"]) == (2, {"blank_text": 1})
+
+
+@pytest.mark.slow
+def test_invisible_texts_are_blank(embed: Embed, tmp_path: Path) -> None:
+    texts = ["\u200b", "\ufeff \u2060", "\u00ad\ufe0f", "seen", "\u200fa"]
+    lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(texts)]
+    (tmp_path / "in.jsonl").write_text("\n".join([*lines, '{"id": "half", "text": "a \\ud800"}']))
+    report = embed(tmp_path / "in.jsonl")
+    assert report["rejected_by_reason"] == {"blank_text": 3, "malformed_record": 1}
 
 
 @pytest.mark.parametrize("whole_files", [False, pytest.param(True, marks=pytest.mark.slow)])

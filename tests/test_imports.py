@@ -41,7 +41,7 @@ MAY_IMPORT = {
     },
     "words": {"errors", "options", "plots", "text", "spark", "similarity"},
     "lake": {"errors", "formats", "options", "spark", "embedding"},
-    "cleaning": {"errors", "options", "spark"},
+    "cleaning": {"errors", "options", "text", "spark"},
     "study": {"errors", "options", "plots", "text", "network", "spark", "embedding"},
     "ml": {"errors", "options", "models", "spark", "embedding", "cleaning"},
     "classification": {

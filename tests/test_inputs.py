@@ -85,6 +85,20 @@ def test_json_lines_keep_their_types_and_report_broken_lines(spark: SparkSession
     assert rows[7]._malformed is None
 
 
+def test_half_of_a_surrogate_pair_in_json_is_malformed(spark: SparkSession, tmp_path: Path) -> None:
+    texts = {
+        "high": r"a \ud83d b", "low": r"a \uDE00 b", "swapped": r"\ude00\ud83d", "after a pair": r"\ud83d\ude00\ud83d",
+        "pair": r"\ud83d\ude00", "escaped": r"\\ud83d", "asked": "a ? b",
+    }  # fmt: skip
+    lines = [f'{{"id": "{name}", "text": "{text}"}}' for name, text in texts.items()]
+    (tmp_path / "year=2026").mkdir()
+    (tmp_path / "year=2026" / "d.jsonl").write_text("\n".join(lines))
+    rows = {row.id: row for row in documents(spark, tmp_path, keep_columns=("year",)).collect()}
+    assert {name for name, row in rows.items() if row._malformed} == {"high", "low", "swapped", "after a pair"}
+    assert (rows["pair"]._text, rows["escaped"]._text, rows["asked"]._text) == ("\U0001f600", r"\ud83d", "a ? b")
+    assert "half of a surrogate pair" in rows["high"]._malformed
+
+
 def test_json_without_a_broken_line(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "d.json"
     path.write_text(json.dumps({"id": "a", "text": ["To", "be"]}) + "\n")

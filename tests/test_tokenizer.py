@@ -56,6 +56,49 @@ def test_nothing_gives_no_sentence(empty: object) -> None:
     assert tokens(empty) == []
 
 
+def test_empty_parts_of_lists_keep_their_places() -> None:
+    document = Tokenizer()([["the", "cat"], [], None, ["", "it", None, "sat"], ["", ""]])
+    assert document.sentences == [["the", "cat"], ["it", "sat"]]
+    assert [(i, list(places)) for i, places in document.places()] == [(0, [0, 1]), (3, [1, 3])]
+    assert document.n_empty == 6  # two empty sentences and four empty tokens
+    flat = Tokenizer()(["", "a", "b"])
+    assert (flat.sentences, list(flat.places()), flat.n_empty) == ([["a", "b"]], [(0, [1, 2])], 1)
+    full = Tokenizer()([["a"], ["b", "c"]])
+    assert ([(i, list(places)) for i, places in full.places()], full.n_empty) == ([(0, [0]), (1, [0, 1])], 0)
+    assert Tokenizer()([]).n_empty == 0
+
+
+INVISIBLE_ONES = [
+    "\u200b",
+    "\ufeff",
+    "\u200d",
+    "\u2060",
+    "\u00ad",
+    "\u200f",
+    "\ufe0f",
+    "\U000e0020",
+    "\u3164",
+    "\u202e",
+]
+
+
+@pytest.mark.parametrize("kind", ["words", "whitespace"])
+@pytest.mark.parametrize("character", INVISIBLE_ONES, ids=ascii)
+def test_invisible_text_has_no_token(kind: str, character: str) -> None:
+    assert tokens(character, kind=kind) == []
+    assert tokens(f" {character}\n{character * 3} ", kind=kind) == []
+    assert tokens(f"{character}a", kind=kind) != []
+
+
+@pytest.mark.parametrize("hint", ["\u00ad", "\u2060", "\ufeff", "\u200e", "\u202a"], ids=ascii)
+def test_hints_inside_of_a_word_do_not_divide_it(hint: str) -> None:
+    assert tokens(f"They co{hint}operate.") == [["They", "cooperate", "."]]
+
+
+def test_a_zero_width_space_divides_words() -> None:
+    assert tokens("one\u200btwo") == [["one", "two"]]
+
+
 def test_a_lone_surrogate_is_replaced() -> None:
     assert tokens("a \ud800 b") == [["a", "?", "b"]]
 

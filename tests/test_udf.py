@@ -76,6 +76,18 @@ def test_levels_and_tokens_as_input(spark: SparkSession, model: str) -> None:
     np.testing.assert_allclose(row.flat, mean(sentences[0]), atol=1e-5)
 
 
+def test_empty_parts_of_lists_keep_their_places(spark: SparkSession, model: str) -> None:
+    table = spark.createDataFrame([([["To", ""], [], ["", "be"], []],)], "words array<array<string>>")
+    row = table.select(
+        elmo_udf(model, level="sentence")("words").alias("sentence"),
+        elmo_udf(model, level="token")("words").alias("token"),
+    ).collect()[0]
+    np.testing.assert_allclose(row.sentence[0], mean(["To"]), atol=1e-5)
+    np.testing.assert_allclose(row.sentence[2], mean(["be"]), atol=1e-5)
+    assert (row.sentence[1], len(row.sentence)) == (None, 3)
+    assert [(t.sentence_index, t.token_index, t.token) for t in row.token] == [(0, 0, "To"), (2, 1, "be")]
+
+
 def test_in_sql(spark: SparkSession, model: str) -> None:
     register(spark, "elmo_test", model, tokenizer="whitespace", layer="word_emb")
     row = spark.sql("SELECT elmo_test('hello world') AS v, elmo_test(CAST(NULL AS STRING)) AS nothing").collect()[0]

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from elmo_udf.cleaning.lemmas import lemmatize
 from elmo_udf.cleaning.options import CleaningOptions
 from elmo_udf.cleaning.steps import SPACES, URL
+from elmo_udf.text.invisible import INVISIBLE
 
 _DIGITS = r"\p{Nd}+"  # what Python's \d means
 
@@ -24,8 +25,8 @@ def clean_column(text: Column, options: CleaningOptions) -> Column:
 
 
 def is_blank(text: Column) -> Column:
-    """Returns whether a text is NULL or contains only white space."""
-    return text.isNull() | text.rlike(rf"\A[{SPACES}]*\z")
+    """Returns whether a text is NULL or contains only white space and invisible characters."""
+    return text.isNull() | text.rlike(rf"\A[{SPACES}{INVISIBLE}]*\z")
 
 
 def _after(step: str, text: Column, options: CleaningOptions) -> Column:

@@ -13,6 +13,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.spark.inputs.columns import MALFORMED
 from elmo_udf.spark.inputs.documents import TEXT
+from elmo_udf.text.invisible import INVISIBLE
 
 Fault = tuple[Column, str, Column]
 """Whether a row has it, its reason, and what is said of it."""
@@ -41,8 +42,8 @@ def not_utf8(rows: DataFrame, name: str, what: str) -> Fault:
 
 
 def is_blank(text: Column) -> Column:
-    """Whether a string is empty or white space."""
-    return text.rlike(r"(?U)^\s*$")
+    """Whether a string is empty, or only white space and invisible characters."""
+    return text.rlike(rf"(?U)^[\s{INVISIBLE}]*$")
 
 
 def with_reasons(documents: DataFrame, needs_id: bool = True) -> DataFrame:
@@ -61,7 +62,7 @@ def with_reasons(documents: DataFrame, needs_id: bool = True) -> DataFrame:
         *([null("id", "id", "null_id"), not_utf8(documents, "id", "id")] if needs_id else []),
         not_utf8(documents, TEXT, "text"),
         null(TEXT, "text", "null_text"),
-        (blank, "blank_text", F.format_string("the text is %d characters of white space", F.length(text))),
+        (blank, "blank_text", F.format_string("none of the text's %d characters is visible", F.length(text))),
     ]
     return with_readable_ids(with_first_fault(documents.withColumn("content_hash", F.sha2(text, 256)), faults))
 

@@ -102,13 +102,12 @@ def _values(documents: Iterable[EmbeddedDocument], level: str) -> dict[str, pa.A
     for document in documents:
         for name, counts in zip(_COUNTS, document.counts(level), strict=True):
             values[name] += counts
-        sentences = document.tokenized.sentences
-        if level == "sentence":
-            values["sentence_index"] += range(len(sentences))
-        elif level == "token":
-            for i, sentence in enumerate(sentences):
+        for (i, places), sentence in zip(document.tokenized.places(), document.tokenized.sentences, strict=True):
+            if level == "sentence":
+                values["sentence_index"].append(i)
+            elif level == "token":
                 values["sentence_index"] += [i] * len(sentence)
-                values["token_index"] += range(len(sentence))
+                values["token_index"] += places
                 values["token"] += sentence
     return {name: pa.array(column, pa.string() if name == "token" else pa.int32()) for name, column in values.items()}
 

@@ -26,6 +26,7 @@ def results(run: Run, counts: Counts, rejected: dict[str, int]) -> dict[str, Any
         "n_tokens": counts.n_tokens,
         "n_truncated": counts.n_truncated,
         "n_sentence_cuts": stats.n_cuts,
+        "n_empty_parts": stats.n_empty,
         "n_repeated_texts": stats.n_repeated_texts,
         "repeated_tokens": round(1 - stats.n_new_words / stats.n_tokens, 4) if stats.n_tokens else 0.0,
         "padding": 0.0,  # sentences are read side by side, and one that has ended takes no further part

@@ -17,6 +17,8 @@ class WorkerStats:
     n_documents: int = 0
     n_tokens: int = 0
     n_cuts: int = 0
+    n_empty: int = 0
+    """The number of empty tokens and sentences in lists of tokens."""
     n_repeated_texts: int = 0
     """The number of documents whose text had been embedded for another one."""
     n_new_words: int = 0
@@ -28,6 +30,7 @@ class WorkerStats:
             self.n_documents + other.n_documents,
             self.n_tokens + other.n_tokens,
             self.n_cuts + other.n_cuts,
+            self.n_empty + other.n_empty,
             self.n_repeated_texts + other.n_repeated_texts,
             self.n_new_words + other.n_new_words,
             self.loads | other.loads,

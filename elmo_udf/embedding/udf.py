@@ -192,9 +192,12 @@ def _to_series(view: View, level: str) -> Callable[[list[EmbeddedDocument]], pd.
         vectors = view.of(document.vectors)
         if level == "document":
             return vectors[0]
+        tokenized = document.tokenized
         if level == "sentence":
-            return list(vectors)
-        positions = ((i, j, token) for i, s in enumerate(document.tokenized.sentences) for j, token in enumerate(s))
+            at = dict(zip((i for i, _ in tokenized.places()), vectors, strict=True))
+            return [at.get(i) for i in range(max(at) + 1)]  # NULL at the place of an empty sentence
+        places = zip(tokenized.places(), tokenized.sentences, strict=True)
+        positions = ((i, j, token) for (i, js), tokens in places for j, token in zip(js, tokens, strict=True))
         return [
             {"sentence_index": i, "token_index": j, "token": token, "embedding": vector}
             for (i, j, token), vector in zip(positions, vectors, strict=True)

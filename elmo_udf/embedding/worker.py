@@ -42,8 +42,10 @@ def embed_in_worker(
         if stats is not None:
             n_tokens = sum(document.tokenized.n_tokens for document in documents)
             n_cuts = sum(document.tokenized.n_cuts for document in documents)
+            n_empty = sum(document.tokenized.n_empty for document in documents)
             n_repeated = sum(document.repeats for document in documents)
-            stats.add(WorkerStats(len(documents), n_tokens, n_cuts, n_repeated, encoder.n_words_computed - n_words))
+            n_new = encoder.n_words_computed - n_words
+            stats.add(WorkerStats(len(documents), n_tokens, n_cuts, n_empty, n_repeated, n_new))
             n_words = encoder.n_words_computed
         yield documents
 

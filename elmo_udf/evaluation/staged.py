@@ -70,7 +70,7 @@ def _checked(pairs: DataFrame, needs_label: bool) -> DataFrame:
     faults = [malformed(), null("id", "id", "null_id"), not_utf8(pairs, "id", "id")]
     for side, what in (("a", "first text"), ("b", "second text")):
         faults += [null(side, what, "null_text"), not_utf8(pairs, side, what)]
-        faults.append((is_blank(F.col(side)), "blank_text", F.lit(f"the {what} is white space")))
+        faults.append((is_blank(F.col(side)), "blank_text", F.lit(f"the {what} has no visible character")))
     if needs_label:
         faults.append(null("label_found", "label", "null_label"))
     keyed = pairs.withColumns({f"key_{side}": F.sha2(side, 256) for side in "ab"})

@@ -12,4 +12,5 @@ def in_context(sentence: Sequence[str], token_index: int, around: int = AROUND) 
     """Returns the token in brackets with ``around`` tokens on each side: "… on the [bank] of the river …"."""
     start, stop = max(0, token_index - around), min(len(sentence), token_index + around + 1)
     words = [*sentence[start:token_index], f"[{sentence[token_index]}]", *sentence[token_index + 1 : stop]]
-    return " ".join([*(["…"] if start else []), *words, *(["…"] if stop < len(sentence) else [])])
+    shown = [*(["…"] if start else []), *words, *(["…"] if stop < len(sentence) else [])]
+    return " ".join(filter(None, shown))  # a token that was given empty has no word

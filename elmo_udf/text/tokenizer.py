@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from elmo_udf.errors import UserError
+from elmo_udf.text.invisible import is_visible, without_hints
 from elmo_udf.text.languages import BY_CHARACTER, check_language, marks, primary_code
 
 Sentence = list[str]
@@ -19,11 +20,24 @@ class TokenizedDocument:
 
     sentences: list[Sentence]
     n_cuts: int = 0
+    n_empty: int = 0
+    """The number of empty tokens and sentences in the lists that were given. They have no vector."""
+    given_places: list[tuple[int, list[int]]] | None = None
+    """Where the lists had empty parts: each sentence's place, and those of its tokens, as they were given."""
 
     @property
     def n_tokens(self) -> int:
         """The number of tokens in all sentences."""
         return sum(map(len, self.sentences))
+
+    def places(self) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yields ``sentence_index`` and the ``token_index`` of every token, for each sentence.
+
+        In lists of tokens, these are the places in the lists, so empty parts leave gaps.
+        """
+        if self.given_places is not None:
+            return iter(self.given_places)
+        return ((i, range(len(sentence))) for i, sentence in enumerate(self.sentences))
 
 
 class Tokenizer:
@@ -53,10 +67,13 @@ class Tokenizer:
     def __call__(self, document: Any) -> TokenizedDocument:
         """Returns the sentences and tokens of a text, of a list of tokens or of a list of tokenized sentences.
 
-        It drops empty tokens.
+        Empty parts of lists have no vector, and keep their places. A text of white space and invisible characters
+        has no token.
         """
         if not isinstance(document, str):
-            return TokenizedDocument(_given(document))
+            return _given(document)
+        if not is_visible(document):
+            return TokenizedDocument([])
         sentences = self._split(document)
         if self._limit is None:
             return TokenizedDocument(sentences)
@@ -77,6 +94,7 @@ def _words(language: str) -> Callable[[str], list[Sentence]]:
 
     def split(text: str) -> list[Sentence]:
         text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no UTF-8, which sentencex needs
+        text = without_hints(text)
         moses = plain if text.isascii() else with_marks  # they differ in speed only where there are no marks
         tokenized = (moses.tokenize(sentence, escape=False) for sentence in segment(code, text))
         return [tokens for tokens in tokenized if tokens]
@@ -107,12 +125,16 @@ def _moses_with_marks(code: str) -> Any:
     return moses
 
 
-def _given(document: Any) -> list[Sentence]:
-    parts = [part for part in document if part is not None]
-    if all(isinstance(part, str) for part in parts):
+def _given(document: Any) -> TokenizedDocument:
+    parts = list(document)
+    if is_sentence := all(part is None or isinstance(part, str) for part in parts):
         parts = [parts]
-    sentences = [[token for token in sentence if token] for sentence in parts]
-    return [sentence for sentence in sentences if sentence]
+    given = [[] if part is None else list(part) for part in parts]
+    places = [(i, [j for j, token in enumerate(part) if token]) for i, part in enumerate(given)]
+    places = [(i, of_tokens) for i, of_tokens in places if of_tokens]
+    sentences = [[given[i][j] for j in of_tokens] for i, of_tokens in places]
+    n_empty = sum(map(len, given)) - sum(map(len, sentences)) + (0 if is_sentence else given.count([]))
+    return TokenizedDocument(sentences, n_empty=n_empty, given_places=places if n_empty else None)
 
 
 def _cut(sentence: Sentence, limit: int) -> Iterator[Sentence]:

@@ -15,11 +15,14 @@ Place = tuple[Any, int]
 
 
 def sentences_at(table: DataFrame, places: Iterable[Place]) -> dict[Place, list[str]]:
-    """Returns the tokens of some sentences of a token table, in one pass over its columns of words."""
+    """Returns the tokens of some sentences of a token table, each at its index, in one pass over the columns of words.
+
+    Tokens that were given empty have no row; they are empty here, too.
+    """
     schema = T.StructType([table.schema["id"], table.schema["sentence_index"]])
     wanted = table.sparkSession.createDataFrame(list(dict.fromkeys(places)), schema)
     words = table.select("id", "sentence_index", "token_index", "token")
     tokens: dict[Place, dict[int, str]] = defaultdict(dict)
     for row in words.join(F.broadcast(wanted), ["id", "sentence_index"]).collect():
         tokens[row.id, row.sentence_index][row.token_index] = row.token
-    return {place: [found[index] for index in sorted(found)] for place, found in tokens.items()}
+    return {place: [found.get(index, "") for index in range(max(found) + 1)] for place, found in tokens.items()}
