@@ -17,6 +17,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.options import InputOptions
 from elmo_udf.spark.inputs.documents import read_documents
 from elmo_udf.spark.inputs.formats import guess_format
+from tests.refusals import refused
 
 
 def documents(spark: SparkSession, path: Path | str, **values: object) -> DataFrame:
@@ -83,6 +84,19 @@ def test_json_lines_keep_their_types_and_report_broken_lines(spark: SparkSession
     assert (rows[7]._text, rows[8]._text) == ("a\nb", None)
     assert rows[None]._malformed == '{"id": 9, "te'
     assert rows[7]._malformed is None
+
+
+def test_columns_may_be_fields_of_structs(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"doc": {"body": "a", "meta": {"n": 7}}, "doc.body": "the column", "key": {"a.b": "x"}}\n')
+    options = {"id_column": "key.a.b", "text_column": "doc.meta.n", "keep_columns": ("doc.body",)}
+    with refused("text column 'doc.meta.n' is bigint"):
+        read(spark, path, **options)
+    assert read(spark, path, **(options | {"text_column": "doc.body", "keep_columns": ("doc.meta.n",)})) == [
+        ("x", "the column", 7)
+    ]
+    with refused("text column 'doc.meta.m' is not in input"):
+        read(spark, path, **(options | {"text_column": "doc.meta.m"}))
 
 
 def test_half_of_a_surrogate_pair_in_json_is_malformed(spark: SparkSession, tmp_path: Path) -> None:

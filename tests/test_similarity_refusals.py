@@ -32,6 +32,24 @@ def test_unfit_rows_are_counted_and_named(spark: SparkSession, tmp_path: Path) -
         compare(documents, staging=str(tmp_path), names=("mine", ""))
 
 
+def test_an_id_that_is_not_a_number_is_none(spark: SparkSession, tmp_path: Path) -> None:
+    documents = table(spark, [1.0, float("nan"), 2.0], [[1, 2], [2, 1], [1, 1]], "double")
+    with refused("table 'left' has 1 row without an id (such as id nan)", "leave out these rows"):
+        compare(documents, staging=str(tmp_path))
+
+
+def test_columns_may_have_any_name_or_be_fields_of_structs(spark: SparkSession, tmp_path: Path) -> None:
+    rows = table(spark, [1, 2], [[1, 2], [2, 1]], INT)
+    rows.select(F.col("id").alias("i`d"), F.struct(F.col("embedding").alias("v.0")).alias("doc")).write.parquet(
+        str(tmp_path / "table")
+    )
+    documents = spark.read.parquet(str(tmp_path / "table"))
+    found = compare(documents, staging=str(tmp_path / "staging"), id_column="i`d", embedding_column="doc.v.0")
+    assert [(row.id, row.neighbor_id, row.cosine) for row in found.top_k(1).collect()] == [(1, 2, 0.8), (2, 1, 0.8)]
+    with refused("has no column 'doc.w'", "--embedding-column"):
+        compare(documents, staging=str(tmp_path / "staging"), id_column="i`d", embedding_column="doc.w")
+
+
 @pytest.mark.slow
 def test_ragged_rows_and_repeated_ids(spark: SparkSession, tmp_path: Path) -> None:
     ragged = table(spark, [1, 2, 3, 4], [[1, 2], [1, 2, 3], [3, 4], [2, 1]], INT)

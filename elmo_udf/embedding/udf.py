@@ -33,7 +33,11 @@ _TOKEN = T.StructType(
         T.StructField("embedding", _VECTOR),
     ]
 )
-_TYPES = {"document": _VECTOR, "sentence": T.ArrayType(_VECTOR, False), "token": T.ArrayType(_TOKEN, False)}
+_TYPES = {
+    "document": _VECTOR,
+    "sentence": T.ArrayType(_VECTOR),  # NULL at the place of an empty sentence
+    "token": T.ArrayType(_TOKEN, False),
+}
 
 
 def elmo_udf(
@@ -55,8 +59,8 @@ def elmo_udf(
 
     The UDF takes a column of texts (string), of tokenized sentences (array<string>), or of documents in tokenized
     sentences (array<array<string>>). The type of its result is array<float> at level document, array<array<float>> at
-    level sentence, and array<struct<sentence_index, token_index, token, embedding>> at level token. The result is NULL
-    if the text is NULL or has no token.
+    level sentence, where the place of an empty sentence is NULL, and array<struct<sentence_index, token_index, token,
+    embedding>> at level token. The result is NULL if the text is NULL or has no token.
 
     This call loads and checks the model on the driver, and sends it to the executors. Each Python worker loads it
     before its first batch and keeps it.

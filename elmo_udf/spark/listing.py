@@ -61,7 +61,7 @@ def _files_of(spark: SparkSession, path: str, what: str) -> list[str]:
             f"{what} {path!r} holds {_shown(left)}, which Spark would not read; expected files in one folder, or all "
             f"of them in folders named column=value; name all files with a glob such as {path.rstrip('/')}/*/*"
         )
-    _check_local(spark, path, what, read)
+    check_local(spark, path, what, read)
     return sorted(read)
 
 
@@ -92,7 +92,7 @@ def _beside(spark: SparkSession, path: str) -> str:
     return f"; found {names}, but readers skip names that begin with _ or ." if names else ""
 
 
-def _check_local(spark: SparkSession, path: str, what: str, uris: set[str]) -> None:
+def check_local(spark: SparkSession, path: str, what: str, uris: set[str]) -> None:
     """Raises UserError for what is wrong with files of this machine alone: broken links, and names with a colon."""
     if files.local_path(spark, path) is None:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
@@ -12,6 +13,7 @@ from elmo_udf.errors import UserError
 from elmo_udf.formats import SIDECAR, UNNUMBERED, check_format
 from elmo_udf.spark import files
 from elmo_udf.spark.complaints import reading
+from elmo_udf.spark.listing import check_local, is_glob
 from elmo_udf.spark.metadata import FORMAT, metadata_of
 from elmo_udf.spark.versions import newest_rows
 
@@ -30,14 +32,21 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
 
     Raises UserError if there is none, or if a later version wrote it in a format that this version does not know.
     """
-    if not _is_glob(path) and not files.exists(spark, path):
+    if not is_glob(path) and not files.exists(spark, path):
         raise UserError(f"table {path!r} does not exist; expected a Parquet table; check the path")
+    check_local(spark, path, "table", set())
     kinds = partition_types(spark, path)
     with reading(f"table {path!r}", "Parquet files", quiet=True):
         table = spark.read.parquet(path)
         metadata_of(table, "embedding", f"table {path!r}")  # refuses a later format, of a glob too
         if not kinds:
             return table
+        files_read = [unquote(unquote(uri)) for uri in table.inputFiles()[:1]]
+        if wrong := [name for name in kinds if any(f"/{name}=" not in uri for uri in files_read)]:
+            raise UserError(
+                f"file '{path}/{SIDECAR}' says that the table is partitioned by {wrong[0]!r}, but no folder is named "
+                f"{wrong[0]}=...; expected the file that a job wrote; make the table again"
+            )
         # Spark guesses types from the names of folders, and would make 7 of "007".
         schema = T.StructType(
             [T.StructField(f.name, kinds.get(f.name, f.dataType), f.nullable, f.metadata) for f in table.schema]
@@ -47,14 +56,18 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
         return spark.read.schema(schema).parquet(path)
 
 
-def _is_glob(path: str) -> bool:
-    return any(character in path for character in "*?{[")
-
-
 def partition_types(spark: SparkSession, path: str) -> dict[str, T.DataType]:
     """Returns the partition columns of our tables with their types, or none for any other table."""
     schema = (read_sidecar(spark, path) or {}).get("partition_by")
-    return {field.name: field.dataType for field in T.StructType.fromJson(schema)} if schema else {}
+    if not schema:
+        return {}
+    try:
+        return {field.name: field.dataType for field in T.StructType.fromJson(schema)}
+    except Exception:  # of many kinds, as PySpark expects what it wrote itself
+        raise UserError(
+            f"partition_by in file '{path}/{SIDECAR}' is not a schema, expected the file that a job wrote; make the "
+            "table again"
+        ) from None
 
 
 def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
@@ -63,14 +76,14 @@ def read_sidecar(spark: SparkSession, path: str) -> dict[str, Any] | None:
     Raises UserError if it is not JSON, or if a later version wrote the table in a format that this version does not
     know.
     """
-    if _is_glob(path):
+    if is_glob(path):
         return None
     try:
         text = files.read_text(spark, f"{path}/{SIDECAR}")
         if text is None:
             return None
         said = json.loads(text)
-    except ValueError:  # of JSON, or of UTF-8
+    except (ValueError, RecursionError):  # of JSON, or of UTF-8
         said = None
     if not isinstance(said, dict):
         raise UserError(

@@ -22,6 +22,7 @@ from elmo_udf.plots.paths import check_png
 from elmo_udf.plots.side_by_side import Panel, side_by_side
 from elmo_udf.similarity.kernels.correction import fit_correction
 from elmo_udf.similarity.kernels.exact_sums import moments_of
+from elmo_udf.spark.inputs.columns import quoted
 from elmo_udf.spark.inputs.documents import read_documents
 from elmo_udf.spark.inputs.formats import guess_format
 from elmo_udf.spark.outputs.transaction import Transaction, in_transaction
@@ -94,7 +95,7 @@ def _check_size(spark: SparkSession, options: CompareOptions) -> None:
 
 def _measure(table: DataFrame, text_column: str, options: CompareOptions) -> _Measured:
     """Returns both matrices for an embedding table that kept the texts."""
-    text = F.col(f"`{text_column}`")
+    text = quoted(text_column)
     documents = with_terms(table.select("id", "embedding", text.alias("text")), "text", options).persist()
     with afterwards(documents.unpersist):
         shown = _shown(documents.schema["text"].dataType)

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.queries.sentences import sentences_at
-from elmo_udf.spark.inputs.columns import quoted
+from elmo_udf.spark.inputs.columns import find_column
 from elmo_udf.spark.metadata import metadata_of
 from elmo_udf.words.occurrences import LABEL, PLACE, Occurrences
 from elmo_udf.words.options import SensesOptions
@@ -27,12 +27,13 @@ def find(table: DataFrame, options: SensesOptions) -> DataFrame:
         )
     columns = [*map(F.col, PLACE), F.col("token"), F.col("embedding")]
     if options.label_column is not None:
-        if options.label_column not in table.columns:
+        label = find_column(table, options.label_column)
+        if label is None:
             raise UserError(
                 f"label column {options.label_column!r} is not in table {options.embeddings!r}; found "
                 f"{', '.join(table.columns)}; keep it with embed.py --keep-columns"
             )
-        columns.append(quoted(options.label_column).cast("string").alias(LABEL))
+        columns.append(label[0].cast("string").alias(LABEL))
     token, word = F.col("token"), F.lit(options.word)
     return table.select(*columns).where(token == word if options.match_case else F.lower(token) == F.lower(word))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.similarity.kernels.cost import Shape
+from elmo_udf.spark.inputs.columns import find_column
 from elmo_udf.spark.metadata import check_comparable, metadata_of
 
 _ID_TYPES = (
@@ -76,21 +77,26 @@ def shape_of(sides: Sequence[Side], n_rows: Sequence[int], width: int, kept: int
 
 
 def _side(table: DataFrame, id_column: str, embedding_column: str, name: str) -> Side:
-    for column, flag in ((id_column, "--id-column"), (embedding_column, "--embedding-column")):
-        if column not in table.columns:
-            raise UserError(
-                f"table {name!r} has no column {column!r}; found {', '.join(table.columns)}; name one with {flag}"
-            )
+    ids, id_type = _column(table, id_column, "--id-column", name)
+    vectors, vector_type = _column(table, embedding_column, "--embedding-column", name)
     metadata = metadata_of(table, embedding_column, f"table {name!r}")
-    _check_id(table.schema[id_column].dataType, id_column, name)
-    _check_embedding(table.schema[embedding_column].dataType, embedding_column, name)
+    _check_id(id_type, id_column, name)
+    _check_embedding(vector_type, embedding_column, name)
     if metadata is not None and metadata.level != "document" and id_column == "id":
         raise UserError(
             f"table {name!r} has one row per {metadata.level}, so its ids repeat; expected one row per document; "
             "embed with --level document, or name a column with an id for every row with --id-column"
         )
-    columns = [F.col(f"`{id_column}`").alias("id"), F.col(f"`{embedding_column}`").alias("embedding")]
-    return Side(table.select(columns), name)
+    return Side(table.select(ids.alias("id"), vectors.alias("embedding")), name)
+
+
+def _column(table: DataFrame, column: str, flag: str, name: str) -> tuple[Column, T.DataType]:
+    found = find_column(table, column)
+    if found is None:
+        raise UserError(
+            f"table {name!r} has no column {column!r}; found {', '.join(table.columns)}; name one with {flag}"
+        )
+    return found
 
 
 def _check_id(kind: T.DataType, column: str, name: str) -> None:

@@ -14,7 +14,7 @@ from elmo_udf.similarity.kernels.correction import Correction
 from elmo_udf.similarity.kernels.cosine import scale_rows
 
 PROBLEMS = {
-    "null_id": "without an id",
+    "null_id": "without an id",  # NULL, or NaN, which is not ordered among numbers
     "null_vector": "without a vector",
     "empty_vector": "with an empty vector",
     "not_finite": "with NULL, NaN or infinity in the vector",
@@ -97,7 +97,7 @@ def examine(ids: pa.Array, vectors: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         problems[filled[largest == 0]] = "zero"
     problems[widths == 0] = "empty_vector"
     problems[vectors.is_null().to_numpy(zero_copy_only=False)] = "null_vector"
-    problems[ids.is_null().to_numpy(zero_copy_only=False)] = "null_id"
+    problems[ids.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)] = "null_id"
     return widths, problems
 
 

@@ -18,6 +18,31 @@ def quoted(name: str) -> Column:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
+def find_column(table: DataFrame, name: str) -> tuple[Column, T.DataType] | None:
+    """Returns a column and its type, or None if there is none.
+
+    A name of no column may be a path of names with dots between them, which leads to a field of a struct.
+    """
+    if name in table.columns:
+        return quoted(name), table.schema[name].dataType
+    parts = name.split(".")
+    for n in range(len(parts) - 1, 0, -1):
+        if (first := ".".join(parts[:n])) in table.columns:
+            return _field(quoted(first), table.schema[first].dataType, parts[n:])
+    return None
+
+
+def _field(column: Column, kind: T.DataType, path: list[str]) -> tuple[Column, T.DataType] | None:
+    """Returns the field at a path from a struct. Names of fields may hold dots, too."""
+    if not path:
+        return column, kind
+    for n in range(len(path), 0, -1):
+        name = ".".join(path[:n])
+        if isinstance(kind, T.StructType) and name in kind.names:
+            return _field(column.getField(name), kind[name].dataType, path[n:])
+    return None
+
+
 def with_malformed(table: DataFrame, options: InputOptions) -> T.StructType:
     """Returns the table's schema with MALFORMED."""
     for name in table.columns:

@@ -11,7 +11,7 @@ from pyspark.sql import types as T
 
 from elmo_udf.errors import UserError
 from elmo_udf.options import InputOptions
-from elmo_udf.spark.inputs.columns import MALFORMED, quoted
+from elmo_udf.spark.inputs.columns import MALFORMED, find_column
 from elmo_udf.spark.inputs.formats import read_input
 
 TEXT = "_text"
@@ -26,27 +26,30 @@ def read_documents(
 ) -> DataFrame:
     """Returns the input with the columns ``id``, TEXT, MALFORMED and the :func:`kept_columns`.
 
-    ``keep`` has further columns of the input, each with the user's option that named it. Only schemas and names are
-    read. Raises UserError if the input does not exist or can't be read, and if columns are missing or have the wrong
-    type.
+    A column may be a field of a struct, such as ``doc.body``. ``keep`` has further columns of the input, each with the
+    user's option that named it. Only schemas and names are read. Raises UserError if the input does not exist or can't
+    be read, and if columns are missing or have the wrong type.
     """
     kind, table = read_input(spark, options)
     id_column, text_column = ("id", "text") if kind == "text" else (options.id_column, options.text_column)
     has_malformed = kind in ("csv", "tsv", "json")
-    found = [name for name in table.columns if not has_malformed or name != MALFORMED]
+    hidden = {MALFORMED} if has_malformed else set()
+    found = [name for name in table.columns if name not in hidden]
     if not found:
         raise UserError(f"input {options.input!r} is empty, expected columns and rows; check the path")
     wanted = [(id_column, "--id-column"), (text_column, "--text-column"), *keep.items()]
+    columns = {name: None if name in hidden else find_column(table, name) for name, _ in wanted}
     for name, flag in wanted:
-        if name not in found:
+        if columns[name] is None:
             what = flag[2:].replace("-", " ") if flag.endswith("-column") else "column to keep"
             where = f"is not in input {options.input!r}; found {found}"
             raise UserError(f"{what} {name!r} {where}; name another with {flag}{_tabs(found)}")
-    check_text_type(table.schema[text_column].dataType, text_column)
-    check_id_type(table.schema[id_column].dataType, id_column)
+    at = {name: column for name, column in columns.items() if column is not None}
+    check_text_type(at[text_column][1], text_column)
+    check_id_type(at[id_column][1], id_column)
     malformed = F.col(MALFORMED) if has_malformed else F.lit(None).cast("string").alias(MALFORMED)
-    kept = [quoted(name).alias(f"{_KEPT}{i}") for i, name in enumerate(keep)]
-    return table.select(quoted(id_column).alias("id"), quoted(text_column).alias(TEXT), malformed, *kept)
+    kept = [at[name][0].alias(f"{_KEPT}{i}") for i, name in enumerate(keep)]
+    return table.select(at[id_column][0].alias("id"), at[text_column][0].alias(TEXT), malformed, *kept)
 
 
 def _tabs(found: list[str]) -> str:
