@@ -48,7 +48,8 @@ POISON = {
     "private and unassigned": "\ue000\uffff\U0010ffff\U000e0001 \ufeff",
 }
 GOOD = {f"good {i}": f"A good document, number {i}. It has two sentences." for i in range(40)}
-BLANK = {"10,000 spaces", "10,000 line ends", "10,000 non-breaking spaces"}
+BLANK = {"10,000 spaces", "10,000 line ends", "10,000 non-breaking spaces", "10,000 joiners"}
+HALVES = {"lone surrogates", "only surrogates"}
 
 
 @cache
@@ -76,8 +77,9 @@ def test_poison_documents(spark: SparkSession, tmp_path: Path) -> None:
     rejects = {row["id"]: row["reason"] for row in pq.read_table(tmp_path / "out-rejects").to_pylist()}
     assert report["rows_in"] == len(documents) == len(rows) + len(rejects)
     assert rows.keys() | rejects.keys() == documents.keys()
-    assert rejects.keys() >= BLANK and set(rejects.values()) == {"blank_text"}, rejects
-    assert {name for name in rejects if Tokenizer()(documents[name]).sentences} <= BLANK
+    assert {name for name, reason in rejects.items() if reason == "malformed_record"} == HALVES, rejects
+    assert rejects.keys() >= BLANK and set(rejects.values()) == {"blank_text", "malformed_record"}, rejects
+    assert {name for name in rejects if Tokenizer()(documents[name]).sentences} == HALVES
     assert rows["100,000 tokens"]["n_tokens"] == 100_000
     for name, row in rows.items():
         np.testing.assert_allclose(row["embedding"], reference(documents[name]), atol=1e-5, err_msg=name)
