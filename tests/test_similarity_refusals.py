@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -48,6 +50,26 @@ def test_columns_may_have_any_name_or_be_fields_of_structs(spark: SparkSession, 
     assert [(row.id, row.neighbor_id, row.cosine) for row in found.top_k(1).collect()] == [(1, 2, 0.8), (2, 1, 0.8)]
     with refused("has no column 'doc.w'", "--embedding-column"):
         compare(documents, staging=str(tmp_path / "staging"), id_column="i`d", embedding_column="doc.w")
+
+
+def test_a_damaged_page_is_one_line_that_names_the_file(spark: SparkSession, tmp_path: Path) -> None:
+    vectors = pa.array([[float(i), 1.0] for i in range(500)], pa.list_(pa.float32()))
+    pq.write_table(pa.table({"id": range(500), "embedding": vectors}), tmp_path / "t.parquet", use_dictionary=False)
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[100:2000] = bytes(1900)
+    (tmp_path / "t.parquet").write_bytes(content)
+    with refused("t.parquet", "can't be read"):
+        compare(spark.read.parquet(str(tmp_path / "t.parquet")), staging=str(tmp_path / "staging"))
+
+
+def test_files_of_other_types_are_one_line_that_names_the_file(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    for name, kind in (("a", pa.float32()), ("b", pa.string())):
+        vectors = pa.array([["1.0", "2.0"]], pa.list_(pa.string())).cast(pa.list_(kind))
+        pq.write_table(pa.table({"id": [name], "embedding": vectors}), tmp_path / "t" / f"{name}.parquet")
+    documents = spark.read.schema("id string, embedding array<float>").parquet(str(tmp_path / "t"))
+    with refused("table 'left' can't be read", "b.parquet", "columns have the same types"):
+        compare(documents, staging=str(tmp_path / "staging"))
 
 
 @pytest.mark.slow

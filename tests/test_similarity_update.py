@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,23 @@ def test_an_update_may_take_the_place_of_what_it_continues(
 
 
 @pytest.mark.slow
+def test_a_result_whose_files_are_missing_or_there_twice_is_refused(
+    spark: SparkSession, tables: dict[str, str], tmp_path: Path
+) -> None:
+    table = next(iter(tables.values()))
+    run(spark, "topk", table, tmp_path / "was")
+    (data, *_) = sorted((tmp_path / "was").glob("*.parquet"))
+    n_rows = json.loads((tmp_path / "was" / "_elmo.json").read_text("utf-8"))["n_rows"]
+    shutil.copy(data, tmp_path / "was" / "again.parquet")
+    with refused(f"the run that made it wrote {n_rows:,}", "missing or there twice"):
+        run(spark, "topk", table, tmp_path / "out", update=str(tmp_path / "was"))
+    (tmp_path / "was" / "again.parquet").unlink()
+    pq.write_table(pq.read_table(data).slice(1), data)
+    (data.parent / f".{data.name}.crc").unlink(missing_ok=True)
+    with refused(f"has {n_rows - 1:,} rows, but the run that made it wrote {n_rows:,}"):
+        run(spark, "topk", table, tmp_path / "out", update=str(tmp_path / "was"))
+
+
 def test_a_result_of_other_options_is_refused(spark: SparkSession, tables: dict[str, str], tmp_path: Path) -> None:
     run(spark, "pairs", tables["was"], tmp_path / "was", center=True)
     asked = {"update": str(tmp_path / "was"), "center": True}

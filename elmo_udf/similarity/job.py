@@ -83,14 +83,15 @@ def _compare(work: Transaction, options: SimilarityOptions) -> dict[str, Any]:
     table = _write(spark, found, comparison, options, f"{folder}/table")
     if correction is not None:
         write_correction(spark, correction, f"{folder}/table")
+    n_rows = table.count()
     report |= (
         found.report
-        | {"rows_out": table.count()}
+        | {"rows_out": n_rows}
         | draw(table, found, cosines, work.staged(options))
         | given(options, "csv", "plot")
     )
     made = {} if inputs.metadata is None else {"vectors": inputs.metadata.as_dict()}
-    sidecar = found.sidecar | asked(options) | {"correction": report["correction"]} | made
+    sidecar = found.sidecar | asked(options) | {"correction": report["correction"], "n_rows": n_rows} | made
     work.put_table("output", f"{folder}/table", sidecar)
     work.put_files()
     seconds = {"packing_s": round(packed_s, 3), "comparing_s": round(time.perf_counter() - started - packed_s, 3)}

@@ -10,7 +10,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 
-from elmo_udf.errors import UserError
+from elmo_udf.errors import UserError, user_error_in
 from elmo_udf.spark import internals
 
 _ABOUT_THE_DATA = ("FAILED_READ_FILE", "MALFORMED", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA", "INVALID")
@@ -22,7 +22,9 @@ _LOGGERS_OF_FAILED_TASKS = ("org.apache.spark.executor.Executor", "org.apache.sp
 
 @contextmanager
 def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
-    """Raises UserError if Spark reports in the block that the files are not what they should be. Other errors pass.
+    """Raises UserError if Spark reports in the block that the files are not what they should be, or if a worker does.
+
+    Other errors pass.
 
     ``quiet`` keeps Spark's own long messages about it out of the log. It is for blocks that only look at schemas.
     """
@@ -32,6 +34,8 @@ def reading(what: str, expected: str, *, quiet: bool = False) -> Iterator[None]:
     except AnalysisException as error:
         raise UserError(_line(what, str(error), expected)) from None
     except (PySparkException, Py4JJavaError) as error:
+        if (told := user_error_in(error)) is not None:
+            raise told from None
         message = _message(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
         if not (any(name in message for name in _ABOUT_THE_DATA) or _FOOTER in str(error)):
             raise

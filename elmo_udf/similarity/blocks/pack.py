@@ -18,6 +18,7 @@ from elmo_udf.similarity.blocks.threads import task_threads
 from elmo_udf.similarity.blocks.verdicts import COUNTS, blocks_of, check_verdicts, refuse_empty, write_verdicts
 from elmo_udf.similarity.blocks.writer import BlockWriter, pack_batches
 from elmo_udf.similarity.kernels.correction import Correction
+from elmo_udf.spark.complaints import reading
 from elmo_udf.spark.inputs.batches import map_batches
 from elmo_udf.spark.session import small_batches
 
@@ -48,7 +49,9 @@ def pack(
         with task_threads():
             yield from write_verdicts(pack_batches(batches, folder, block_rows, correction), folder)
 
-    with small_batches(spark):  # a file counts only if its task succeeded: then the task's counts arrive, once
+    # A file counts only if its task succeeded: then the task's counts arrive, once.
+    expected = "Parquet files whose columns have the same types"
+    with small_batches(spark), reading(f"table {side.name!r}", expected):
         counts = map_batches(side.table, write, COUNTS, folder.uri).collect()
     schema = T.StructType().add("id", side.id_type).add("block", "string").add("width", "integer")
     schema = schema.add("problem", "string").add("digest", "long")

@@ -53,6 +53,12 @@ def read_previous(
             "this version; run without --update"
         )
     _check_made(path, made, options, metadata)
+    n_found = table.count()
+    if (n_rows := made.get("n_rows", n_found)) != n_found:
+        raise UserError(
+            f"previous result {path!r} has {n_found:,} rows, but the run that made it wrote {n_rows:,}; expected all "
+            "of them once; see whether files are missing or there twice, or run without --update"
+        )
     rows = tuple(spark.read.parquet(f"{path}/{name}") for name in names)
     for side, known in zip(sides, rows, strict=True):
         was, found = known.schema["id"].dataType.simpleString(), side.id_type.simpleString()

@@ -7,7 +7,7 @@ certainly the same (``plain_parquet``). Spark reads everything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
+from elmo_udf.errors import UserError
 from elmo_udf.spark.inputs.plain_parquet import Column, RowGroup, opened, plain_parquet
 from elmo_udf.spark.session import task_slots
 
@@ -61,16 +62,26 @@ def divided(groups: Sequence[RowGroup], n_slots: int) -> list[list[RowGroup]]:
 
 def read_groups(groups: Sequence[RowGroup], columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
     """Yields the rows of row groups in batches of about _BATCH_BYTES. ``groups`` of a file are consecutive."""
-    names = [one.source for one in columns]
     for uri, of_file in groupby(groups, key=lambda group: group.uri):
-        file_system, path = opened(uri)
-        # Not buffered ahead, and in small pieces: else a whole row group would be in memory.
-        with (
-            file_system.open_input_file(path) as source,
-            pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20) as file,
-        ):
-            for group in of_file:
-                n_rows = min(_BATCH_ROWS, max(1, _BATCH_BYTES * group.n_rows // max(1, group.n_bytes)))
-                for batch in file.iter_batches(n_rows, row_groups=[group.number], columns=names):
-                    arrays = [pc.cast(batch[one.source], one.kind) for one in columns]
-                    yield pa.record_batch(arrays, names=[one.name for one in columns])
+        try:
+            yield from _read_file(uri, of_file, columns)
+        except (pa.ArrowException, OSError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f"file {opened(uri)[1]!r} can't be read: {said}; expected Parquet as its footer says; check the file"
+            ) from None
+
+
+def _read_file(uri: str, groups: Iterable[RowGroup], columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+    names = [one.source for one in columns]
+    file_system, path = opened(uri)
+    # Not buffered ahead, and in small pieces: else a whole row group would be in memory.
+    with (
+        file_system.open_input_file(path) as source,
+        pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20) as file,
+    ):
+        for group in groups:
+            n_rows = min(_BATCH_ROWS, max(1, _BATCH_BYTES * group.n_rows // max(1, group.n_bytes)))
+            for batch in file.iter_batches(n_rows, row_groups=[group.number], columns=names):
+                arrays = [pc.cast(batch[one.source], one.kind) for one in columns]
+                yield pa.record_batch(arrays, names=[one.name for one in columns])
