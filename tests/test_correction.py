@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,74 @@ def test_file(options: dict[str, object]) -> None:
     again = Correction.from_bytes(correction.to_bytes(), "file")
     assert (again.name, again.n, again.width) == (correction.name, 300, correction.width)
     np.testing.assert_array_equal(again.apply(vectors), correction.apply(vectors))
+
+
+def changed(**arrays: object) -> bytes:
+    """The content of a file of ``whiten-3`` with other arrays in it."""
+    with np.load(io.BytesIO(fit(anisotropic(), whiten=3).to_bytes())) as file:
+        parts = dict(file) | arrays
+    content = io.BytesIO()
+    np.savez(content, **parts)
+    return content.getvalue()
+
+
+def claiming(shape: tuple[int, ...]) -> bytes:
+    """The content of a file whose mean is said to have this shape, and has no values."""
+    header, content = io.BytesIO(), io.BytesIO(changed())
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    names = zipfile.ZipFile(content).namelist()
+    found = {name: zipfile.ZipFile(content).read(name) for name in names} | {"mean.npy": header.getvalue()}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in found.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def encrypted() -> bytes:
+    """The content of a file whose entries are said to be encrypted."""
+    content = bytearray(changed())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := content.find(mark, start + 1)) >= 0:
+            content[start + place] |= 1
+    return bytes(content)
+
+
+FOREIGN = {
+    "nothing": b"",
+    "text": b"not an archive",
+    "cut off": changed()[:500],
+    "encrypted": encrypted(),
+    "terabytes": claiming((1 << 45,)),
+    "more than all": claiming((1 << 62, 1 << 62)),
+    "strings": changed(mean=np.array(["a"] * 12)),
+    "integers": changed(mean=np.arange(12)),
+    "complex numbers": changed(mean=np.zeros(12, complex)),
+    "NaN": changed(mean=np.full(12, np.nan)),
+    "infinity": changed(deviations=np.array([1, np.inf, 1])),
+    "a deviation of zero": changed(deviations=np.zeros(3)),
+    "another width": changed(mean=np.zeros(11)),
+    "a matrix": changed(mean=np.zeros((3, 4))),
+    "other components": changed(components=np.zeros((2, 12))),
+    "another name": changed(name="rotate-3"),
+    "a name without a number": changed(name="whiten-x"),
+    "a negative count": changed(n=-1),
+    "a list of counts": changed(n=np.arange(3)),
+    "a format in words": changed(format="one"),
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_foreign_and_damaged_files_are_one_line(content: bytes) -> None:
+    with refused("correction file 'c.npz' can't be read (", "expected one that this program wrote"):
+        Correction.from_bytes(content, "c.npz")
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f8"])
+def test_other_floating_point_numbers_are_read(kind: str) -> None:
+    mean = np.arange(12.0)
+    assert (Correction.from_bytes(changed(mean=mean.astype(kind)), "c.npz").mean == mean).all()
 
 
 @pytest.mark.parametrize("options", [{"center": True}, {"remove_components": 3}, {"whiten": 20}])

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,11 @@ from elmo_udf.options import CorrectionOptions
 FORMAT = 1
 _PRODUCT_ROWS = 256
 _LOST = 1e-12
+_UNREADABLE = (
+    *(OSError, EOFError, LookupError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What numpy and zipfile raise for foreign, damaged and encrypted files, and for headers that claim too much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,15 +126,37 @@ class Correction:
             file = npz.read(io.BytesIO(content))
             entries = {name: file[name].item() for name in numbered(FORMAT) if name in file}
             check_format(entries, FORMAT, f"correction file {source!r}")
-            arrays = (file["mean"], file["components"], file["deviations"])
-            return Correction(str(file["name"]), *arrays, n=int(file["n"]))
+            arrays = (_numbers(file, name) for name in ("mean", "components", "deviations"))
+            return _checked(Correction(str(file["name"]), *arrays, n=int(file["n"])))
         except LaterFormat:
             raise
-        except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f"correction file {source!r} can't be read ({error}), expected one that this program wrote beside a "
                 "result; write it again"
             ) from None
+
+
+def _numbers(file: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    values = file[name]
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise ValueError(f"{name} is not of finite floating-point numbers")
+    return values.astype(np.float64)
+
+
+def _checked(correction: Correction) -> Correction:
+    """Returns the correction. Raises ValueError if its parts do not belong together."""
+    kind, _, number = correction.name.partition("-")
+    k = 0 if correction.name == "center" else int(number)
+    if kind not in ("center", "remove", "whiten") or correction.n < 2:
+        raise ValueError(f"name is {correction.name!r} and n is {correction.n}")
+    width = correction.mean.size
+    shapes = [part.shape for part in (correction.mean, correction.components, correction.deviations)]
+    if shapes != [(width,), (k, width), (k,)]:
+        raise ValueError(f"the shapes of mean, components and deviations are {shapes}")
+    if not (correction.deviations > 0).all():
+        raise ValueError("deviations are not all positive")
+    return correction
 
 
 def fit_correction(moments: Moments, options: CorrectionOptions) -> Correction | None:
