@@ -126,8 +126,8 @@ class Correction:
             file = npz.read(io.BytesIO(content))
             entries = {name: file[name].item() for name in numbered(FORMAT) if name in file}
             check_format(entries, FORMAT, f"correction file {source!r}")
-            arrays = (_numbers(file, name) for name in ("mean", "components", "deviations"))
-            return _checked(Correction(str(file["name"]), *arrays, n=int(file["n"])))
+            mean, components, deviations = (_numbers(file, name) for name in ("mean", "components", "deviations"))
+            return _checked(Correction(str(file["name"]), mean, components, deviations, int(file["n"])))
         except LaterFormat:
             raise
         except _UNREADABLE as error:
