@@ -40,7 +40,7 @@ def test_picture_has_labels_and_colours(tmp_path: Path, n: int) -> None:
     assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
     edges = np.concatenate([pixels[:4, :, :3].ravel(), pixels[-4:, :, :3].ravel(), pixels[:, :4, :3].ravel()])
     assert (edges == 1).all(), "nothing is cut off at the border"
-    assert (tmp_path / "picture.png").stat().st_size < 200_000
+    assert (tmp_path / "picture.png").stat().st_size < 300_000  # with long names on both axes
 
 
 def test_a_matrix_of_two_tables_has_names_on_both_sides(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class Elmo:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The names of the layers: ``elmo``, which is the mix of the others, then these from the lowest to the top."""
+        """The names of the layers. ``elmo``, the mix of the others, comes first, then the lowest to the highest."""
         return ("elmo", *self._network.options.layer_names)
 
     def width(self, layer: str = "elmo") -> int:

@@ -42,6 +42,6 @@ def _logarithmic(axes: Axes) -> None:
     low, high = axes.get_ylim()
     axes.set_yscale("log")
     wide = low <= 0 or high / low > 10
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(6))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(6, steps=(1, 2, 5, 10)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.yaxis.set_minor_locator(NullLocator())
