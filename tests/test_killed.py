@@ -54,7 +54,7 @@ def embedding(spark: SparkSession, mode: str, **more: Any) -> Case:
     def prepare(work: Path) -> None:
         if mode != "error":
             documents(work / "old.jsonl", {"x": "An old text.", "y": None})
-            embed(spark, work, "error", "old.jsonl", **more)
+            embed(spark, work, "error", "old.jsonl")
         documents(work / "in.jsonl", TEXTS)
 
     return Case(prepare, lambda work: embed(spark, work, mode, **more), ("out", "out-rejects"))
