@@ -198,7 +198,7 @@ CASES: dict[str, Callable[[SparkSession], Case]] = {
     "embed error": lambda spark: embedding(spark, "error"),
     "embed overwrite": lambda spark: embedding(spark, "overwrite"),
     "embed append": lambda spark: embedding(spark, "append"),
-    "embed incremental": lambda spark: embedding(spark, "incremental", commit_every=2),
+    "embed incremental": lambda spark: embedding(spark, "incremental", commit_every="2"),
     "embed partitions": partitions,
     "similarity error": lambda spark: similarity(spark, "error"),
     "similarity matrix overwrite": lambda spark: similarity(spark, "overwrite", "matrix", csv="m.csv", plot="m.png"),
