@@ -167,7 +167,10 @@ def training(spark: SparkSession, mode: str) -> Case:
 def pairing(spark: SparkSession) -> Case:
     def run(work: Path, source: str = "in.csv", mode: str = "overwrite") -> dict[str, Any]:
         paths = {"input": str(work / source), "output": str(work / "pairs"), "plot": str(work / "p.png")}
-        return compare_pairs(spark, PairsOptions(**paths, mode=mode, model="builtin:untrained", label_column="label"))
+        sides = {"text_column_a": "a", "text_column_b": "b"}
+        return compare_pairs(
+            spark, PairsOptions(**paths, mode=mode, model="builtin:untrained", label_column="label", **sides)
+        )
 
     def prepare(work: Path) -> None:
         rows = ["id,a,b,label", "1,The moon.,The tides.,1", "2,A kettle.,The moon.,0", "3,,A text.,1"]

@@ -43,7 +43,7 @@ def read_checkpoint(prefix: Path, where: str) -> dict[str, np.ndarray]:
 
     Raises UserError, which begins with ``where``, if it can't be read.
     """
-    with tempfile.TemporaryDirectory(prefix="elmo-checkpoint-") as folder, _asking:
+    with tempfile.TemporaryDirectory(prefix="elmo-checkpoint-", ignore_cleanup_errors=True) as folder, _asking:
         answer = Path(folder) / "answer.npz"
         question = [str(prefix), str(answer), where]
         ended = _ask(question)
