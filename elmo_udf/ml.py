@@ -96,7 +96,7 @@ class TextCleaner(_Stage):
 
 _OPTIONS = {
     **{"model": "modelHandle", "model_sha256": "modelSha256", "layer": "poolingLayer"},
-    **{"max_sentence_tokens": "maxSentenceTokens"},
+    **{"max_sentence_tokens": "maxSentenceTokens", "model_max_gib": "modelMaxGib"},
     **{name: name for name in ("pooling", "tokenizer", "language", "normalize", "precision")},
 }
 """The param of the embedder for each of the ModelOptions."""
@@ -111,6 +111,7 @@ class ElmoEmbedder(_Stage):
 
     modelHandle: Any = _option("modelHandle", ModelOptions, "model")
     modelSha256: Any = _option("modelSha256", ModelOptions, "model_sha256")
+    modelMaxGib: Any = _option("modelMaxGib", ModelOptions, "model_max_gib", TypeConverters.toFloat)
     fingerprint: Any = _param("fingerprint", "Refuse a model with another fingerprint.", TypeConverters.toString)
     poolingLayer: Any = _option("poolingLayer", ModelOptions, "layer")
     layerWeights: Any = _param(
@@ -193,7 +194,7 @@ class ElmoEmbedder(_Stage):
         """Returns array<float>, which is NULL if the text has no token."""
         spark, text = dataset.sparkSession, quoted(self.getInputCol())
         options = model_options(**self._options())
-        shipped = ship_model(spark, options.model, options.model_sha256)
+        shipped = ship_model(spark, options.model, options.model_sha256, options.model_max_gib)
         if self.isDefined(self.fingerprint) and shipped.fingerprint != self.getOrDefault(self.fingerprint):
             raise UserError(
                 f"model {options.model!r} has fingerprint {shipped.fingerprint}, expected "

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,37 @@ def test_tfhub_dev_that_refuses_names_kaggle(
 def test_unreachable_hub_is_refused(handle: str, hub: tuple[str, type[Hub]]) -> None:
     with refused(handle, "can't be fetched", "check the address and the network"):
         load_model(handle)
+
+
+@pytest.mark.parametrize("name", ["m", "m.zip"])
+@pytest.mark.parametrize("declares", [True, False])
+def test_server_that_sends_without_end_is_cut_off(
+    name: str, declares: bool, hub: tuple[str, type[Hub]], tmp_path: Path
+) -> None:
+    address, server = hub
+    sent = 0
+
+    def send_without_end(self: Hub) -> None:
+        nonlocal sent
+        self.send_response(200)
+        if declares:
+            self.send_header("Content-Length", str(10**15))
+        self.end_headers()
+        with suppress(OSError):
+            while sent < 2**30:
+                sent += self.wfile.write(bytes(2**20))
+
+    server.do_GET = send_without_end  # type: ignore[method-assign]
+    with refused(f"{address}/{name}", "sends more than 0.001 GiB", "--model-max-gib"):
+        load_model(f"{address}/{name}", max_gib=0.001)
+    assert sent < 2**27  # what the sockets hold, and a little
+
+
+def test_models_that_are_larger_than_they_may_be_are_refused(archive: Path) -> None:
+    with refused(str(archive), "holds more than", "raise --model-max-gib"):
+        load_model(str(archive), max_gib=1e-6)
+    with refused("s3a://a/b.zip", "expected at most 1073 ", "--model-max-gib"):
+        load_model("s3a://a/b.zip", fetch=lambda _: archive, max_gib=1e-6)
 
 
 def test_local_paths_and_file_uris(folder: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

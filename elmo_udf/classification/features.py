@@ -55,7 +55,7 @@ def make_vectors(work: Transaction, source: Source, options: ClassifyOptions, fo
     embedding = EmbedOptions(
         input=f"{folder}/texts", output=f"{folder}/vectors", keep_columns=("label_", "text"), **model
     )
-    network = ship_model(spark, options.model, options.model_sha256).network
+    network = ship_model(spark, options.model, options.model_sha256, options.model_max_gib).network
     names = network.layer_names if options.learn_mix else ()
     report = embed_corpus(spark, embedding, names, within=work)
     columns = [F.col("embedding")]

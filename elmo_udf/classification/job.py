@@ -93,7 +93,7 @@ def _prepare(spark: SparkSession, options: ClassifyOptions) -> _Task:
     counts.pop(None, 0)
     labels = _labels(list(counts), options)
     if not train.has_vectors:
-        ship_model(spark, options.model, options.model_sha256).network.width(options.layer)
+        ship_model(spark, options.model, options.model_sha256, options.model_max_gib).network.width(options.layer)
     row_roles = roles(spark, train.documents.where("label IS NOT NULL"), options)
     return _Task(train, test, labels, counts, rows_in, row_roles)
 
@@ -142,7 +142,7 @@ def _planned(spark: SparkSession, task: _Task, options: ClassifyOptions) -> dict
             "fingerprint": made.fingerprint if made else "unknown",
         }
     else:
-        shipped = ship_model(spark, options.model, options.model_sha256)
+        shipped = ship_model(spark, options.model, options.model_sha256, options.model_max_gib)
         model = {
             "features": "layers of the texts, mixed" if options.learn_mix else f"layer {options.layer} of the texts",
             "model": shipped.handle,

@@ -57,7 +57,7 @@ def _cleaner(options: ClassifyOptions) -> TextCleaner:
 
 def _embedder(spark: SparkSession, trial: Trial, source: Source, options: ClassifyOptions) -> Any:
     if not source.has_vectors:
-        fingerprint = ship_model(spark, options.model, options.model_sha256).fingerprint
+        fingerprint = ship_model(spark, options.model, options.model_sha256, options.model_max_gib).fingerprint
         return ElmoEmbedder.of_options(replace(options, model=without_secrets(options.model)), fingerprint, trial.mix)
     if source.metadata is None:
         return None

@@ -74,7 +74,7 @@ def make_plan(spark: SparkSession, options: EmbedOptions, layers: Sequence[str] 
     documents = read_documents(spark, options, flags_of(options))
     check_carried(documents, options)
     check_device(spark, options.device, options.precision)
-    model = ship_model(spark, options.model, options.model_sha256)
+    model = ship_model(spark, options.model, options.model_sha256, options.model_max_gib)
     layout = Layout.of(model.network, layers or [options.layer], [options.pooling], options.level)
     n_rows, n_characters, n_doubtful = _survey(documents, options)
     if not n_rows:

@@ -105,7 +105,7 @@ def vector_udf(spark: SparkSession, options: ModelOptions, mix: Mix | None = Non
     pooling mean and no normalize, so that the mix of means is the mean of mixed tokens.
     """
     check_device(spark, options.device, options.precision)
-    shipped = ship_model(spark, options.model, options.model_sha256)
+    shipped = ship_model(spark, options.model, options.model_sha256, options.model_max_gib)
     network = shipped.network
     if mix is None:
         layout = Layout.of(network, [options.layer], [options.pooling], options.level)

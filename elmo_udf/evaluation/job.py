@@ -43,7 +43,10 @@ def _evaluate(work: Transaction, options: EvaluateOptions) -> dict[str, Any]:
     spark, inputs = work.spark, given(options, "input", "train")
     if options.vectors:
         width_of_vectors(options.vectors)
-    models = [ship_model(spark, handle, options.model_options(handle).model_sha256) for handle in _handles(options)]
+    models = [
+        ship_model(spark, handle, options.model_options(handle).model_sha256, options.model_max_gib)
+        for handle in _handles(options)
+    ]
     layouts = [layout_of(model, options) for model in models]
     tables = {name: read_pairs(spark, options, path, options.label_column) for name, path in inputs.items()}
     report = {"model": options.model, "fingerprint": models[0].fingerprint, "model_note": models[0].note, **inputs}

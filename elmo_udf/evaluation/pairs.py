@@ -45,7 +45,7 @@ def compare_pairs(spark: SparkSession, options: PairsOptions) -> dict[str, Any]:
 
 def _compare(work: Transaction, options: PairsOptions) -> dict[str, Any]:
     spark, outputs = work.spark, {"output": options.output, "rejects": options.rejects_path}
-    model = ship_model(spark, options.model, options.model_sha256)
+    model = ship_model(spark, options.model, options.model_sha256, options.model_max_gib)
     width = model.network.width(options.layer)
     check_correction(options, width)
     pairs = read_pairs(spark, options, options.input, options.label_column)

@@ -18,7 +18,7 @@ import numpy as np
 
 from elmo_udf.errors import UserError
 from elmo_udf.models import bilm
-from elmo_udf.models.archives import MAX_UNPACKED_BYTES
+from elmo_udf.models.archives import MAX_BYTES
 from elmo_udf.models.form import N_CHARACTERS, Mix, Model, NetworkOptions
 from elmo_udf.models.variables import (
     CHARACTERS,
@@ -63,18 +63,21 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def read(folder: Path, handle: str) -> Model:
-    """Returns the model in ``folder``. Raises UserError if its files are not those of exactly one ELMo model."""
+def read(folder: Path, handle: str, max_bytes: int = MAX_BYTES) -> Model:
+    """Returns the model in ``folder``.
+
+    Raises UserError if its files are not those of exactly one ELMo model, of at most ``max_bytes``.
+    """
     options_file = _only(options_files(folder), "options file (*options*.json)", handle)
     options, mix, note = read_options(options_file, handle)
     if bilm.index_files(folder) and not weights_files(folder):
         weights_file = bilm.newest(folder, handle)
         where = f"model {handle!r}, {weights_file.name}"
-        variables = bilm.variables(weights_file, where)
+        variables = bilm.variables(weights_file, where, max_bytes)
     else:
         weights_file = _only(weights_files(folder), "weights file (.hdf5)", handle)
         where = f"model {handle!r}, {weights_file.name}"
-        variables = _variables(weights_file, where)
+        variables = _variables(weights_file, where, max_bytes)
     variables = {_full_name(name): value for name, value in variables.items()}
 
     found = parts_of(variables, CELLS)
@@ -185,13 +188,13 @@ def _character_note(characters: dict[str, Any], where: str) -> str:
     return f"trained on tokens of at most {n_positions} characters; here they have {N_POSITIONS}, as in AllenNLP"
 
 
-def _variables(path: Path, where: str) -> dict[str, np.ndarray]:
+def _variables(path: Path, where: str, max_bytes: int) -> dict[str, np.ndarray]:
     """Returns every dataset of an HDF5 file by its full name, except those that only training needs."""
     import h5py
 
     variables: dict[str, np.ndarray] = {}
 
-    most_bytes = min(MAX_EXPANSION * path.stat().st_size, MAX_UNPACKED_BYTES)
+    most_bytes = min(MAX_EXPANSION * path.stat().st_size, max_bytes)
 
     def keep(name: str | bytes, item: object) -> None:
         nonlocal most_bytes

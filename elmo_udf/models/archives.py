@@ -19,8 +19,9 @@ from elmo_udf.errors import UserError
 
 Member = TypeVar("Member", tarfile.TarInfo, zipfile.ZipInfo)
 
-MAX_UNPACKED_BYTES = 16 * 1024**3
-"""Largest unpacked size. It is forty times the size of the largest published ELMo model."""
+MAX_GIB = 16.0
+"""Largest size of a model in GiB, by default. It is forty times the size of the largest published ELMo model."""
+MAX_BYTES = int(MAX_GIB * 1024**3)
 MAX_MEMBERS = 10_000
 _DAMAGE = (
     tarfile.TarError,
@@ -39,7 +40,7 @@ _DAMAGE = (
 
 
 @contextmanager
-def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[Path]:
+def unpacked(archive: Path, handle: str, max_bytes: int = MAX_BYTES) -> Iterator[Path]:
     """Yields a temporary folder with the content of ``archive``, which is removed afterwards.
 
     Raises UserError if the file is not an archive, is damaged or contains something dangerous: a path or a link that
@@ -51,7 +52,7 @@ def unpacked(archive: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) ->
         yield folder
 
 
-def unpack(archive: Path, folder: Path, handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> None:
+def unpack(archive: Path, folder: Path, handle: str, max_bytes: int = MAX_BYTES) -> None:
     """Writes the content of ``archive`` into ``folder``. Raises UserError where :func:`unpacked` does."""
     try:
         _unpack(archive, folder, handle, max_bytes)
@@ -95,7 +96,7 @@ def _checked(members: Iterable[tuple[Member, str, int, bool]], handle: str, max_
         if n_bytes > max_bytes or n_members > MAX_MEMBERS or size < 0:
             raise UserError(
                 f"model {handle!r}: the archive holds more than {max_bytes} bytes or {MAX_MEMBERS} files, expected "
-                "a smaller ELMo model; check where it comes from"
+                "a smaller ELMo model; check where it comes from, or raise --model-max-gib"
             )
         if not is_plain:
             raise UserError(

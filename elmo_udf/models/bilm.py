@@ -48,13 +48,13 @@ def newest(folder: Path, handle: str) -> Path:
     )
 
 
-def variables(index: Path, where: str) -> dict[str, np.ndarray]:
+def variables(index: Path, where: str, max_bytes: int) -> dict[str, np.ndarray]:
     """Returns the variables of a checkpoint, by the names that bilm-tf gives them in weights files.
 
     Raises UserError if the checkpoint can't be read.
     """
     result = {}
-    for name, value in read_checkpoint(index.with_suffix(""), where).items():
+    for name, value in read_checkpoint(index.with_suffix(""), where, max_bytes).items():
         for pattern, replacement in _RENAMED:
             name = re.sub(pattern, replacement, name)
         if name != PERPLEXITY:

@@ -27,7 +27,7 @@ import numpy as np
 
 from elmo_udf import npz
 from elmo_udf.errors import UserError
-from elmo_udf.models.archives import MAX_UNPACKED_BYTES
+from elmo_udf.models.archives import MAX_BYTES
 from elmo_udf.models.variables import is_of_training
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -38,14 +38,14 @@ ANSWERED = b"answered\n"
 IDLE, IDLE_S = "ended because nobody asked", 20
 
 
-def read_checkpoint(prefix: Path, where: str) -> dict[str, np.ndarray]:
+def read_checkpoint(prefix: Path, where: str, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
     """Returns the variables of the checkpoint whose files begin with ``prefix``, by name, without those of training.
 
     Raises UserError, which begins with ``where``, if it can't be read.
     """
     with tempfile.TemporaryDirectory(prefix="elmo-checkpoint-", ignore_cleanup_errors=True) as folder, _asking:
         answer = Path(folder) / "answer.npz"
-        question = [str(prefix), str(answer), where]
+        question: list[str | int] = [str(prefix), str(answer), where, max_bytes]
         ended = _ask(question)
         if ended == IDLE:
             ended = _ask(question)
@@ -77,7 +77,7 @@ class _Child:
             stderr=self._log,
         )
 
-    def answers(self, question: list[str]) -> bool:
+    def answers(self, question: list[str | int]) -> bool:
         """Returns whether the process answered a question. If it did not, it has ended."""
         assert self._process.stdin and self._process.stdout
         with suppress(BrokenPipeError):
@@ -107,7 +107,7 @@ _children: list[_Child] = []
 """The child process, if there is one. It ends by itself IDLE_S seconds after the last question."""
 
 
-def _ask(question: list[str]) -> str:
+def _ask(question: list[str | int]) -> str:
     """Lets a child process answer. Returns an empty string, or how the child ended without an answer."""
     child = _children.pop() if _children else _Child()
     if not child.answers(question):
@@ -134,10 +134,10 @@ def _text(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
 
 
-def _answer(prefix: str, answer: str, where: str) -> None:
+def _answer(prefix: str, answer: str, where: str, max_bytes: int) -> None:
     """Writes the variables of a checkpoint to the file ``answer``. It is what the child process does."""
     try:
-        variables = _read(prefix, where)
+        variables = _read(prefix, where, max_bytes)
         names = _text(json.dumps(list(variables)))
         arrays = {NAMES: names, **{str(i): value for i, value in enumerate(variables.values())}}
     except UserError as error:
@@ -146,7 +146,7 @@ def _answer(prefix: str, answer: str, where: str) -> None:
         npz.write(file, arrays)
 
 
-def _read(prefix: str, where: str) -> dict[str, np.ndarray]:
+def _read(prefix: str, where: str, max_bytes: int) -> dict[str, np.ndarray]:
     """Returns the variables of a checkpoint, in this process."""
     import tensorflow as tf
 
@@ -155,10 +155,10 @@ def _read(prefix: str, where: str) -> dict[str, np.ndarray]:
         shapes = checkpoint.get_variable_to_shape_map()
         keys = _keys(checkpoint, shapes, where)
         n_bytes = 4 * sum(_size(shapes[key]) for key in keys.values())
-        if n_bytes > MAX_UNPACKED_BYTES:
+        if n_bytes > max_bytes:
             raise UserError(
-                f"{where}: the variables have {n_bytes} bytes, expected at most {MAX_UNPACKED_BYTES}; check where the "
-                "model comes from"
+                f"{where}: the variables have {n_bytes} bytes, expected at most {max_bytes}; check where the model "
+                "comes from, or raise --model-max-gib"
             )
         return {name: _plain(checkpoint.get_tensor(key)) for name, key in keys.items()}
     except UserError:

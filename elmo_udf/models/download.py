@@ -59,7 +59,7 @@ def _copy(response: Any, file: Any, where: str, max_bytes: int) -> None:
     if max(n_bytes, declared) > max_bytes:
         raise UserError(
             f"{where}sends more than {max_bytes / 1024**3:g} GiB, expected a model of at most that size; check the "
-            "address"
+            "address, or raise --model-max-gib"
         )
     if declared >= 0 and n_bytes < declared:
         raise EOFError(f"the connection ended after {n_bytes} of {declared} bytes")

@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 
 from elmo_udf.errors import UserError
 from elmo_udf.models import allennlp, bilm, builtin, foreign, savedmodel
-from elmo_udf.models.archives import content_folder, unpacked
+from elmo_udf.models.archives import MAX_BYTES, MAX_GIB, content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
 from elmo_udf.models.hub import fetch_archive, fetch_from_hub
@@ -29,7 +29,7 @@ Fetch = Callable[[str], Path]
 """A function that copies what a URI names to this machine and returns its path. It raises UserError if it can't."""
 
 
-def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Model:
+def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = None, max_gib: float = MAX_GIB) -> Model:
     """Returns the model that ``handle`` names.
 
     Args:
@@ -38,19 +38,21 @@ def load_model(handle: str, sha256: str | None = None, fetch: Fetch | None = Non
             have.
         fetch: A function that fetches URIs of Spark's file systems (``elmo_udf.spark.fetch``). Without it they are
             refused.
+        max_gib: The largest size that the model may have, downloaded or unpacked, in GiB.
 
-    Raises UserError if there is no such model, if its digest differs, or if it is not an ELMo model.
+    Raises UserError if there is no such model, if it is too large, if its digest differs, or if it is no ELMo model.
     """
     if handle in builtin.MODELS:
         if sha256 is not None:
             raise UserError(f"model {handle!r}: it is part of the package and is not fetched; leave out its SHA-256")
         return builtin.MODELS[handle]()
-    path = resolve(handle, sha256, fetch)
-    with _cache_named(handle, path), _folder(path, handle) as folder:
-        return _read(folder, handle)
+    max_bytes = int(max_gib * 1024**3)
+    path = resolve(handle, sha256, fetch, max_bytes)
+    with _cache_named(handle, path), _folder(path, handle, max_bytes) as folder:
+        return _read(folder, handle, max_bytes)
 
 
-def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) -> Path:
+def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None, max_bytes: int = MAX_BYTES) -> Path:
     """Returns the local folder or archive of ``handle``, after fetching it if it is elsewhere.
 
     Raises UserError if it can't be reached, or if its digest is not ``sha256``.
@@ -61,7 +63,7 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
             "it again with --model"
         )
     try:
-        path = _local(handle, fetch)
+        path = _local(handle, fetch, max_bytes)
         found = path.is_file() or path.is_dir()  # a pipe or a device could be read for ever
     except UserError:
         raise
@@ -75,13 +77,26 @@ def resolve(handle: str, sha256: str | None = None, fetch: Fetch | None = None) 
             f"model {handle!r}: there is no file or folder {str(path)!r}; expected builtin:mini, a folder, an archive, "
             "or a URI; check the path"
         )
+    if _scheme(handle) not in ("", "file"):  # a folder of the user's may hold more than is read of it
+        _check_size(path, handle, max_bytes)
     if sha256 is not None:
         with _cache_named(handle, path):
             check_sha256(path, sha256, handle)
     return path
 
 
-def _local(handle: str, fetch: Fetch | None) -> Path:
+def _check_size(path: Path, handle: str, max_bytes: int) -> None:
+    """Raises UserError if a model that was fetched has more than ``max_bytes``."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    n_bytes = sum(file.stat().st_size for file in files)
+    if n_bytes > max_bytes:
+        raise UserError(
+            f"model {handle!r}: it has {n_bytes} bytes in {str(path)!r}, expected at most {max_bytes}; check the "
+            "handle, or raise --model-max-gib"
+        )
+
+
+def _local(handle: str, fetch: Fetch | None, max_bytes: int) -> Path:
     """Returns the path on this machine where the files of ``handle`` are or should be."""
     scheme = _scheme(handle)
     if not scheme:
@@ -92,7 +107,7 @@ def _local(handle: str, fetch: Fetch | None) -> Path:
     if scheme == "file":
         return _file_uri(handle)
     if scheme in _HUBS:
-        return _HUBS[scheme](handle, handle_of_page(handle).partition(":")[2])
+        return _HUBS[scheme](handle, handle_of_page(handle).partition(":")[2], max_bytes)
     if fetch is None:
         raise UserError(
             f"model {handle!r}: {scheme} addresses are fetched by Spark, and there is no Spark session here; "
@@ -109,16 +124,17 @@ def _scheme(handle: str) -> str:
     return scheme[1].lower() if scheme else ""
 
 
-def _fetch_by_http(handle: str, _: str) -> Path:
-    return fetch_archive(handle) if _is_zip(handle) else fetch_from_hub(handle)
+def _fetch_by_http(handle: str, _: str, max_bytes: int) -> Path:
+    return (fetch_archive if _is_zip(handle) else fetch_from_hub)(handle, max_bytes)
 
 
-_HUBS: dict[str, Callable[[str, str], Path]] = {
+_HUBS: dict[str, Callable[[str, str, int], Path]] = {
     **dict.fromkeys(("http", "https"), _fetch_by_http),
     "hf": fetch_from_hugging_face,
     "kaggle": fetch_from_kaggle,
 }
-"""The functions that fetch a model without Spark, by scheme. They take a handle, and what follows its scheme."""
+"""The functions that fetch a model without Spark, by scheme. They take a handle, what follows its
+scheme, and a number of bytes at which a download is cut off."""
 
 
 def _is_zip(address: str) -> bool:
@@ -147,9 +163,9 @@ def _file_uri(handle: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
-def _folder(path: Path, handle: str) -> AbstractContextManager[Path]:
+def _folder(path: Path, handle: str, max_bytes: int) -> AbstractContextManager[Path]:
     """Returns the folder at ``path``, or a temporary folder with the content of the archive at ``path``."""
-    return nullcontext(path) if path.is_dir() else unpacked(path, handle)
+    return nullcontext(path) if path.is_dir() else unpacked(path, handle, max_bytes)
 
 
 def _is_model(folder: Path) -> bool:
@@ -163,11 +179,11 @@ def _is_known(folder: Path) -> bool:
     return _is_model(folder) or foreign.recognized(folder) is not None
 
 
-def _read(named: Path, handle: str) -> Model:
+def _read(named: Path, handle: str, max_bytes: int) -> Model:
     """Returns the model in the folder ``named`` or in its only subfolder. Its files show which kind of model it is."""
     folder = content_folder(named, _is_known)
     if _is_model(folder):
-        return (savedmodel.read if savedmodel.is_saved_model(folder) else allennlp.read)(folder, handle)
+        return (savedmodel.read if savedmodel.is_saved_model(folder) else allennlp.read)(folder, handle, max_bytes)
     what, instead = foreign.recognized(folder) or (
         _listed(folder, named),
         "give the folder or archive of an ELMo model",

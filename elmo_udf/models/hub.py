@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from elmo_udf.errors import UserError
-from elmo_udf.models.archives import MAX_UNPACKED_BYTES, unpack
+from elmo_udf.models.archives import MAX_BYTES, unpack
 from elmo_udf.models.download import download
 
 
-def fetch_from_hub(handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> Path:
+def fetch_from_hub(handle: str, max_bytes: int = MAX_BYTES) -> Path:
     """Returns the folder in which TensorFlow Hub keeps the model, and downloads it at first use.
 
     It uses TensorFlow Hub's requests, cache and locks. It unpacks the archive itself, because TensorFlow Hub reads no
@@ -48,7 +48,7 @@ def fetch_from_hub(handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> Path:
         ) from None
 
 
-def fetch_archive(handle: str, max_bytes: int = MAX_UNPACKED_BYTES) -> Path:
+def fetch_archive(handle: str, max_bytes: int = MAX_BYTES) -> Path:
     """Returns a copy of the archive at an http address, which exists as long as the process.
 
     Raises UserError if the address does not answer with a file of at most ``max_bytes``.

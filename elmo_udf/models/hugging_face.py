@@ -10,7 +10,7 @@ FILES = ("*.json", "*.json.txt", "*.hdf5", "*.h5", "*.pb", "variables/*", "*.ind
 """The files of the formats that are read here. A repository may have the same weights in others, too."""
 
 
-def fetch_from_hugging_face(handle: str, name: str) -> Path:
+def fetch_from_hugging_face(handle: str, name: str, _max_bytes: int) -> Path:
     """Returns the folder in huggingface_hub's cache with the files of a model, which it downloads at first use.
 
     ``name`` is ORG/NAME or ORG/NAME@REVISION. Raises UserError if the package is not installed, or the model can't be

@@ -10,7 +10,7 @@ from pathlib import Path
 from elmo_udf.errors import UserError
 
 
-def fetch_from_kaggle(handle: str, name: str) -> Path:
+def fetch_from_kaggle(handle: str, name: str, _max_bytes: int) -> Path:
     """Returns the folder in kagglehub's cache with the files of a model, which it downloads at first use.
 
     ``name`` is OWNER/MODEL/FRAMEWORK/VARIATION, and may end in /VERSION. Raises UserError if the package is not

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from elmo_udf.errors import UserError
+from elmo_udf.models.archives import MAX_BYTES
 from elmo_udf.models.checkpoint import read_checkpoint
 from elmo_udf.models.form import Mix, Model, NetworkOptions
 from elmo_udf.models.variables import (
@@ -34,13 +35,13 @@ def is_saved_model(folder: Path) -> bool:
     return (folder / "saved_model.pb").is_file()
 
 
-def read(folder: Path, handle: str) -> Model:
+def read(folder: Path, handle: str, max_bytes: int = MAX_BYTES) -> Model:
     """Returns the model in the SavedModel ``folder``.
 
-    Raises UserError if its variables are not those of one ELMo model.
+    Raises UserError if its variables are not those of one ELMo model of at most ``max_bytes``.
     """
     where = f"model {handle!r}"
-    variables = _of_network(read_checkpoint(folder / "variables" / "variables", where), where)
+    variables = _of_network(read_checkpoint(folder / "variables" / "variables", where, max_bytes), where)
     mix_names = {name for name in variables if name in (MIX_WEIGHTS, MIX_SCALE)}
     parts = parts_of(variables.keys() - mix_names, CELLS)
     names = dict(variable_names(parts, CELLS))

@@ -20,6 +20,9 @@ class PretrainedModel(OptionGroup, section="model"):
         "builtin:mini",
     )
     model_sha256: str | None = option("Refuse the model unless its file or folder has this SHA-256.", None)
+    model_max_gib: float = option(
+        "Refuse a model that is larger than this number of GiB. A download by http stops there.", 16.0, above=0
+    )
     precision: Literal["float32", "bfloat16"] = option(
         "Use numbers of this type for the weights and the matrix products.", "float32"
     )

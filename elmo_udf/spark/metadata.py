@@ -22,7 +22,9 @@ COMPARED = ("fingerprint", "layer", "pooling", "width")
 MAY_DIFFER = ("model", "elmo_udf_version")
 """Parts of the metadata that may differ among the rows of a table, because a model can have several handles."""
 
-_OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in ("model_sha256", "device"))
+_NOT_KEPT = ("model_sha256", "model_max_gib", "device")
+"""Options that no vector depends on."""
+_OPTIONS = tuple(item.name for item in fields(ModelOptions) if item.name not in _NOT_KEPT)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from elmo_udf.models import load_model
+from elmo_udf.models.archives import MAX_GIB
 from elmo_udf.models.form import NetworkOptions
 from elmo_udf.models.store import save
 from elmo_udf.spark.fetch import fetcher
 
 log = logging.getLogger(__name__)
-_shipped: dict[tuple[str, str, str | None], ShippedModel] = {}
+_shipped: dict[tuple[str, str, str | None, float], ShippedModel] = {}
 _shipping = threading.Lock()
 """Held while a model is looked up, loaded and distributed, so that two threads load it once."""
 
@@ -35,21 +36,21 @@ class ShippedModel:
     n_bytes: int
 
 
-def ship_model(spark: SparkSession, handle: str, sha256: str | None = None) -> ShippedModel:
+def ship_model(spark: SparkSession, handle: str, sha256: str | None = None, max_gib: float = MAX_GIB) -> ShippedModel:
     """Loads, checks and distributes a model. A second call in the same application does nothing, in any thread.
 
     Whatever the source is (hub, archive, folder, any Hadoop URI), executors read the same file, which Spark sends to
     each of them once. Raises UserError for a bad handle or a bad model, before any Spark job.
     """
-    key = (spark.sparkContext.applicationId, handle, sha256)
+    key = (spark.sparkContext.applicationId, handle, sha256, max_gib)
     with _shipping:
         if key not in _shipped:
-            _shipped[key] = _ship(spark, handle, sha256)
+            _shipped[key] = _ship(spark, handle, sha256, max_gib)
         return _shipped[key]
 
 
-def _ship(spark: SparkSession, handle: str, sha256: str | None) -> ShippedModel:
-    model = load_model(handle, sha256, fetcher(spark))
+def _ship(spark: SparkSession, handle: str, sha256: str | None, max_gib: float) -> ShippedModel:
+    model = load_model(handle, sha256, fetcher(spark), max_gib)
     if model.note:
         log.warning("model %s: %s", handle, model.note)
     fingerprint = model.fingerprint()
@@ -64,4 +65,4 @@ def _ship(spark: SparkSession, handle: str, sha256: str | None) -> ShippedModel:
 
 
 def _of_application(application_id: str) -> list[ShippedModel]:
-    return [model for (application, _, _), model in _shipped.items() if application == application_id]
+    return [model for (application, *_), model in _shipped.items() if application == application_id]

@@ -108,7 +108,7 @@ def _plan(spark: SparkSession, options: StudyOptions) -> Plan:
     vectors = fetcher(spark)(options.vectors) if uri else Path(options.vectors)
     static_width = width_of_vectors(vectors)
     texts = labelled_texts(spark, options)
-    model = ship_model(spark, options.model, options.model_sha256)
+    model = ship_model(spark, options.model, options.model_sha256, options.model_max_gib)
     width = model.network.width(options.layer)
     made = TableMetadata.of_options(options.embedding("texts", "error"), model.fingerprint, width)
     if files.list_names(spark, options.tokens_path):
