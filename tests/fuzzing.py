@@ -38,6 +38,7 @@ CASES = {
     "archive bytes": 600,
     "archive structure": 400,
     "saved models": 60,
+    "torch bytes": 400,
 }
 """Cases that ``scripts/test --all`` tries, beside the files that go through Spark."""
 

@@ -94,7 +94,6 @@ def test_checkpoint_without_its_options_is_refused(tmp_path: Path) -> None:
     ("files", "words"),
     [
         (["encoder.pkl", "token_embedder.pkl", "char.dic", "config.json"], ["ELMoForManyLangs", "vectors.nlpl.eu"]),
-        (["weights.th", "config.json", "vocabulary/x"], ["AllenNLP", "options_file and the weight_file"]),
         (["pytorch_model.bin", "config.json"], ["PyTorch", "pytorch_model.bin"]),
         (["readme.txt", "notes.md"], ["found", "notes.md, ", "readme.txt;"]),
     ],

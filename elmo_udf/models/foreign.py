@@ -12,11 +12,6 @@ _KINDS: tuple[tuple[Collection[str], str, str], ...] = (
         "take a model of the same language from http://vectors.nlpl.eu/repository/ (see docs/languages.md)",
     ),
     (
-        ("weights.th",),
-        "a model of AllenNLP that was trained on top of an ELMo",
-        "its config.json names the options_file and the weight_file of the ELMo: put these two into a folder",
-    ),
-    (
         ("tfhub_module.pb",),
         "a module of TF-Hub without its saved_model.pb",
         "fetch the module again",

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from elmo_udf.errors import UserError
-from elmo_udf.models import allennlp, bilm, builtin, foreign, savedmodel
+from elmo_udf.models import allennlp, bilm, builtin, foreign, savedmodel, tagger
 from elmo_udf.models.archives import MAX_BYTES, MAX_GIB, content_folder, unpacked
 from elmo_udf.models.checksum import check_sha256
 from elmo_udf.models.form import Model
@@ -168,26 +168,27 @@ def _folder(path: Path, handle: str, max_bytes: int) -> AbstractContextManager[P
     return nullcontext(path) if path.is_dir() else unpacked(path, handle, max_bytes)
 
 
-def _is_model(folder: Path) -> bool:
-    """Returns whether ``folder`` contains files of a model."""
-    found = allennlp.options_files(folder) or allennlp.weights_files(folder) or bilm.index_files(folder)
-    return savedmodel.is_saved_model(folder) or bool(found)
+def _reader(folder: Path) -> Callable[[Path, str, int], Model] | None:
+    """Returns the function that reads the model in ``folder``, or None if its files are those of no model."""
+    if savedmodel.is_saved_model(folder):
+        return savedmodel.read
+    if allennlp.options_files(folder) or allennlp.weights_files(folder) or bilm.index_files(folder):
+        return allennlp.read
+    return tagger.read if (folder / tagger.WEIGHTS_FILE).is_file() else None
 
 
 def _is_known(folder: Path) -> bool:
     """Returns whether ``folder`` contains files of a model, or of something that can be named."""
-    return _is_model(folder) or foreign.recognized(folder) is not None
+    return _reader(folder) is not None or foreign.recognized(folder) is not None
 
 
 def _read(named: Path, handle: str, max_bytes: int) -> Model:
     """Returns the model in the folder ``named`` or in its only subfolder. Its files show which kind of model it is."""
     folder = content_folder(named, _is_known)
-    if _is_model(folder):
-        return (savedmodel.read if savedmodel.is_saved_model(folder) else allennlp.read)(folder, handle, max_bytes)
-    what, instead = foreign.recognized(folder) or (
-        _listed(folder, named),
-        "give the folder or archive of an ELMo model",
-    )
+    if reader := _reader(folder):
+        return reader(folder, handle, max_bytes)
+    unknown = _listed(folder, named), "give the folder or archive of an ELMo model"
+    what, instead = foreign.recognized(folder) or unknown
     raise UserError(
         f"model {handle!r}: found {what}; expected a saved_model.pb, or an options.json and one .hdf5; {instead}"
     )

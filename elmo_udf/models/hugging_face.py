@@ -6,7 +6,7 @@ from pathlib import Path
 
 from elmo_udf.errors import UserError
 
-FILES = ("*.json", "*.json.txt", "*.hdf5", "*.h5", "*.pb", "variables/*", "*.index", "*.data-*", "checkpoint")
+FILES = ("*.json", "*.json.txt", "*.hdf5", "*.h5", "*.th", "*.pb", "variables/*", "*.index", "*.data-*", "checkpoint")
 """The files of the formats that are read here. A repository may have the same weights in others, too."""
 
 
