@@ -53,6 +53,7 @@ def elmo_udf(
     precision: Literal["float32", "bfloat16"] = "float32",
     device: Literal["auto", "cpu", "gpu"] = "auto",
     model_sha256: str | None = None,
+    model_max_gib: float = 16.0,
     spark: SparkSession | None = None,
 ) -> Callable[..., Any]:
     """Returns a pandas UDF that maps texts to ELMo vectors.
@@ -78,6 +79,7 @@ def elmo_udf(
         precision: The type of the weights and of the matrix products.
         device: Where the network runs. ``auto`` uses a GPU if TensorFlow sees one.
         model_sha256: The SHA-256 that the file or folder of the model must have.
+        model_max_gib: The largest size that the model may have, in GiB.
         spark: The session that sends the model to its executors. By default it is the active session.
 
     Raises UserError for options and models that are not valid.
@@ -94,6 +96,7 @@ def elmo_udf(
         precision=precision,
         device=device,
         model_sha256=model_sha256,
+        model_max_gib=model_max_gib,
     )
     return vector_udf(_session(spark), options)
 

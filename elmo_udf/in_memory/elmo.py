@@ -55,6 +55,7 @@ class Elmo:
         precision: Literal["float32", "bfloat16"] = "float32",
         device: Literal["auto", "cpu", "gpu"] = "auto",
         model_sha256: str | None = None,
+        model_max_gib: float = 16.0,
     ) -> None:
         """Loads the model.
 
@@ -67,14 +68,16 @@ class Elmo:
             precision: The type of the weights and of the matrix products.
             device: Where the network runs. ``auto`` uses a GPU if TensorFlow sees one.
             model_sha256: The SHA-256 that the file or folder of the model must have.
+            model_max_gib: The largest size that the model may have, in GiB.
 
         Raises UserError for options and models that are not valid.
         """
         given: dict[str, Any] = {"model": model, "tokenizer": tokenizer, "language": language, "device": device}
         given |= {"max_sentence_tokens": max_sentence_tokens, "precision": precision, "model_sha256": model_sha256}
+        given["model_max_gib"] = model_max_gib
         self._options = ModelOptions(**check_values(ModelOptions, given, "Elmo"))
         self._given = given
-        loaded = load_model(model, model_sha256)
+        loaded = load_model(model, model_sha256, max_gib=self._options.model_max_gib)
         for note in (loaded.note, language_note(tokenizer, language)):
             if note:
                 log.warning("%s", note)

@@ -12,7 +12,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from elmo_udf.errors import UserError
 from elmo_udf.in_memory.elmo import Elmo
 
-_MODEL = ("model", "tokenizer", "language", "max_sentence_tokens", "precision", "device", "model_sha256")
+_MODEL = (
+    "model",
+    "tokenizer",
+    "language",
+    "max_sentence_tokens",
+    "precision",
+    "device",
+    "model_sha256",
+    "model_max_gib",
+)
 _shared = lru_cache(maxsize=2)(Elmo)
 """The models that the vectorizers of this process have used last. Copies of a vectorizer share one."""
 
@@ -38,6 +47,7 @@ class ElmoVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         precision: Literal["float32", "bfloat16"] = "float32",
         device: Literal["auto", "cpu", "gpu"] = "auto",
         model_sha256: str | None = None,
+        model_max_gib: float = 16.0,
     ) -> None:
         self.model = model
         self.layer = layer
@@ -50,6 +60,7 @@ class ElmoVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.precision = precision
         self.device = device
         self.model_sha256 = model_sha256
+        self.model_max_gib = model_max_gib
 
     def fit(self, raw_documents: Iterable[Any], y: object = None) -> ElmoVectorizer:
         """Loads the model, and returns the vectorizer. Raises UserError for parameters that are not valid."""

@@ -58,7 +58,7 @@ def _copy(response: Any, file: Any, where: str, max_bytes: int) -> None:
         n_bytes += len(piece)
     if max(n_bytes, declared) > max_bytes:
         raise UserError(
-            f"{where}sends more than {max_bytes / 1024**3:g} GiB, expected a model of at most that size; check the "
+            f"{where}sends more than {max_bytes / 1024**3:.3g} GiB, expected a model of at most that size; check the "
             "address, or raise --model-max-gib"
         )
     if declared >= 0 and n_bytes < declared:
