@@ -14,6 +14,7 @@ from training_presets import PRESETS
 
 from elmo_udf.classification.options import ClassifyOptions
 from elmo_udf.cleaning.options import CleanOptions
+from elmo_udf.dedup.options import DedupOptions
 from elmo_udf.embedding.options import EmbedOptions
 from elmo_udf.evaluation.options import EvaluateOptions, PairsOptions
 from elmo_udf.lake.options import CompactOptions, ValidateOptions
@@ -30,6 +31,7 @@ OPTIONS: dict[str, type] = {
     "clean": CleanOptions,
     "compact": CompactOptions,
     "compare": CompareOptions,
+    "dedup": DedupOptions,
     "embed": EmbedOptions,
     "evaluate": EvaluateOptions,
     "pairs": PairsOptions,

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "embedding": {"errors", "version", "options", "flags", "text", "models", "network", "spark"},
     "similarity": {"cleanup", "errors", "formats", "npz", "options", "plots", "text", "spark", "embedding"},
     "in_memory": {"errors", "flags", "options", "text", "models", "network", "embedding", "similarity"},
+    "dedup": {"errors", "options", "similarity", "spark"},
     "tfidf": {
         *("cleanup", "correlation", "errors", "options", "plots", "text", "network", "spark", "embedding"),
         *("similarity",),
@@ -63,6 +64,7 @@ TENSORFLOW = {"elmo_udf.models.hub", "elmo_udf.models.checkpoint"}
 SPARK_FACING = {
     "classification": {"features", "job", "pipeline", "results", "rows", "source", "train", "trials"},
     "cleaning": {"columns", "job"},
+    "dedup": {"first_come", "job"},
     "embedding": {
         "carried",
         "corpus",

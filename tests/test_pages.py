@@ -14,7 +14,7 @@ from tests.pages import ROOT, Program, check, make_folder, programs
 PAGES = ("embed", "growing", "jobs", "tables")
 LONG = (
     *("pyspark", "clean", "pairs", "compare", "words", "similarity"),
-    *("classify", "train", "languages", "evaluate", "sentiment", "vectors"),
+    *("classify", "train", "languages", "evaluate", "sentiment", "vectors", "dedup"),
 )
 """Pages that only ``scripts/test --all`` runs."""
 MADE = (("articles", "vectors"), ("new", "new"))
@@ -51,7 +51,7 @@ def test_program(folders: dict[str, Path], page: str, program: Program, request:
 def test_the_jobs_of_the_pages_are_among_them() -> None:
     found = [page for page, program in PROGRAMS if program.in_process]
     assert [found.count(page) for page in PAGES] == [3, 8, 1, 1]
-    assert [found.count(page) for page in LONG] == [1, 1, 1, 1, 4, 5, 1, 1, 0, 1, 2, 0]
+    assert [found.count(page) for page in LONG] == [1, 1, 1, 1, 4, 5, 1, 1, 0, 1, 2, 0, 2]
 
 
 def test_rejects_and_tokens_have_the_columns_of_the_page(folders: dict[str, Path]) -> None:

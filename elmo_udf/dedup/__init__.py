@@ -1,0 +1,1 @@
+"""Removes near duplicates from an embedding table."""
