@@ -44,7 +44,7 @@ class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any],
     _input_kwargs: dict[str, Any]  # what keyword_only keeps of a call
 
     def _start(self) -> None:
-        """Set the defaults that the signature of the class has, and the params that were given."""
+        """Sets the defaults that the signature of the class has, and the params that were given."""
         defaults = {name: one.default for name, one in signature(type(self)).parameters.items()}
         self._setDefault(**{name: value for name, value in defaults.items() if value is not None})
         self._set(**{name: value for name, value in self._input_kwargs.items() if value is not None})

@@ -1,4 +1,4 @@
-"""The models in a Python worker: each is loaded once, and kept for later tasks of that worker.
+"""Keeps the models of a Python worker: each is loaded once, and kept for later tasks of that worker.
 
 A worker keeps the MOST_MODELS that it used last, so a session may use two models in turn without a load at every turn.
 That bounds the worker's memory: a model of the published size takes 0.4 GiB in float32, and half of that in bfloat16.
@@ -30,7 +30,7 @@ MOST_MODELS = 2
 
 _gpu_of_worker: str | None = None
 _held: list[_Held] = []
-"""The one used last comes last."""
+"""The networks that are held. The one used last comes last."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Held:
     """``gpu`` or ``cpu``: where the network runs."""
 
     def serves(self, file_name: str, precision: str, device: str, threads: int) -> bool:
-        """Whether the network is the one that is asked for; one with more threads is, one with fewer is slower."""
+        """Returns whether the network is the one that is asked for. It may have more threads, but not fewer."""
         same = (self.file_name, self.precision) == (file_name, precision)
         return same and device in ("auto", self.device, self.asked_device) and self.threads >= threads
 
@@ -62,9 +62,9 @@ class Load:
 
 
 def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> tuple[Network, Load | None]:
-    """The network of a model file that Spark has brought to this machine; and the load, if this call made it.
+    """Returns the network of a model file that Spark has brought to this machine, and the load if this call made it.
 
-    Raises UserError for ``device`` gpu where TensorFlow sees none.
+    Raises UserError if ``device`` is gpu and TensorFlow sees none.
     """
     from pyspark import TaskContext
 
@@ -82,7 +82,7 @@ def encoder_in_worker(file_name: str, precision: str, device: str = "auto") -> t
 
 
 def _load(file_name: str, precision: str, device: str, threads: int) -> _Held:
-    """The network, beside the others that are held; or, where the device's memory has no room for that, alone."""
+    """Returns the network. If the device has no memory for it beside those that are held, these are dropped."""
     from pyspark import SparkFiles
 
     from elmo_udf.models.store import load
@@ -105,21 +105,21 @@ def _load(file_name: str, precision: str, device: str, threads: int) -> _Held:
 
 
 def _make_room(most: int) -> None:
-    """Forget the models that were used longest ago, so that with one more there are at most ``most``."""
+    """Forgets the models that were used longest ago, so that with one more there are at most ``most``."""
     del _held[: max(0, len(_held) - most + 1)]
     gc.collect()  # a network is a cycle
 
 
 def executor() -> str:
-    """Host and process of the daemon that this Python worker was forked from: one an executor."""
+    """Returns the host and the process of the daemon that forked this Python worker. Every executor has one."""
     return f"{socket.gethostname()}:{os.getppid()}"
 
 
 def take_gpu(context: TaskContext | None) -> str | None:
-    """Show TensorFlow only the GPUs of this task, whose addresses it returns (comma-separated), None without any.
+    """Shows TensorFlow only the GPUs of this task. Returns their addresses, separated by commas, or None without any.
 
-    Before TensorFlow starts, for it would take every GPU of the machine; and once, for what it has taken it keeps: a
-    later task of the same worker that was given another GPU is refused (UserError).
+    It must be called before TensorFlow starts, which would take every GPU of the machine. TensorFlow keeps what it has
+    taken, so a later task of the same worker that was given another GPU is refused (UserError).
     """
     if not context or "gpu" not in context.resources():
         return None

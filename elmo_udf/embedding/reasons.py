@@ -1,4 +1,4 @@
-"""Why rows of the input can't be used, as far as Spark can tell: before a tokenizer or a network sees them.
+"""Says why rows of the input can't be used, as far as Spark can tell: before a tokenizer or a network sees them.
 
 A row without fault has NULL in ``_reason`` and ``_detail``.
 """
@@ -16,38 +16,38 @@ from elmo_udf.spark.inputs.documents import TEXT
 from elmo_udf.text.invisible import INVISIBLE
 
 Fault = tuple[Column, str, Column]
-"""Whether a row has it, its reason, and what is said of it."""
+"""A fault: whether a row has it, its reason, and the detail that the rejects table gets."""
 
 
 def with_first_fault(rows: DataFrame, faults: Sequence[Fault]) -> DataFrame:
-    """Return the rows with the first of the faults that each has, in ``_reason`` and ``_detail``."""
+    """Returns the rows with the first of the faults that each has, in ``_reason`` and ``_detail``."""
     reasons, details = zip(*((F.when(has, F.lit(name)), F.when(has, what)) for has, name, what in faults), strict=True)
     return rows.withColumns({"_reason": F.coalesce(*reasons), "_detail": F.coalesce(*details)})
 
 
 def malformed() -> Fault:
-    """A record that could not be read as the format has it."""
+    """Returns the fault of a record that could not be read as its format prescribes."""
     shown = F.make_valid_utf8(F.substring(F.col(MALFORMED), 1, 200))
     return F.col(MALFORMED).isNotNull(), "malformed_record", shown
 
 
 def null(name: str, what: str, reason: str) -> Fault:
-    """A column of that name that holds NULL."""
+    """Returns the fault of a column of that name that is NULL."""
     return F.col(name).isNull(), reason, F.lit(f"the {what} is NULL")
 
 
 def not_utf8(rows: DataFrame, name: str, what: str) -> Fault:
-    """A column of that name with a string that is not UTF-8, which Spark does not ask of a file, and Python does."""
+    """Returns the fault of a string that is not UTF-8. Spark reads such strings from files, but Python can't."""
     return ~_is_utf8(F.col(name), rows.schema[name].dataType), "not_utf8", F.lit(f"the {what} is not UTF-8")
 
 
 def is_blank(text: Column) -> Column:
-    """Whether a string is empty, or only white space and invisible characters."""
+    """Returns whether a string is empty, or has only white space and invisible characters."""
     return text.rlike(rf"(?U)^[\s{INVISIBLE}]*$")
 
 
 def with_reasons(documents: DataFrame, needs_id: bool = True) -> DataFrame:
-    """Return the documents with their ``content_hash``, and what is wrong with each.
+    """Returns the documents with their ``content_hash``, and what is wrong with each.
 
     ``needs_id``: whether a row without an id, or with one that can't be read, is wrong too.
     """
@@ -68,7 +68,7 @@ def with_reasons(documents: DataFrame, needs_id: bool = True) -> DataFrame:
 
 
 def with_readable_ids(rows: DataFrame) -> DataFrame:
-    """Return the rows with U+FFFD for what is not UTF-8 in their ids: in the rejects, all can be read."""
+    """Returns the rows with U+FFFD for what is not UTF-8 in their ids, so that every id in the rejects can be read."""
     is_string = isinstance(rows.schema["id"].dataType, T.StringType)
     return rows.withColumn("id", F.make_valid_utf8("id")) if is_string else rows
 
@@ -76,7 +76,7 @@ def with_readable_ids(rows: DataFrame) -> DataFrame:
 def first_of_each_id(
     rows: DataFrame, order: Sequence[str | Column], detail: Callable[[WindowSpec], Column]
 ) -> DataFrame:
-    """Return the rows, where of those without fault that share an id only the first by ``order`` has none still.
+    """Returns the rows. Of rows without a fault that share an id, all but the first by ``order`` get one.
 
     So the order of the input decides nothing. ``detail`` says of the others, over the rows in order, what is kept.
     """
@@ -94,14 +94,14 @@ def first_of_each_id(
 
 
 def count_reasons(rows: DataFrame, column: str = "_reason") -> tuple[int, dict[str, int]]:
-    """Return the number of rows without fault, and those of each reason."""
+    """Returns the number of rows without fault, and those of each reason."""
     counts = {row[0]: row[1] for row in rows.groupBy(column).count().collect()}
     n_good = counts.pop(None, 0)
     return n_good, dict(sorted(counts.items()))
 
 
 def _is_utf8(column: Column, kind: T.DataType) -> Column:
-    """Whether all strings in it are valid UTF-8. True for NULL."""
+    """Returns whether all strings in the column are valid UTF-8. NULL is."""
     if isinstance(kind, T.ArrayType):
         return F.coalesce(F.forall(column, lambda item: _is_utf8(item, kind.elementType)), F.lit(True))
     return F.coalesce(F.is_valid_utf8(column), F.lit(True)) if isinstance(kind, T.StringType) else F.lit(True)

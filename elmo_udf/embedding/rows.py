@@ -41,7 +41,7 @@ def checked_documents(documents: DataFrame) -> DataFrame:
 def embedded_rows(
     checked: DataFrame, plan: Plan, options: EmbedOptions, stats: Accumulator[WorkerStats], n_tasks: int, at: Column
 ) -> DataFrame:
-    """The columns of the embedding table, OUTCOME and DETAIL, of :func:`checked_documents`.
+    """Returns the embedding table with OUTCOME and DETAIL, made from :func:`checked_documents`.
 
     ``at`` becomes ``embedded_at``.
     """

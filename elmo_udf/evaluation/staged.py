@@ -66,7 +66,7 @@ def stage_pairs(
 
 
 def _checked(pairs: DataFrame, needs_label: bool) -> DataFrame:
-    """Return the pairs with ``key_a``, ``key_b``, and ``reason`` and ``detail`` of the first thing wrong with each."""
+    """Returns the pairs with ``key_a``, ``key_b``, and ``reason`` and ``detail`` of the first thing wrong with each."""
     faults = [malformed(), null("id", "id", "null_id"), not_utf8(pairs, "id", "id")]
     for side, what in (("a", "first text"), ("b", "second text")):
         faults += [null(side, what, "null_text"), not_utf8(pairs, side, what)]

@@ -1,4 +1,4 @@
-"""Everything that changes files, on any Hadoop file system, from the driver.
+"""Changes files, on any Hadoop file system, from the driver.
 
 Each function has done its work when it returns, and may be called again where it was cut off.
 """
@@ -35,7 +35,7 @@ def _written(path: str) -> Iterator[None]:
 
 
 def make_folder(spark: SparkSession, path: str) -> None:
-    """Make a folder and those above it. Raises ResourceError where that can't be."""
+    """Makes a folder and those above it. Raises ResourceError if that is impossible."""
     if (local := local_path(spark, path)) is not None:
         with local_files.refusals(path):
             local.mkdir(parents=True, exist_ok=True)
@@ -48,12 +48,12 @@ def make_folder(spark: SparkSession, path: str) -> None:
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:
-    """Write a small UTF-8 file, replacing what was there."""
+    """Writes a small UTF-8 file and replaces what was there."""
     write_bytes(spark, path, text.encode("utf-8"))
 
 
 def write_bytes(spark: SparkSession, path: str, content: bytes) -> None:
-    """Write a small file, replacing what was there; on file systems that rename in one step it appears whole."""
+    """Writes a small file and replaces what was there. On file systems that rename in one step it appears whole."""
     if (local := local_path(spark, path)) is not None:
         local_files.write(local, content)
         return
@@ -67,7 +67,7 @@ def write_bytes(spark: SparkSession, path: str, content: bytes) -> None:
 
 
 def create_text(spark: SparkSession, path: str, text: str) -> bool:
-    """Write a small UTF-8 file unless there is one of this name; whether this call has made it.
+    """Writes a small UTF-8 file unless there is one of this name. Returns whether this call has made it.
 
     Of several that try at once one makes it: on local file systems and on HDFS always, elsewhere as far as the file
     system's create without overwrite goes. The folder must be there.
@@ -93,7 +93,7 @@ def create_text(spark: SparkSession, path: str, text: str) -> bool:
 
 
 def renew_text(spark: SparkSession, path: str, text: str) -> None:
-    """Make a small file, which holds ``text``, as new as now; not all file systems can, so it may be written again."""
+    """Sets the time of a small file, which holds ``text``, to now, or writes it again where times can't be set."""
     if (local := local_path(spark, path)) is not None:
         with local_files.refusals(path):
             local.touch()
@@ -102,12 +102,12 @@ def renew_text(spark: SparkSession, path: str, text: str) -> None:
 
 
 def put_file(spark: SparkSession, local: Path, path: str) -> None:
-    """Copy a file of the driver's machine to ``path``, replacing what was there."""
+    """Copies a file of the driver's machine to ``path`` and replaces what was there."""
     write_bytes(spark, path, local.read_bytes())
 
 
 def move(spark: SparkSession, source: str, target: str) -> None:
-    """Move a file, which replaces one that is there, or a folder to where there is none; folders above are made.
+    """Moves a file, which replaces one that is there, or a folder to where there is none. Makes the folders above.
 
     Not in one step on every file system: ``moves_at_once`` says where a folder is.
     """
@@ -126,12 +126,12 @@ def move(spark: SparkSession, source: str, target: str) -> None:
 
 
 def moves_at_once(spark: SparkSession, path: str) -> bool:
-    """Whether a folder on the file system of ``path`` is renamed in one step, so that no reader sees half of it."""
+    """Returns whether a folder on the file system of ``path`` is renamed in one step, never seen half done."""
     return local_path(spark, path) is not None or path.partition(":")[0] in _MOVES_FOLDERS_AT_ONCE
 
 
 def exchange(spark: SparkSession, one: str, other: str) -> None:
-    """Each of two folders of this machine becomes what the other was, in one step."""
+    """Exchanges two folders of this machine in one step."""
     here, there = local_path(spark, one), local_path(spark, other)
     assert here is not None and there is not None  # can_exchange has said so
     with local_files.refusals(other):
@@ -139,7 +139,7 @@ def exchange(spark: SparkSession, one: str, other: str) -> None:
 
 
 def can_exchange(spark: SparkSession, folder: str) -> bool:
-    """Whether folders on the file system of ``folder`` can be exchanged."""
+    """Returns whether folders on the file system of ``folder`` can be exchanged."""
     local = local_path(spark, folder)
     return local is not None and local_files.can_exchange(local)
 
@@ -152,7 +152,7 @@ def link(spark: SparkSession, source: str, target: str, names: Collection[str]) 
 
 
 def delete(spark: SparkSession, path: str) -> None:
-    """Remove a file or a folder with all it holds; nothing happens where there is none."""
+    """Removes a file or a folder with all it holds. Nothing happens if there is none."""
     if (local := local_path(spark, path)) is not None:
         local_files.delete(local)
         return
@@ -162,7 +162,7 @@ def delete(spark: SparkSession, path: str) -> None:
 
 
 def delete_empty(spark: SparkSession, path: str) -> None:
-    """Remove a folder if nothing is in it."""
+    """Removes a folder if nothing is in it."""
     if (local := local_path(spark, path)) is not None:
         with suppress(OSError):
             local.rmdir()

@@ -31,7 +31,7 @@ def hadoop_path(spark: SparkSession, path: str) -> tuple[Any, Any]:
 
 
 def local_path(spark: SparkSession, path: str) -> Path | None:
-    """The path for Python's own functions, where it is one of this machine; else None."""
+    """Returns the path for Python's own functions if it is on this machine, else None."""
     if found := re.fullmatch(r"file:(?://)?(/(?!/).*|/)", path, re.DOTALL):
         return Path(found[1])
     if re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:", path):
@@ -61,7 +61,7 @@ def same_file_system(spark: SparkSession, left: str, right: str) -> bool:
 
 
 def exists(spark: SparkSession, path: str) -> bool:
-    """Whether there is a file or folder at ``path``."""
+    """Returns whether there is a file or folder at ``path``."""
     if (local := local_path(spark, path)) is not None:
         return local.exists()
     file_system, where = hadoop_path(spark, path)
@@ -70,7 +70,7 @@ def exists(spark: SparkSession, path: str) -> bool:
 
 
 def is_folder(spark: SparkSession, path: str) -> bool:
-    """Whether there is a folder at ``path``."""
+    """Returns whether there is a folder at ``path``."""
     if (local := local_path(spark, path)) is not None:
         return local.is_dir()
     file_system, where = hadoop_path(spark, path)
@@ -79,7 +79,7 @@ def is_folder(spark: SparkSession, path: str) -> bool:
 
 
 def parent(path: str) -> str:
-    """The folder that ``path`` is in, as a path of the same kind."""
+    """Returns the folder that ``path`` is in, as a path of the same kind."""
     above = path.rstrip("/").rpartition("/")[0]
     if above in ("", "file:") and "/" in path:
         return f"{above}/"
@@ -112,7 +112,7 @@ def list_names(spark: SparkSession, path: str) -> list[str]:
 
 
 def list_files(spark: SparkSession, path: str) -> list[str]:
-    """The data files in a folder and those below, as paths from it, sorted; none where there is no such folder.
+    """Returns the data files in a folder and those below, as sorted relative paths; none if there is no such folder.
 
     What readers of Parquet skip is left out: names that begin with an underscore or a dot.
     """
@@ -120,7 +120,7 @@ def list_files(spark: SparkSession, path: str) -> list[str]:
 
 
 def all_files(spark: SparkSession, path: str, hidden: bool = True) -> list[str]:
-    """The files in a folder and those below, as paths from it, sorted; with those that readers of Parquet skip."""
+    """Returns all files in a folder and those below, as sorted relative paths, also those that readers skip."""
     found = []
     for name, is_folder in list_entries(spark, path):
         if not hidden and name.startswith(("_", ".")) and "=" not in name:
@@ -149,7 +149,7 @@ def age_s(spark: SparkSession, path: str) -> float:
 
 
 def read_text(spark: SparkSession, path: str) -> str | None:
-    """What a small UTF-8 file holds, None where there is none. Raises UnicodeDecodeError, a ValueError."""
+    """Returns the text of a small UTF-8 file, or None if there is none. Raises UnicodeDecodeError, a ValueError."""
     if (local := local_path(spark, path)) is not None:
         return local.read_text("utf-8") if local.is_file() else None
     file_system, where = hadoop_path(spark, path)
@@ -177,14 +177,14 @@ def first_bytes(spark: SparkSession, path: str, n: int) -> bytes:
 
 
 def matches(spark: SparkSession, pattern: str) -> list[str]:
-    """The files and folders that a pattern of Hadoop's matches, as addresses."""
+    """Returns the addresses of the files and folders that a Hadoop pattern matches."""
     file_system, where = hadoop_path(spark, pattern)
     with reached(pattern):
         return [str(status.getPath().toString()) for status in file_system.globStatus(where) or ()]
 
 
 def links_in(spark: SparkSession, path: str) -> list[Path]:
-    """Symbolic links in a folder of this machine and below: Spark follows them as it reads."""
+    """Returns symbolic links in a folder of this machine and below. Spark follows them as it reads."""
     local = local_path(spark, path)
     if local is None or not local.is_dir():
         return []
@@ -193,7 +193,7 @@ def links_in(spark: SparkSession, path: str) -> list[Path]:
 
 
 def state(spark: SparkSession, path: str) -> list[tuple[str, int, int]]:
-    """Name, bytes and time of change of a file, or of all files in a folder and below; empty where there is nothing."""
+    """Returns name, bytes and time of change of a file, or of all files in and below a folder, or nothing."""
     if (local := local_path(spark, path)) is not None:
         found = [local] if local.is_file() else [one for one in local.rglob("*") if one.is_file()]
         stats = [(str(one), one.stat()) for one in found]

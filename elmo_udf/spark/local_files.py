@@ -34,7 +34,7 @@ def refusals(path: object) -> Iterator[None]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a small file, replacing what was there; it is whole when it appears."""
+    """Writes a small file and replaces what was there. It is whole when it appears."""
     unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with refusals(path), if_it_fails(lambda: unfinished.unlink(missing_ok=True)):
         unfinished.write_bytes(content)
@@ -42,7 +42,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def create(path: Path, content: bytes) -> bool:
-    """Write a small file unless there is one; whether this call has made it. It is whole when it appears."""
+    """Writes a small file unless there is one. Returns whether this call has made it. It is whole when it appears."""
     unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with refusals(path):
         try:
@@ -66,14 +66,14 @@ def _link(unfinished: Path, path: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file or a folder; a file replaces one that is there, a folder an empty folder."""
+    """Moves a file or a folder. A file replaces one that is there, and a folder replaces an empty folder."""
     with refusals(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Each of two paths of a file system becomes what the other was, at once. OSError where that can't be."""
+    """Exchanges two paths of a file system at once. Raises OSError if that is impossible."""
     libc = ctypes.CDLL(None, use_errno=True)
     paths = [os.fsencode(path) for path in (one, other)]
     try:
@@ -130,7 +130,7 @@ def link(source: Path, target: Path, names: Collection[str]) -> bool:
 
 
 def delete(path: Path) -> None:
-    """Remove a file, a link, or a folder with all it holds; nothing happens where there is none."""
+    """Removes a file, a link, or a folder with all it holds. Nothing happens if there is none."""
     with refusals(path):
         try:
             if path.is_dir() and not path.is_symlink():
@@ -151,7 +151,7 @@ def identity(path: Path) -> list[int] | None:
 
 
 def real(path: Path) -> Path:
-    """Where a path leads: without links and dots, and in the case that names have on a disk that knows none.
+    """Returns the path without links and dots, with the letters of its names as a disk that ignores case has them.
 
     What is not there yet is kept as it is.
     """

@@ -88,7 +88,7 @@ def _documents(spark: SparkSession, options: StudyOptions) -> DataFrame:
 
 
 def _checked(documents: DataFrame) -> DataFrame:
-    """Return the documents with what is wrong with each in ``_reason``; one without fault is left of each id."""
+    """Returns the documents with what is wrong with each in ``_reason``; one without fault is left of each id."""
     rows = with_reasons(documents)
     no_label = F.when(F.col("label").isNull(), F.lit("null_label"))
     rows = rows.withColumn("_reason", F.coalesce("_reason", no_label))

@@ -21,7 +21,7 @@ _JSON = (".jsonl", ".json", ".ndjson")
 
 
 def written_by(options: QueryOptions) -> Written:
-    """What a query writes: a table, a file of JSON lines, or nothing. Raises UserError for what can't be written."""
+    """Says what a query writes: a table, a file of JSON lines, or nothing. Raises UserError if it can't be written."""
     read = {"table of --embeddings": options.embeddings} | given(options, "texts", "correction", "model")
     if options.output is None or not _is_json(options.output):
         outputs = [Output("output", options.output, ("answers",))] if options.output is not None else []
@@ -31,7 +31,7 @@ def written_by(options: QueryOptions) -> Written:
 
 
 def write_answers(work: Transaction, options: QueryOptions, found: DataFrame, answers: list[dict[str, Any]]) -> None:
-    """The answers to one text into ``options.output``, with the columns, and their types, of answers to many texts.
+    """Writes the answers to one text to ``options.output``, with the columns and types of answers to many texts.
 
     Args:
         found: The rows as they were collected.

@@ -1,4 +1,4 @@
-"""Where a path leads, told once and in one way: all rules about what may be written where speak of these addresses."""
+"""Says where a path leads, once and in one way: all rules about what may be written where use these addresses."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Address:
         return f"{self.parent.rstrip('/')}/{PREFIX}-{encoded}"
 
     def holds(self, other: Address) -> bool:
-        """Whether ``other`` is this, or lies in it."""
+        """Returns whether ``other`` is this address, or lies in it."""
         if self.file_system != other.file_system:
             return False
         outer, inner = (_split(one.uri)[1] for one in (self, other))
@@ -62,7 +62,7 @@ class Address:
 
 
 def address_of(spark: SparkSession, path: str) -> Address:
-    """The address of a path as users type it. Raises UserError where no file system answers to it."""
+    """Returns the address of a path as users type it. Raises UserError if no file system answers to it."""
     if (local := files.local_path(spark, path)) is not None:
         return Address(f"file:{local_files.real(local.absolute())}")
     file_system, existing = files.hadoop_path(spark, path)
@@ -80,12 +80,12 @@ def address_of(spark: SparkSession, path: str) -> Address:
 
 
 def address_here(path: str | Path) -> Address:
-    """The address of a path on this machine, which Python writes."""
+    """Returns the address of a path on this machine, which Python writes."""
     return Address(f"file:{local_files.real(Path(path).absolute())}")
 
 
 def _resolved(file_system: object, existing: object) -> str:
-    """Links, and what is mounted in a viewfs:, are followed where the file system can tell."""
+    """Follows links, and mounts of a viewfs:, if the file system knows them."""
     try:
         return str(file_system.resolvePath(existing).toString())  # type: ignore[attr-defined]
     except Py4JError:
@@ -93,14 +93,14 @@ def _resolved(file_system: object, existing: object) -> str:
 
 
 def _split(uri: str) -> tuple[str, str]:
-    """Scheme with authority, and path."""
+    """Returns the scheme with the authority, and the path."""
     found = re.fullmatch(r"([\w+.-]+:(?://[^/]*)?)(/.*)?", uri, re.DOTALL)
     assert found is not None  # an address is made so
     return ("file:" if found[1] == "file://" else found[1]), found[2] or "/"
 
 
 def _is_above(outer: Address, inner: Address) -> bool:
-    """Whether a folder of this machine is, by another name, one that ``inner`` lies in: it may be mounted twice."""
+    """Returns whether ``inner`` lies in a folder of this machine under another name: it may be mounted twice."""
     if outer.file_system != "file:":
         return False
     folder, path = (Path(_split(one.uri)[1]) for one in (outer, inner))

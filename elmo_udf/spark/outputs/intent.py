@@ -45,7 +45,7 @@ def commit(spark: SparkSession, lock: Lock, steps: Sequence[Step], run: dict[str
 
 
 def path_of(lock: Lock) -> str:
-    """Where the intent of a run is while it commits."""
+    """Returns the path of the intent of a run while it commits."""
     return _path(Address(lock.owner.first), lock.owner.token)
 
 
@@ -71,12 +71,12 @@ def _roll_forward(spark: SparkSession, path: str, steps: Sequence[Step]) -> None
 
 
 def _path(first: Address, token: str) -> str:
-    """The file of a run, beside the first of its outputs."""
+    """Returns the path of a run's file, beside the first of its outputs."""
     return f"{first.work_folder}/{token}/intent.json"
 
 
 def _tokens(spark: SparkSession, address: Address) -> set[str]:
-    """Of all runs that have been at work on an output and have not cleaned up."""
+    """Returns the tokens of all runs that have worked on an output and have not cleaned up."""
     owners = {owner.token for owner in owners_of(spark, address).values()} - {""}
     return owners | {name for name, is_folder in files.list_entries(spark, address.work_folder) if is_folder}
 
@@ -100,6 +100,6 @@ def _read(spark: SparkSession, path: str, outputs: Sequence[Address]) -> tuple[d
 
 
 def _is_within(outputs: Sequence[Address], path: str) -> bool:
-    """Whether a path lies in an output, or in what is staged for one."""
+    """Returns whether a path lies in an output, or in what is staged for one."""
     path = f"{path}/"
     return "/../" not in path and any(path.startswith((f"{one.uri}/", f"{one.work_folder}/")) for one in outputs)

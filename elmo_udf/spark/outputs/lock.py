@@ -1,4 +1,4 @@
-"""One run at a time on an output: a folder beside it belongs to the run that has it, and holds what the run stages.
+"""Lets one run at a time work on an output. A folder beside the output belongs to that run and holds what it stages.
 
 The folder's files ``owner-0``, ``owner-1``, ... appear whole and are made exclusively; the last says whose it is. A run
 that finds an owner that is gone makes the next one, which only one of several can. So there is nothing to clear up by
@@ -41,7 +41,7 @@ class Lock:
     """A file that is being written again is not read here at the same time."""
 
     def check(self) -> None:
-        """Raise RuntimeError where another run has taken over: this one was held up for too long."""
+        """Raises RuntimeError if another run has taken over, because this one was held up for too long."""
         for address in self.indexes:
             if not self._is_ours(address):
                 raise RuntimeError(
@@ -55,7 +55,7 @@ class Lock:
         return bool(owners) and max(owners) == self.indexes[address] and owners[max(owners)].token == self.owner.token
 
     def renew(self) -> None:
-        """Give a sign of life to runs on other machines."""
+        """Gives a sign of life to runs on other machines."""
         with suppress(Exception):  # tried again soon; what matters is checked before anything is put in place
             self.check()
             for address, index in self.indexes.items():
@@ -63,7 +63,7 @@ class Lock:
                     changes.renew_text(self.spark, _file(address, index), self.owner.text)
 
     def clear(self) -> None:
-        """Delete what runs that are gone have left beside the outputs, once none of it is needed any more."""
+        """Deletes what runs that are gone have left beside the outputs, once none of it is needed any more."""
         for address, index in self.indexes.items():
             folder = address.work_folder
             for name in files.list_names(self.spark, folder):
@@ -71,7 +71,7 @@ class Lock:
                     changes.delete(self.spark, f"{folder}/{name}")
 
     def release(self) -> None:
-        """Delete what this run has staged, then its owner's files; what others have left there stays."""
+        """Deletes what this run has staged, then its owner's files; what others have left there stays."""
         for address, index in reversed(list(self.indexes.items())):
             changes.delete(self.spark, f"{address.work_folder}/{self.owner.token}")
             if self._is_ours(address):
@@ -83,11 +83,11 @@ class Lock:
 
 
 def take(spark: SparkSession, outputs: Sequence[Address]) -> Lock:
-    """Take ``outputs``, beside the first of which the intent will be, and what else runs wrote that are gone.
+    """Locks ``outputs``, and all other outputs of runs that are gone. The intent will be beside the first of them.
 
-    Of runs that are gone those count that had one of the outputs. All are taken in one order, so that of two runs with
-    common outputs one is at work and the other one refused. Raises UserError where another run has one of them, and
-    where one can't be locked.
+    Runs that are gone count if they had one of ``outputs``. All runs lock in the same order, so that of two runs with
+    common outputs one works and the other one is refused. Raises UserError if another run has one of them, and if one
+    can't be locked.
     """
     wanted = sorted(set(outputs))
     while True:
@@ -106,7 +106,7 @@ def take(spark: SparkSession, outputs: Sequence[Address]) -> Lock:
 
 
 def owners_of(spark: SparkSession, address: Address) -> dict[int, Owner]:
-    """The owners that there are of an output, by their numbers: the last one has it, the others are gone."""
+    """Returns the owners of an output by their numbers. The last one has it, the others are gone."""
     found = {}
     for name, is_folder in files.list_entries(spark, address.work_folder):
         if number := re.fullmatch("owner-(0|[1-9][0-9]*)", name):
@@ -115,7 +115,7 @@ def owners_of(spark: SparkSession, address: Address) -> dict[int, Owner]:
 
 
 def _take_one(spark: SparkSession, address: Address, owner: Owner) -> int:
-    """The number of the owner's file that this call has made."""
+    """Returns the number of the owner's file that this call has made."""
     while True:
         owners = owners_of(spark, address)
         last = max(owners, default=None)
@@ -142,7 +142,7 @@ def _take_one(spark: SparkSession, address: Address, owner: Owner) -> int:
 
 
 def _missing(spark: SparkSession, folder: str) -> list[str]:
-    """The folder and those above it that are not there, the innermost first."""
+    """Returns the folder and those above it that do not exist, the innermost first."""
     found = []
     while not files.exists(spark, folder):
         found.append(folder)
@@ -151,7 +151,7 @@ def _missing(spark: SparkSession, folder: str) -> list[str]:
 
 
 def _text(spark: SparkSession, path: str) -> str:
-    """Empty where a file is no text, or no file."""
+    """Returns the text of a file, which is empty if the file is missing or is not text."""
     with suppress(ValueError):
         return files.read_text(spark, path) or ""
     return ""

@@ -46,7 +46,7 @@ class Counts:
 
 
 def to_stage(rows: DataFrame) -> DataFrame:
-    """The rows as one write, partitioned by OUTCOME, puts them into files; :func:`staged_rows` reads them back.
+    """Returns the rows for one write that is partitioned by OUTCOME; :func:`staged_rows` reads them back.
 
     All files of one write have the same columns, and those of the embedded rows become the table, which has none for a
     detail. So in the files of rejected rows the column ``model``, which would be NULL there, has it.
@@ -56,7 +56,7 @@ def to_stage(rows: DataFrame) -> DataFrame:
 
 
 def staged_rows(spark: SparkSession, path: str, schema: T.StructType) -> DataFrame:
-    """The rows that were given to :func:`to_stage`, from the files at ``path``.
+    """Returns the rows that were given to :func:`to_stage`, from the files at ``path``.
 
     ``schema`` is that of the files, for values that are names of folders tell no type.
     """
@@ -79,7 +79,7 @@ def count_outcomes(rows: DataFrame, level: str) -> Counts:
 
 
 def rejects_of(rows: DataFrame, folders: Sequence[str] = ()) -> DataFrame:
-    """The rejects table (id, reason, detail, then ``folders``) of rows with their outcome."""
+    """Returns the rejects table (id, reason, detail, then ``folders``) of rows with their outcome."""
     reason, detail = F.col(OUTCOME).alias("reason"), F.col(DETAIL).alias("detail")
     table = rows.where(F.col(OUTCOME) != EMBEDDED).select("id", reason, detail, *map(quoted, folders))
     return table.to(rejects_schema(rows.schema["id"].dataType, [rows.schema[name] for name in folders]))

@@ -1,4 +1,4 @@
-"""Which small files may be replaced: those that jobs have written, told from what is in them, and empty ones."""
+"""Says which small files may be replaced: empty ones, and those whose content shows that a job wrote them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _READ = 1 << 16
 
 
 def check_own(name: str, path: str, file: Path) -> None:
-    """Refuse to replace a file that is none of ours of this kind (UserError). ``name``: of its option."""
+    """Raises UserError for a file that no job of this kind has written. ``name`` is the name of its option."""
     if file.is_dir():
         raise UserError(f"{name} {path!r} is a folder, expected the path of a file; give another path")
     if not file.exists() or not file.is_file() or not file.stat().st_size:
@@ -32,21 +32,21 @@ def check_own(name: str, path: str, file: Path) -> None:
 
 
 def _is_picture(file: Path) -> bool:
-    """Whether a file is a PNG by Matplotlib."""
+    """Returns whether a file is a PNG by Matplotlib."""
     with file.open("rb") as opened:
         start = opened.read(_READ)
     return start.startswith(b"\x89PNG\r\n") and b"Matplotlib" in start
 
 
 def _is_matrix(file: Path) -> bool:
-    """Whether a file is a matrix of cosines: ids in the first row and the first column."""
+    """Returns whether a file is a matrix of cosines, with ids in the first row and the first column."""
     with file.open(encoding="utf-8", newline="") as opened:
         lines = list(islice(opened, 2))
     return lines[0].startswith("id,") and all(re.search(r"-?[01]\.[0-9]{6}\r?\n$", line) for line in lines[1:])
 
 
 def _is_answers(file: Path) -> bool:
-    """Whether a file holds answers, an object a text."""
+    """Returns whether a file holds answers, one object per text."""
     with file.open(encoding="utf-8") as opened:
         said = json.loads(opened.readline())
     return isinstance(said, dict) and {"query_id", "text", "answers"} <= said.keys()

@@ -1,4 +1,4 @@
-"""Who a folder of staged files belongs to: files that name a process, and whether that process is gone."""
+"""Says who a folder of staged files belongs to: files that name a process, and whether that process is gone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Owner:
 
     @staticmethod
     def this_process(outputs: Sequence[str], first: str) -> Owner:
-        """A new run of this process, which holds ``outputs`` (addresses); beside ``first`` its intent will be."""
+        """Returns a new run of this process, which holds ``outputs`` (addresses). ``first`` is where its intent is."""
         said = {
             "token": uuid.uuid4().hex,
             "host": socket.gethostname(),
@@ -74,15 +74,15 @@ class Owner:
         return str(self._said.get("first"))
 
     def begin(self) -> None:
-        """The run is at work in this process."""
+        """Remembers that the run is at work in this process."""
         _tokens_of_this_process.add(self.token)
 
     def end(self) -> None:
-        """The run is over, whether it has cleaned up or not."""
+        """Remembers that the run is over, whether it has cleaned up or not."""
         _tokens_of_this_process.discard(self.token)
 
     def is_gone(self, spark: SparkSession, path: str) -> bool:
-        """Whether the process has ended: asked where it runs here, else told from the age of its file at ``path``."""
+        """Returns whether the process has ended. On another machine, the age of its file at ``path`` decides."""
         if not self.token:  # an owner's file is whole when it appears: this is none
             return True
         pid = self._said.get("pid")
@@ -92,14 +92,14 @@ class Owner:
         return _is_old(spark, path)
 
     def __str__(self) -> str:
-        """For messages."""
+        """Returns the owner as messages name it."""
         with suppress(KeyError):
             return f"process {self._said['pid']} of {self._said['host']}, since {self._said['since']}"
         return "that is unknown"
 
 
 def _is_old(spark: SparkSession, path: str) -> bool:
-    """Whether a file has not been renewed, by the clock of its file system, which writes another one beside it.
+    """Returns whether a file has not been renewed for long. Another file, written beside it, tells the time.
 
     A file from the future is old too: an owner that lived would have renewed it.
     """
@@ -116,7 +116,7 @@ def _is_old(spark: SparkSession, path: str) -> bool:
 
 
 def _machine() -> str:
-    """This host since it was started, and the namespace that its process ids are of."""
+    """Returns a name for this host since its start, and for the namespace of its process ids."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
@@ -125,7 +125,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When a process of this machine started, in ticks since its boot; None where there is no such process."""
+    """Returns when a process of this machine started, in ticks since the boot, or None if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         return None if fields[0] == "Z" else fields[19]

@@ -1,4 +1,4 @@
-"""What a commit does, step by step: each step can be written down before it is done, and done again after a kill."""
+"""Does a commit step by step. Each step can be written down before it is done, and done again after a kill."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Move:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All that it changes."""
+        """Returns all paths that the step changes."""
         return self.source, self.target
 
     def do(self, spark: SparkSession) -> None:
-        """Nothing where it is done."""
+        """Does the step, or nothing if it is done already."""
         if files.exists(spark, self.source):
             changes.move(spark, self.source, self.target)
 
@@ -42,11 +42,11 @@ class Exchange:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All that it changes."""
+        """Returns all paths that the step changes."""
         return self.source, self.target
 
     def do(self, spark: SparkSession) -> None:
-        """Nothing where it is done."""
+        """Does the step, or nothing if it is done already."""
         if self.number is not None and _number(spark, self.source) == self.number:
             changes.exchange(spark, self.source, self.target)
 
@@ -60,11 +60,11 @@ class Delete:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All that it changes."""
+        """Returns all paths that the step changes."""
         return (self.path,)
 
     def do(self, spark: SparkSession) -> None:
-        """Nothing where it is done."""
+        """Does the step, or nothing if it is done already."""
         changes.delete(spark, self.path)
 
 
@@ -77,11 +77,11 @@ class DeleteEmpty:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All that it changes."""
+        """Returns all paths that the step changes."""
         return (self.path,)
 
     def do(self, spark: SparkSession) -> None:
-        """Nothing where it is done."""
+        """Does the step, or nothing if it is done already."""
         changes.delete_empty(spark, self.path)
 
 
@@ -90,12 +90,12 @@ _KINDS: dict[str, Callable[..., Step]] = {one.kind: one for one in (Move, Exchan
 
 
 def as_json(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The steps, for an intent file."""
+    """Returns the steps as an intent file has them."""
     return [{"do": step.kind, **asdict(step)} for step in steps]
 
 
 def from_json(said: Sequence[dict[str, Any]]) -> list[Step]:
-    """The steps of an intent file. Raises KeyError, TypeError or ValueError for what is none."""
+    """Returns the steps of an intent file. Raises KeyError, TypeError or ValueError if it is not one."""
     return [_KINDS[str(one["do"])](**{name: value for name, value in one.items() if name != "do"}) for one in said]
 
 
