@@ -136,7 +136,7 @@ def _in_order(pairs: DataFrame, table: DataFrame, options: DedupOptions) -> Data
 
 
 def _is_before(one: Column, other: Column, largest_first: bool) -> Column:
-    """Whether a value comes before another one. NULL comes last."""
+    """Returns whether a value comes before another one. NULL comes last."""
     before = one > other if largest_first else one < other
     return F.coalesce(before, one.isNotNull() & other.isNull())
 
