@@ -147,7 +147,7 @@ def querying(spark: SparkSession, output: str) -> Case:
     return Case(prepare, run, (output,))
 
 
-SMALL_MODEL = {"filters": ("1:4", "2:8"), "character_dim": 8, "cell_dim": 24, "projection_dim": 12, "n_streams": 4}
+SMALL_MODEL = {"filters": ("1:4", "2:6"), "character_dim": 8, "cell_dim": 24, "projection_dim": 12, "n_streams": 4}
 SMALL_TRAINING = {"n_steps": 6, "min_count": 1, "held_out": 0.2, "epochs": 1.0, "evaluate_every": 20}
 
 
