@@ -51,7 +51,7 @@ def programs(page: str, more: str = "") -> list[Program]:
         if block.language == "text":
             assert found, f"line {block.line}: nothing printed this; say so in a comment before it"
             found[-1].expected += block.code.splitlines()
-        elif block.language != "bash" and found[-1].language == "python" and block.section == section:
+        elif block.language != "bash" and found and found[-1].language == "python" and block.section == section:
             found[-1].code += code
         else:
             found.append(Program("bash" if block.language == "bash" else "python", code, block.line))
