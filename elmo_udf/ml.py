@@ -145,6 +145,7 @@ class ElmoEmbedder(_Stage):
         outputCol: str | None = None,
         modelHandle: str = "builtin:mini",
         modelSha256: str | None = None,
+        modelMaxGib: float = 16.0,
         fingerprint: str | None = None,
         poolingLayer: str = "elmo",
         layerWeights: Sequence[float] | None = None,

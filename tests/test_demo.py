@@ -75,7 +75,7 @@ def test_demo_shows_the_pairs_of_greatest_cosine(demo: tuple[Path, str]) -> None
 def test_demo_picture(demo: tuple[Path, str]) -> None:
     path = demo[0] / "similarity.png"
     height, width, _ = imread(path).shape
-    assert height > 500 and width > 800
+    assert height > 500 and width > 700
     assert path.stat().st_size < 200_000
 
 

@@ -58,4 +58,4 @@ def agreement(
         report["all_positive"] = {name: round(value, 6) for name, value in all_positive(positive).items()}
         if plot:
             class_histograms(cosines, positive, found.cosine, plot, f"{title}\nF1 {found.f1:.3f} at the threshold")
-    return report | ({"plot": plot} if plot else {})
+    return report

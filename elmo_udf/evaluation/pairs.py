@@ -71,6 +71,7 @@ def _compare(work: Transaction, options: PairsOptions) -> dict[str, Any]:
     report |= embedded.report | _quantiles(scored)
     if options.label_column:
         report |= agreement(scored, binary, work.staged_files().get("plot"), _title(options), options.threshold)
+        report |= given(options, "plot")
     made = TableMetadata.of_options(options, model.fingerprint, width).as_dict()
     sidecar = {"table": "text pairs", "input": options.input, "correction": options.correction_name}
     work.put_table("rejects", f"{folder}/rejects", {"table": "rejects"})

@@ -42,7 +42,8 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
         if not kinds:
             return table
         files_read = [unquote(unquote(uri)) for uri in table.inputFiles()[:1]]
-        if wrong := [name for name in kinds if any(f"/{name}=" not in uri for uri in files_read)]:
+        wrong = [name for name in kinds if any(f"/{name}=" not in uri for uri in files_read)]
+        if wrong and not table.isEmpty():  # without rows there are no such folders
             raise UserError(
                 f"file '{path}/{SIDECAR}' says that the table is partitioned by {wrong[0]!r}, but no folder is named "
                 f"{wrong[0]}=...; expected the file that a job wrote; make the table again"
@@ -51,7 +52,7 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
         schema = T.StructType(
             [T.StructField(f.name, kinds.get(f.name, f.dataType), f.nullable, f.metadata) for f in table.schema]
         )
-        for name in kinds.keys() - set(schema.names):  # a table without rows has no such folders
+        for name in kinds.keys() - set(schema.names):
             schema = schema.add(name, kinds[name])
         return spark.read.schema(schema).parquet(path)
 
