@@ -41,9 +41,9 @@ def read_rows(spark: SparkSession, path: str) -> DataFrame:
         metadata_of(table, "embedding", f"table {path!r}")  # refuses a later format, of a glob too
         if not kinds:
             return table
-        files_read = [unquote(unquote(uri)) for uri in table.inputFiles()[:1]]
-        wrong = [name for name in kinds if any(f"/{name}=" not in uri for uri in files_read)]
-        if wrong and not table.isEmpty():  # without rows there are no such folders
+        files_read = [unquote(unquote(uri)) for uri in table.inputFiles()]
+        wrong = [name for name in kinds if not any(f"/{name}=" in uri for uri in files_read)]
+        if wrong and not table.isEmpty():  # files without rows are in no such folder
             raise UserError(
                 f"file '{path}/{SIDECAR}' says that the table is partitioned by {wrong[0]!r}, but no folder is named "
                 f"{wrong[0]}=...; expected the file that a job wrote; make the table again"
