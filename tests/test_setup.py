@@ -156,7 +156,7 @@ def test_an_installed_wheel_runs_the_jobs(root: Path, tmp_path: Path) -> None:
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYSPARK"))}
-        variables["PATH"] = f"{environment / 'bin'}:{variables['PATH']}"
+        variables["PATH"] = f"{environment / 'bin'}:{Path(sys.executable).parent}:{variables['PATH']}"
         return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
 
     where = run("python", "-c", "import elmo_udf; print(elmo_udf.__file__)").stdout

@@ -76,7 +76,7 @@ def test_top_k_read_back_by_others(spark: Any, documents: str, tmp_path: Path) -
     assert report["status"] == "ok" and report["rows"] == 5 and report["rows_out"] == 10 and report["blocks"] >= 3
     sidecar = json.loads((out / "_elmo.json").read_text("utf-8"))
     assert sidecar.pop("run")["report"]["rows_out"] == 10
-    asked = {"table": "topk", "embeddings": documents, "k": 2, "correction": "none"}
+    asked = {"table": "topk", "embeddings": documents, "k": 2, "correction": "none", "n_rows": 10}
     assert sidecar == {"format": 1, "elmo_udf_version": __version__, **asked}
     assert pq.read_table(out / "_rows").column_names == ["id", "digest"]  # which readers above have skipped
     assert report["cosine_quantiles"]["0"] == -0.3163 and report["cosine_quantiles"]["1"] == 1.0
