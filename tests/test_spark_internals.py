@@ -132,12 +132,18 @@ def private_uses(tree: ast.Module) -> set[str]:
         for alias in node.names
         if not (getattr(node, "module", None) or alias.name).startswith(("pyspark", "py4j", "elmo_udf"))
     }
+    assigned = [
+        (ast.unparse(node.targets[0]), ast.unparse(node.value))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+    ]
     own = {
         "self",
         "cls",
         "super()",
         *classes,
         *libraries,
+        *(name for name, value in assigned if value.split(".")[0] in libraries),  # objects of other libraries
     }
     found = set[str]()
     for node in ast.walk(tree):

@@ -17,7 +17,8 @@ from tests.faults.processes import Job, kill, start
 from tests.kills import content, leftovers
 
 N_KILLS = int(os.environ.get("ELMO_RANDOM_KILLS", "0"))
-"""Of all jobs together; without this variable none, for sixty take an hour. The n-th kill is always at the same share of the time that an undisturbed run takes."""
+"""Of all jobs together; without this variable none, for sixty take an hour. The n-th kill is always at the same share
+of the time that an undisturbed run takes."""
 LOCAL = ("spark.master=local[2]",)
 VICTIMS = ("driver", "JVM", "worker")
 
