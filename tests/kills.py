@@ -142,8 +142,18 @@ def file_by_file(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(changes, "can_exchange", lambda *_: False)
 
 
-def check_kills(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch, step: int = 1, at_once: bool = True) -> int:
-    """Kill the run at its :func:`moments`, run it again each time, and compare. Returns the number of kills."""
+def check_kills(
+    case: Case,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int = 1,
+    at_once: bool = True,
+    most: int | None = None,
+) -> int:
+    """Kill the run at its :func:`moments`, run it again each time, and compare. Returns the number of kills.
+
+    ``most`` limits their number; they are then as far apart as possible.
+    """
     if not at_once:
         file_by_file(monkeypatch)
     work = fresh(folder, case)
@@ -153,6 +163,8 @@ def check_kills(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch, step:
     after = {name: content(work / name) for name in case.outputs}
     assert all(value is not None for value in after.values()) and leftovers(work) == []
     chosen = moments(undisturbed.names, step)
+    if most is not None and len(chosen) > most:
+        chosen = [chosen[i * (len(chosen) - 1) // (most - 1)] for i in range(most)]
     for at in chosen:
         fresh(folder, case)
         kills = Kills(work, at)
