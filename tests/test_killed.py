@@ -193,7 +193,7 @@ def classifying(spark: SparkSession) -> Case:
             (work / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         run(work, "old.jsonl", "error")
 
-    return Case(prepare, run, ("classifier/metrics.json", "classifier/model/metadata"), each=False, step=20)
+    return Case(prepare, run, ("classifier/metrics.json", "classifier/confusion.png"), each=False, step=20)
 
 
 CASES: dict[str, Callable[[SparkSession], Case]] = {
