@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from elmo_udf.similarity.joins.groups import MAX_EDGES_IN_A_TASK
+from elmo_udf.similarity.joins.groups import MAX_EDGES_IN_A_TASK, ends_by_number, fit_a_task
 
 
 def removed_ids(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TASK) -> DataFrame:
@@ -29,7 +29,7 @@ def removed_ids(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_T
     spark = pairs.sparkSession
     found: list[DataFrame] = []
     number = 0
-    while pairs.limit(max_edges + 1).count() > max_edges:
+    while not fit_a_task(pairs.select("first", "second"), max_edges):
         stays = (
             pairs.select("first").distinct().join(pairs.select(F.col("second").alias("first")), "first", "left_anti")
         )
@@ -53,11 +53,9 @@ def _removed_in_a_task(pairs: DataFrame) -> DataFrame:
         found = list(batches)
         if not found:
             return
-        ends = pa.chunked_array([batch.column(side) for side in (0, 1) for batch in found]).combine_chunks()
-        coded = ends.dictionary_encode()
-        first, second = np.split(coded.indices.to_numpy(), 2)
-        removed = removed_of(first, second, len(coded.dictionary))
-        yield pa.record_batch({"id": coded.dictionary.take(pa.array(np.flatnonzero(removed)))})
+        first, second, ids = ends_by_number(found)
+        removed = removed_of(first, second, len(ids))
+        yield pa.record_batch({"id": ids.take(pa.array(np.flatnonzero(removed)))})
 
     schema = T.StructType().add("id", pairs.schema["first"].dataType)
     return pairs.select("first", "second").coalesce(1).mapInArrow(solve, schema)

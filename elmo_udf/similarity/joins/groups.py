@@ -52,12 +52,23 @@ def components(pairs: DataFrame, folder: str, max_edges: int = MAX_EDGES_IN_A_TA
     nothing changes.
     """
     edges = pairs.select("id_a", "id_b")
+    return components_in_a_task(edges) if fit_a_task(edges, max_edges) else components_by_joins(edges, folder)
+
+
+def fit_a_task(edges: DataFrame, max_edges: int) -> bool:
+    """Returns whether one Python worker can hold these edges: two columns of ids."""
     n_bytes = sum((F.octet_length(F.col(end).cast("string")) for end in edges.columns), F.lit(0))
     lengths = edges.select(n_bytes.alias("n")).limit(max_edges + 1)
     size = lengths.agg(F.count("*").alias("edges"), F.sum("n").alias("bytes")).collect()[0]
-    if size.edges <= max_edges and (size.bytes or 0) <= MAX_ID_BYTES_IN_A_TASK:
-        return components_in_a_task(edges)
-    return components_by_joins(edges, folder)
+    return size.edges <= max_edges and (size.bytes or 0) <= MAX_ID_BYTES_IN_A_TASK
+
+
+def ends_by_number(batches: list[pa.RecordBatch]) -> tuple[np.ndarray, np.ndarray, pa.Array]:
+    """Returns both ends of all edges, (E,) each, as places in an array of the distinct ids, and this array."""
+    ends = pa.chunked_array([batch.column(side) for side in (0, 1) for batch in batches]).combine_chunks()
+    coded = ends.dictionary_encode()
+    first, second = np.split(coded.indices.to_numpy(), 2)
+    return first, second, coded.dictionary
 
 
 def components_in_a_task(edges: DataFrame) -> DataFrame:
@@ -70,12 +81,10 @@ def components_in_a_task(edges: DataFrame) -> DataFrame:
         found = list(batches)
         if not found:
             return
-        ends = pa.chunked_array([batch.column(side) for side in (0, 1) for batch in found]).combine_chunks()
-        coded = ends.dictionary_encode()
-        a, b = np.split(coded.indices.to_numpy(), 2)
-        n = len(coded.dictionary)
+        a, b, ids = ends_by_number(found)
+        n = len(ids)
         _, labels = connected_components(coo_array((np.ones(len(a), bool), (a, b)), shape=(n, n)), directed=False)
-        yield pa.record_batch({"id": coded.dictionary, "label": pa.array(labels, pa.int64())})
+        yield pa.record_batch({"id": ids, "label": pa.array(labels, pa.int64())})
 
     schema = T.StructType().add("id", edges.schema["id_a"].dataType).add("label", "long")
     labelled = edges.coalesce(1).mapInArrow(solve, schema)
